@@ -1,0 +1,152 @@
+/* catalog.h: what is known: SQLite in WAL mode, one writer at a time with group commit.
+ *
+ * A change is durable when its call returns true (synchronous=FULL). Calls of several threads that
+ * arrive while a commit is under way share the next one. All functions may be called from any
+ * thread; a cursor belongs to the thread that opened it and must be closed soon (it pins the WAL).
+ *
+ * The catalog heals itself where it can: every call on a catalog that could not be opened tries
+ * again, at most once a second. Errors: YQ_FULL (disk), YQ_BUSY (locked for longer than the
+ * time-out), YQ_IO (also corrupt: the text says to run `yingqiao reindex`), YQ_REFUSED (read-only).
+ */
+#ifndef YQ_CATALOG_H
+#define YQ_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yq/err.h"
+#include "yq/model.h"
+
+struct yq_catalog;
+
+/* Opens or creates the file. A file that is corrupt, locked, or on a full disk is no error here:
+ * the catalog is then unwell (yq_catalog_health) and its calls fail until it is well. Only a newer
+ * schema or no memory is. */
+yq_must_check bool yq_catalog_open(const char *path, struct yq_catalog **out, struct yq_err *err);
+void yq_catalog_close(struct yq_catalog *catalog);
+
+/* True: a read and, where `write`, an (empty) durable write work right now. */
+bool yq_catalog_health(struct yq_catalog *catalog, bool write, struct yq_err *err);
+
+/* An instance as the catalog keeps it. */
+struct yq_entry {
+    int64_t id;
+    struct yq_key key;
+    struct yq_object object;
+    char sop_class[YQ_UID_SIZE], transfer_syntax[YQ_UID_SIZE];
+    uint64_t dataset_offset; /* where the dataset starts in the file */
+    int copy;                /* 0: the one that is served; > 0: kept beside it */
+    int64_t received_ms;
+    char source[YQ_AET_SIZE]; /* AE title it came from, "" for files */
+};
+
+struct yq_arrival { /* what add wants to know besides the header */
+    const struct yq_origin *origin;
+    const struct yq_header *header;
+    const struct yq_object *object;
+    uint64_t dataset_offset;
+    enum yq_duplicates duplicates;
+};
+
+struct yq_added {
+    enum yq_stored stored;
+    bool had_earlier; /* REPLACED, ALREADY, BESIDE, or a YQ_CONFLICT: `earlier` is what was there */
+    struct yq_entry earlier;
+    unsigned contradictions; /* attributes that contradict the study's first values */
+};
+
+/* One transaction: study, series and instance rows, counts, contradictions. Two parts of one new
+ * study at the same moment make one study. First values of a study and series stand; a differing
+ * one is kept as a contradiction; empty ones are filled in. Errors: YQ_CONFLICT (other content is
+ * there, and the rule is keep-first; *out says which), and the common ones. */
+yq_must_check bool yq_catalog_add(struct yq_catalog *catalog, const struct yq_arrival *arrival,
+                                  struct yq_added *out, struct yq_err *err);
+
+/* The served instance with this SOP Instance UID: YQ_ABSENT when there is none. */
+yq_must_check bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance,
+                                  struct yq_entry *out, struct yq_err *err);
+
+/* Queries. Rows come with one value per attribute; NULL when empty or not wanted. PS3.4 C.2.2.2:
+ * single value, UID list, wildcard (* and ?; person names by yq_text_fold), range (date, time),
+ * universal. Keys of levels below the query's level match when any entity below matches. Works on a
+ * snapshot: what comes in meanwhile is not seen, paging with order NEWEST_FIRST is stable but for
+ * it. */
+struct yq_cursor;
+yq_must_check bool yq_catalog_find(struct yq_catalog *catalog, const struct yq_query *query,
+                                   struct yq_cursor **out, struct yq_err *err);
+/* False at the end (err->code == YQ_OK) or on error. *values has YQ_ATTR_COUNT members and lives
+ * until the next call. */
+bool yq_cursor_next(struct yq_cursor *cursor, const char *const **values, struct yq_err *err);
+void yq_cursor_close(struct yq_cursor *cursor);
+/* How many rows the query would give without limit and offset. */
+yq_must_check bool yq_catalog_count(struct yq_catalog *catalog, const struct yq_query *query,
+                                    uint64_t *count, struct yq_err *err);
+
+/* The served instances that a query at any level selects, in the order series number, instance
+ * number, then arrival. *out is malloc'ed: the caller frees it. */
+yq_must_check bool yq_catalog_list(struct yq_catalog *catalog, const struct yq_query *query,
+                                   struct yq_entry **out, size_t *count, struct yq_err *err);
+
+/* Every instance row after `after_id`, in id order, copies too: for verify. *count 0 at the end. */
+yq_must_check bool yq_catalog_entries(struct yq_catalog *catalog, int64_t after_id,
+                                      struct yq_entry *entries, size_t room, size_t *count,
+                                      struct yq_err *err);
+
+/* Removes rows, with their copies: of a study, a series (series not ""), or an instance (instance
+ * not ""). The removed entries go to *out (malloc'ed; the caller moves their files to the trash
+ * afterwards). YQ_ABSENT when nothing matches. */
+yq_must_check bool yq_catalog_remove(struct yq_catalog *catalog, const struct yq_key *key,
+                                     struct yq_entry **out, size_t *count, struct yq_err *err);
+
+/* Contradictions, newest first. */
+struct yq_contradiction {
+    int64_t id, seen_ms;
+    char study[YQ_UID_SIZE], instance[YQ_UID_SIZE];
+    char source[YQ_AET_SIZE];
+    char what[64]; /* attribute name, or "content" for another content under the same SOP Instance
+                      UID */
+    char kept[256], came[256];
+};
+yq_must_check bool yq_catalog_contradictions(struct yq_catalog *catalog,
+                                             struct yq_contradiction **out, size_t *count,
+                                             struct yq_err *err);
+/* A correction: `value` becomes the study's value of a patient or study level attribute, and the
+ * contradictions about that attribute are settled. YQ_ABSENT: no such study. YQ_BAD_INPUT: not an
+ * attribute of these levels. */
+yq_must_check bool yq_catalog_settle(struct yq_catalog *catalog, const char *study,
+                                     enum yq_attr attr, const char *value, struct yq_err *err);
+
+struct yq_totals {
+    uint64_t patients, studies, series, instances, bytes, contradictions;
+};
+yq_must_check bool yq_catalog_totals(struct yq_catalog *catalog, struct yq_totals *out,
+                                     struct yq_err *err);
+
+/* Storage commitment requests that wait to be answered (PS3.4 annex J). */
+struct yq_commitment {
+    int64_t id;
+    char aet[YQ_AET_SIZE];
+    char transaction[YQ_UID_SIZE];
+    int64_t asked_ms, next_ms; /* when to try next */
+    unsigned tries;
+    struct yq_buf pairs; /* "class instance\n" per referenced instance; owned */
+};
+yq_must_check bool yq_catalog_commitment_add(struct yq_catalog *catalog,
+                                             struct yq_commitment *commitment,
+                                             struct yq_err *err); /* fills in id */
+/* The one that is due first; YQ_ABSENT when none is due at `now_ms`. */
+yq_must_check bool yq_catalog_commitment_due(struct yq_catalog *catalog, int64_t now_ms,
+                                             struct yq_commitment *out, struct yq_err *err);
+yq_must_check bool yq_catalog_commitment_later(struct yq_catalog *catalog, int64_t id,
+                                               int64_t next_ms, struct yq_err *err);
+yq_must_check bool yq_catalog_commitment_done(struct yq_catalog *catalog, int64_t id,
+                                              struct yq_err *err);
+
+/* Resumable imports: a small key-value memory. get: YQ_ABSENT when the name is unknown. */
+yq_must_check bool yq_catalog_note_get(struct yq_catalog *catalog, const char *name, char *value,
+                                       size_t size, struct yq_err *err);
+yq_must_check bool yq_catalog_note_set(struct yq_catalog *catalog, const char *name,
+                                       const char *value, struct yq_err *err);
+
+#endif

@@ -1,0 +1,129 @@
+/* conf.h: the files of dicom-conf/ as one immutable configuration.
+ *
+ * JSON with comments. One keyword table (name, type, default, bounds, help) parses, prints the
+ * effective settings and makes the manual. Unknown keys are refused with file and line. A reload
+ * builds a new value; whoever holds the old one keeps it until released. */
+#ifndef YQ_CONF_H
+#define YQ_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yq/bytes.h"
+#include "yq/err.h"
+#include "yq/file.h"
+#include "yq/model.h"
+
+enum yq_unknown_peers { YQ_UNKNOWN_REFUSE, YQ_UNKNOWN_ACCEPT };
+
+/* X(type, c_name, "key", default as text, least, most, "help")  -- types: text, number, flag,
+ * choice (help lists the values as a|b|c: at its start) */
+#define YQ_CONF_KEYS(X)                                                                            \
+    X(text, dicom_aet, "dicom.aet", "YINGQIAO", 1, 16, "AE title of this node")                    \
+    X(text, dicom_bind, "dicom.bind", "", 0, 64, "address to listen on for DICOM; empty: all")     \
+    X(number, dicom_port, "dicom.port", "11112", 1, 65535, "TCP port for DICOM")                   \
+    X(flag, dicom_check_called_aet, "dicom.check_called_aet", "false", 0, 0,                       \
+      "refuse associations that call another AE title")                                            \
+    X(choice, dicom_unknown_peers, "dicom.unknown_peers", "refuse", 0, 0,                          \
+      "refuse|accept: what happens to an AE title that is not in peers.json")                      \
+    X(number, dicom_max_associations, "dicom.max_associations", "64", 1, 1000,                     \
+      "associations at the same time")                                                             \
+    X(number, dicom_artim_seconds, "dicom.artim_seconds", "10", 1, 300,                            \
+      "how long a new connection may take to send its association request")                        \
+    X(number, dicom_idle_seconds, "dicom.idle_seconds", "300", 1, 86400,                           \
+      "how long an association may be silent between messages")                                    \
+    X(number, dicom_stall_seconds, "dicom.stall_seconds", "60", 1, 3600,                           \
+      "how long a peer may be silent within a message")                                            \
+    X(number, dicom_find_limit, "dicom.find_limit", "0", 0, 100000000,                             \
+      "most answers to one C-FIND; 0: no limit")                                                   \
+    X(flag, dicom_unknown_sop_classes, "dicom.unknown_sop_classes", "true", 0, 0,                  \
+      "store private and unknown SOP classes too")                                                 \
+    X(number, store_max_object_mb, "store.max_object_mb", "8192", 1, 1048576,                      \
+      "largest object taken, MB")                                                                  \
+    X(number, store_reserve_mb, "store.reserve_mb", "512", 0, 1048576,                             \
+      "free disk space below which nothing is taken, MB")                                          \
+    X(choice, store_duplicates, "store.duplicates", "keep-first", 0, 0,                            \
+      "keep-first|replace|keep-both: other content under a SOP Instance UID that is there "        \
+      "already")                                                                                   \
+    X(number, store_trash_days, "store.trash_days", "30", 0, 36500,                                \
+      "days that deleted objects stay in the trash")                                               \
+    X(text, http_bind, "http.bind", "127.0.0.1", 1, 64, "address to listen on for HTTP")           \
+    X(number, http_port, "http.port", "8080", 0, 65535, "TCP port for HTTP; 0: no HTTP")           \
+    X(number, http_workers, "http.workers", "4", 1, 64, "HTTP worker threads")                     \
+    X(number, http_connections, "http.connections", "512", 8, 10000,                               \
+      "HTTP connections at the same time")                                                         \
+    X(choice, log_level, "log.level", "info", 0, 0,                                                \
+      "debug|info|warn|error: least level that is logged")                                         \
+    X(choice, log_format, "log.format", "text", 0, 0, "text|json: form of a log line")
+
+struct yq_token { /* a line of http_tokens: who may use HTTP from elsewhere than this machine */
+    char name[64];
+    char secret[129];
+};
+
+struct yq_conf {
+#define YQ_CONF_FIELD_text(c_name) char c_name[256];
+#define YQ_CONF_FIELD_number(c_name) int64_t c_name;
+#define YQ_CONF_FIELD_flag(c_name) bool c_name;
+#define YQ_CONF_FIELD_choice(c_name) int c_name; /* index among the values in the help text */
+#define YQ_CONF_FIELD(type, c_name, key, def, least, most, help) YQ_CONF_FIELD_##type(c_name)
+    YQ_CONF_KEYS(YQ_CONF_FIELD)
+#undef YQ_CONF_FIELD
+    struct yq_peer *peers;
+    size_t peer_count;
+    struct yq_token *tokens;
+    size_t token_count;
+    char folder[YQ_PATH_MOST]; /* where it was read from */
+};
+
+struct yq_setting { /* --set key=value, in the order given */
+    const char *key, *value;
+};
+
+/* Reads node.json, peers.json and tokens.json in `folder` (each may be missing) and applies
+ * `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
+yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
+                                size_t setting_count, struct yq_conf **out, struct yq_err *err);
+void yq_conf_free(struct yq_conf *conf);
+/* One file instead of a folder: its node settings; peers.json and tokens.json are looked for beside
+ * it. */
+yq_must_check bool yq_conf_load_file(const char *file, const struct yq_setting *settings,
+                                     size_t setting_count, struct yq_conf **out,
+                                     struct yq_err *err);
+/* Writes the commented examples (compiled in from dicom-conf/) to `folder` where the files are
+ * missing. */
+yq_must_check bool yq_conf_write_examples(const char *folder, struct yq_err *err);
+
+/* The effective configuration as JSON text, secrets masked. */
+void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out);
+/* The keyword table for the manual: one "key\tdefault\thelp\n" per line. */
+void yq_conf_manual(struct yq_buf *out);
+
+/* The peer with this AE title; where several share it, the one whose host fits `address`. NULL:
+ * none. `address` "" fits every host. *aet_known: some peer has the title but not from this
+ * address. */
+const struct yq_peer *yq_conf_peer(const struct yq_conf *conf, const char *aet, const char *address,
+                                   bool *aet_known);
+/* The peer to call under this AE title: a fixed host and a port. NULL: none. */
+const struct yq_peer *yq_conf_destination(const struct yq_conf *conf, const char *aet);
+
+/* peers.json edited in place, comments kept, replaced whole or not at all. add: YQ_CONFLICT when
+ * the AE title is there with the same host; remove: YQ_ABSENT. */
+yq_must_check bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer,
+                                    struct yq_err *err);
+yq_must_check bool yq_conf_peer_remove(const char *folder, const char *aet, struct yq_err *err);
+/* The line that would add this peer, as text for logs and messages. */
+void yq_conf_peer_line(const char *aet, const char *address, char *text, size_t size);
+
+/* The current configuration of a running node: readers take a reference, a reload swaps it. */
+struct yq_conf_box;
+struct yq_conf_box *yq_conf_box_new(struct yq_conf *take);
+const struct yq_conf *yq_conf_hold(struct yq_conf_box *box);
+void yq_conf_release(struct yq_conf_box *box, const struct yq_conf *conf);
+void yq_conf_swap(struct yq_conf_box *box, struct yq_conf *take);
+void yq_conf_box_free(struct yq_conf_box *box);
+/* A number that changes when a file of the folder changes (names, sizes, times). */
+uint64_t yq_conf_stamp(const char *folder);
+
+#endif

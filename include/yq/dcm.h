@@ -1,0 +1,122 @@
+/* dcm.h: DICOM datasets and associations. Behind this C face stands DCMTK (C++), and our own small
+ * codecs where DCMTK would recurse into, or keep in memory, what comes from outside. No DCMTK type
+ * crosses it; nothing throws.
+ *
+ * Datasets: PS3.5, PS3.10. Associations: PS3.8, PS3.7. An association belongs to one thread at a
+ * time. */
+#ifndef YQ_DCM_H
+#define YQ_DCM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yq/bytes.h"
+#include "yq/err.h"
+#include "yq/frame.h"
+#include "yq/model.h"
+
+/* ---- scanning: one element after the other, in constant memory, to any depth ---- */
+
+struct yq_scan; /* heap; not thread-safe */
+
+struct yq_element {
+    uint32_t tag;
+    char vr[3]; /* from the dataset, or from the dictionary for implicit VR; "UN" when unknown */
+    uint32_t
+        length; /* bytes of the value; 0xffffffff: undefined (sequences, encapsulated pixel data) */
+    uint64_t
+        position;    /* of the value's first byte in the dataset (after inflating, for deflated) */
+    unsigned depth;  /* 0: top level */
+    uint32_t within; /* tag of the innermost enclosing sequence; 0 at the top */
+    unsigned item;   /* index of the item of that sequence, from 0 */
+};
+
+/* Over a descriptor from `offset` to its end (not closed), or over memory (borrowed until free). */
+yq_must_check bool yq_scan_open_fd(int fd, uint64_t offset, const char *transfer_syntax,
+                                   struct yq_scan **out, struct yq_err *err);
+yq_must_check bool yq_scan_open_memory(const void *bytes, size_t length,
+                                       const char *transfer_syntax, struct yq_scan **out,
+                                       struct yq_err *err);
+/* The next element; item and delimiter tags are not shown. False at the end (err->code == YQ_OK) or
+ * when the dataset cannot be understood (YQ_BAD_INPUT). A value that is not read is skipped. */
+bool yq_scan_next(struct yq_scan *scan, struct yq_element *element, struct yq_err *err);
+/* The current element's value, at most `most` bytes of it, appended to out. Not for sequences. */
+yq_must_check bool yq_scan_value(struct yq_scan *scan, size_t most, struct yq_buf *out,
+                                 struct yq_err *err);
+unsigned yq_scan_deepest(const struct yq_scan *scan); /* the deepest nesting met so far */
+void yq_scan_free(struct yq_scan *scan);
+static inline void yq_scan_cleanup(struct yq_scan **scan) { yq_scan_free(*scan); }
+
+/* Reads what the catalog wants from a dataset, stopping before the pixel data. `assume_charset`: ""
+ * or what to read values with when (0008,0005) is missing. Fills everything but
+ * header->transfer_syntax when it returns true; key UIDs are not checked for validity, only for
+ * length. YQ_BAD_INPUT says what is missing or broken. */
+yq_must_check bool yq_dcm_read_header(int fd, uint64_t offset, const char *transfer_syntax,
+                                      const char *assume_charset, struct yq_header *header,
+                                      struct yq_err *err);
+
+/* ---- writing datasets ---- */
+
+struct yq_writer { /* elements are put in ascending tag order by the caller */
+    struct yq_buf *out;
+    enum yq_layout layout; /* not deflated: see yq_writer_deflate */
+};
+/* Pads to even length as the VR asks (UI: NUL, text: blank). Numbers (US, UL, SS, SL, AT) are given
+ * as text by put_text, as bytes in the dataset's byte order by put. */
+void yq_writer_put(struct yq_writer *writer, uint32_t tag, const char *vr, const void *bytes,
+                   size_t length);
+void yq_writer_put_text(struct yq_writer *writer, uint32_t tag, const char *vr, const char *text);
+void yq_writer_begin_sequence(struct yq_writer *writer, uint32_t tag); /* undefined length */
+void yq_writer_begin_item(struct yq_writer *writer);
+void yq_writer_end_item(struct yq_writer *writer);
+void yq_writer_end_sequence(struct yq_writer *writer);
+
+const char *
+yq_dcm_dictionary_vr(uint32_t tag); /* "UN" when unknown; ambiguous ones as PS3.5 A.1 (US, OW) */
+/* The name of a UID as PS3.6 has it, or NULL. */
+const char *yq_dcm_uid_name(const char *uid);
+bool yq_dcm_is_storage_class(const char *sop_class);     /* one of those DCMTK knows */
+size_t yq_dcm_storage_classes(const char *const **uids); /* all of them; static */
+
+/* ---- Part 10 files ---- */
+
+struct yq_part10 {
+    char sop_class[YQ_UID_SIZE], sop_instance[YQ_UID_SIZE], transfer_syntax[YQ_UID_SIZE];
+    uint64_t dataset_offset;
+    bool bare; /* no file meta information: the syntax was guessed from the first elements
+                  (YQ_BAD_INPUT when it cannot be) */
+};
+/* Reads the file meta information, tolerant of wrong group lengths, missing members, a missing
+ * preamble. */
+yq_must_check bool yq_part10_read(int fd, struct yq_part10 *out, struct yq_err *err);
+/* Appends preamble, "DICM" and file meta information: the same bytes for the same three UIDs,
+ * always. */
+void yq_part10_write(struct yq_buf *out, const char *sop_class, const char *sop_instance,
+                     const char *transfer_syntax);
+
+/* ---- DICOMDIR ---- */
+
+/* The files a DICOMDIR names, as paths relative to its folder, one per line. YQ_BAD_INPUT when it
+ * is none. */
+yq_must_check bool yq_dicomdir_files(const char *path, struct yq_buf *lines, struct yq_err *err);
+
+/* ---- transcoding and pixels, with DCMTK's codecs ---- */
+
+bool yq_dcm_can_transcode(const char *from, const char *to);
+/* Reads the Part 10 file `fd` and writes it in another transfer syntax to `out_fd` as a Part 10
+ * file. YQ_BAD_INPUT (the object cannot be decoded), YQ_REFUSED (no codec for that), YQ_FULL
+ * (larger than `most` bytes of pixels). */
+yq_must_check bool yq_dcm_transcode(int fd, const char *to, uint64_t most, int out_fd,
+                                    struct yq_err *err);
+
+/* Frame `number` from 0. YQ_ABSENT (no such frame, no pixels), YQ_BAD_INPUT, YQ_REFUSED (no
+ * decoder), YQ_FULL (larger than `most` bytes). */
+yq_must_check bool yq_dcm_read_frame(int fd, unsigned number, uint64_t most, struct yq_frame *out,
+                                     struct yq_err *err);
+
+/* Once, before threads start, and at the end. */
+void yq_dcm_init(void);
+void yq_dcm_fini(void);
+
+#endif

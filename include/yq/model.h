@@ -1,0 +1,104 @@
+/* model.h: the nouns that every room speaks of. Pure values: no I/O, nothing owned unless said so.
+ */
+#ifndef YQ_MODEL_H
+#define YQ_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yq/attr.h"
+#include "yq/bytes.h"
+#include "yq/err.h"
+#include "yq/uid.h"
+
+#define YQ_AET_SIZE 17 /* 16 characters and the 0 */
+
+struct yq_key { /* which instance; each part is a valid UID */
+    char study[YQ_UID_SIZE], series[YQ_UID_SIZE], instance[YQ_UID_SIZE];
+};
+
+struct yq_object {      /* one stored file */
+    uint64_t size;      /* bytes, the whole Part 10 file */
+    uint8_t sha256[32]; /* of the whole file */
+};
+
+/* What a peer may do. */
+enum yq_right { YQ_MAY_STORE = 1, YQ_MAY_QUERY = 2, YQ_MAY_RETRIEVE = 4 };
+
+#define YQ_PEER_SYNTAXES 8
+
+struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its configuration */
+    char aet[YQ_AET_SIZE];
+    char host[256];  /* name, IPv4/IPv6 address, or CIDR */
+    unsigned port;   /* 0: cannot be called, so no move destination */
+    unsigned rights; /* yq_right bits */
+    char syntaxes[YQ_PEER_SYNTAXES]
+                 [YQ_UID_SIZE]; /* preferred transfer syntaxes when we send, best first */
+    size_t syntax_count;
+    char
+        charset[64]; /* Specific Character Set of answers when the query names none; "": as asked */
+    unsigned max_associations; /* 0: the node's limit */
+    bool tls;                  /* refused at configuration until the node speaks TLS */
+    char note[256];
+};
+
+struct yq_origin {              /* where an instance comes from */
+    const char *door;           /* "dimse", "import", "pull", "demo"; static */
+    char aet[YQ_AET_SIZE];      /* calling AE title, "" for files */
+    char address[64];           /* numeric, "" for files */
+    const struct yq_peer *peer; /* NULL: none configured */
+};
+
+/* What the catalog wants to know of an instance, read once from its header. Values are UTF-8,
+ * without padding; several values are joined by a backslash as in DICOM; NULL: absent. Pointers go
+ * into `text`. */
+struct yq_header {
+    struct yq_key key;
+    char sop_class[YQ_UID_SIZE];
+    char transfer_syntax[YQ_UID_SIZE];
+    char charset[128];     /* (0008,0005) as sent */
+    bool charset_doubtful; /* its bytes did not fit its label; replacement characters were needed */
+    const char *values[YQ_ATTR_COUNT]; /* only attributes whose source is YQ_FROM_HEADER */
+    struct yq_buf text;                /* owns the values */
+};
+void yq_header_fini(struct yq_header *header);
+
+/* One matching key of a query: UTF-8; a backslash separates the UIDs of a list; wildcards and
+ * ranges as the attribute's VR allows (PS3.4 C.2.2.2). */
+struct yq_match {
+    enum yq_attr attr;
+    char *value; /* owned by the query */
+    bool exact;  /* literal: wildcards and ranges are ordinary characters */
+};
+
+enum yq_order { YQ_ORDER_NONE, YQ_ORDER_NEWEST_FIRST };
+
+struct yq_query {
+    enum yq_qr_level level;
+    struct yq_match *matches;
+    size_t match_count, match_room;
+    bool wanted[YQ_ATTR_COUNT]; /* which values rows must carry; others may be NULL */
+    bool combined_datetime; /* date and time ranges of one pair are one range (PS3.4 C.2.2.2.5) */
+    enum yq_order order;
+    uint64_t limit;  /* rows; 0: all */
+    uint64_t offset; /* rows to pass over */
+};
+void yq_query_fini(struct yq_query *query);
+/* Adds a matching key; value is copied. An empty value (universal matching) adds nothing. YQ_FULL
+ * without memory. */
+yq_must_check bool yq_query_add(struct yq_query *query, enum yq_attr attr, const char *value,
+                                bool exact, struct yq_err *err);
+
+/* What to do with other content under a SOP Instance UID that is there already (conf
+ * "store.duplicates"). */
+enum yq_duplicates { YQ_KEEP_FIRST, YQ_REPLACE, YQ_KEEP_BOTH };
+
+enum yq_stored { /* what became of an instance that came in */
+                 YQ_STORED_NEW,
+                 YQ_STORED_ALREADY,  /* identical; nothing was written */
+                 YQ_STORED_REPLACED, /* the earlier content went to the trash */
+                 YQ_STORED_BESIDE,   /* kept beside the first, which stays the one that is served */
+};
+
+#endif

@@ -1,0 +1,85 @@
+/* store.h: objects at rest, plain files below one folder.
+ *
+ * Keeps byte streams under a key and knows nothing of what is in them. An object is invisible until
+ * it is committed, and after that it never changes. Its name carries the first digits of its
+ * digest: objects/<2 hex>/<study>/<series>/<instance>.<8 hex>.dcm so that two contents under one
+ * key never meet, and the same content twice is one file. What is visible to people is the
+ * catalog's business. All functions may be called from any thread; a yq_staged belongs to the
+ * thread that began it. */
+#ifndef YQ_STORE_H
+#define YQ_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yq/err.h"
+#include "yq/file.h"
+#include "yq/model.h"
+
+struct yq_store;
+struct yq_staged; /* an object that is being written */
+
+/* Opens the store in `dir` (objects/, staging/, trash/ below it, created if need be). `sweep`: also
+ * empty what a crash left in staging; only the one process that serves may. Errors: YQ_IO,
+ * YQ_REFUSED (not ours to write), YQ_FULL. */
+yq_must_check bool yq_store_open(const char *dir, bool sweep, struct yq_store **out,
+                                 struct yq_err *err);
+void yq_store_close(struct yq_store *store);
+
+/* Begins an object of unknown length. The caller ends it with commit or abandon, whichever happens.
+ * YQ_FULL also when the disk has less than `reserve` bytes left (yq_store_set_reserve). */
+yq_must_check bool yq_store_begin(struct yq_store *store, struct yq_staged **out,
+                                  struct yq_err *err);
+void yq_store_set_reserve(struct yq_store *store, uint64_t bytes);
+
+/* Appends; errors: YQ_FULL, YQ_IO. After an error only abandon is left. */
+yq_must_check bool yq_staged_write(struct yq_staged *staged, const void *bytes, size_t length,
+                                   struct yq_err *err);
+/* The descriptor, for reading back what was written (pread); the staged object keeps it. */
+int yq_staged_fd(const struct yq_staged *staged);
+uint64_t yq_staged_size(const struct yq_staged *staged);
+
+/* Makes the object visible under `key` and its digest, on stable storage: data, name and folders
+ * are synced when this returns true. `take` is consumed, success or not. Errors: YQ_FULL, YQ_IO,
+ * YQ_BAD_INPUT (a UID that is none). */
+yq_must_check bool yq_staged_commit(struct yq_staged *take, const struct yq_key *key,
+                                    const uint8_t sha256[32], struct yq_err *err);
+void yq_staged_abandon(struct yq_staged *take);
+static inline void yq_staged_cleanup(struct yq_staged **staged)
+{
+    if (*staged)
+        yq_staged_abandon(*staged);
+}
+
+/* The path of an object, YQ_PATH_MOST bytes; the file need not exist. */
+yq_must_check bool yq_store_path(struct yq_store *store, const struct yq_key *key,
+                                 const uint8_t sha256[32], char *path, struct yq_err *err);
+/* Opens for reading; *fd is the caller's. Errors: YQ_ABSENT, YQ_IO (also: its size is not
+ * `object->size`). */
+yq_must_check bool yq_store_read(struct yq_store *store, const struct yq_key *key,
+                                 const struct yq_object *object, int *fd, struct yq_err *err);
+
+/* Takes an object away for good; a missing one is no error. Empty folders above it go too. */
+void yq_store_remove(struct yq_store *store, const struct yq_key *key, const uint8_t sha256[32]);
+/* Moves an object to trash/<label>/<study>/<series>/..., synced. `label` names the deletion
+ * ("20260301T101500-delete"). A missing object is no error. */
+yq_must_check bool yq_store_trash(struct yq_store *store, const struct yq_key *key,
+                                  const uint8_t sha256[32], const char *label, struct yq_err *err);
+/* Deletes what has been in the trash since before `ms`; returns how many files went. */
+size_t yq_store_purge_trash(struct yq_store *store, int64_t ms);
+
+/* Walks all committed objects. next returns false at the end or on error (then err->code != YQ_OK).
+ * `path` is the iterator's. */
+struct yq_store_walk;
+yq_must_check bool yq_store_walk_open(struct yq_store *store, struct yq_store_walk **out,
+                                      struct yq_err *err);
+bool yq_store_walk_next(struct yq_store_walk *walk, const char **path, struct yq_err *err);
+void yq_store_walk_close(struct yq_store_walk *walk);
+
+struct yq_store_space {
+    uint64_t free_bytes, total_bytes;
+};
+yq_must_check bool yq_store_space(struct yq_store *store, struct yq_store_space *out,
+                                  struct yq_err *err);
+
+#endif

@@ -1,0 +1,182 @@
+/* walk.h: the walks: what the node does, in order, whichever door asked. Each is one file in
+ * src/walk/ that reads from top to bottom. */
+#ifndef YQ_WALK_H
+#define YQ_WALK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yq/catalog.h"
+#include "yq/conf.h"
+#include "yq/err.h"
+#include "yq/image.h"
+#include "yq/model.h"
+#include "yq/store.h"
+#include "yq/sync.h"
+
+/* What a node is made of; built by node/, lent to every walk. */
+struct yq_house {
+    struct yq_store *store;
+    struct yq_catalog *catalog;
+    struct yq_conf_box *conf;
+    struct yq_claims ingesting; /* by SOP Instance UID */
+    int64_t started_ms;
+    struct yq_counts { /* since the start; shown by /metrics */
+        atomic_ullong associations_accepted, associations_refused, associations_open;
+        atomic_ullong stored_new, stored_already, stored_replaced, stored_beside, store_failed,
+            stored_bytes;
+        atomic_ullong finds, find_rows, moves, gets, sent, send_failed;
+        atomic_ullong http_requests, http_errors;
+        atomic_ullong conflicts, contradictions, commitments_waiting;
+    } counts;
+};
+
+/* ---- instance in (ingest.c) ---- */
+
+/* A dataset on its way in. next gives the next piece (borrowed until the next call), *got 0 at the
+ * end. */
+struct yq_body {
+    bool (*next)(void *context, const void **bytes, size_t *got, struct yq_err *err);
+    void *context;
+    char sop_class[YQ_UID_SIZE]; /* announced; "" when nobody did: then the dataset says */
+    char sop_instance[YQ_UID_SIZE];
+    char transfer_syntax[YQ_UID_SIZE];
+};
+
+struct yq_ingested {
+    enum yq_stored stored;
+    struct yq_key key;
+    struct yq_object object;
+    unsigned contradictions;
+};
+
+/* Promise: when this returns true the instance is on stable storage under its final name and
+ * findable; when it returns false nothing of it is left. Errors: YQ_REFUSED (not allowed),
+ * YQ_BAD_INPUT (dataset broken, or not what was announced), YQ_CONFLICT (other content is there and
+ * the rule is keep-first), YQ_FULL, YQ_BUSY, YQ_IO, YQ_PEER_GONE, YQ_TIMEOUT. Logs what it did, or
+ * why not, once. */
+yq_must_check bool yq_ingest(struct yq_house *house, const struct yq_origin *origin,
+                             struct yq_body *body, struct yq_ingested *out, struct yq_err *err);
+/* The same from a Part 10 file (import, demo). */
+yq_must_check bool yq_ingest_file(struct yq_house *house, const struct yq_origin *origin,
+                                  const char *path, struct yq_ingested *out, struct yq_err *err);
+
+/* ---- find (find.c) ---- */
+
+/* Turns a C-FIND identifier into a query. *charset: (0008,0005) of the request. `asked` gets the
+ * elements to answer, in the order of the identifier, also those the node does not know. Errors:
+ * YQ_BAD_INPUT (level missing or not of this model, unique key of a level above missing while not
+ * relational, not understood). */
+struct yq_asked {
+    uint32_t tag, within;
+    char vr[3];
+};
+struct yq_find {
+    struct yq_query query;
+    struct yq_asked *asked; /* owned */
+    size_t asked_count;
+    char charset[64];
+    bool patient_root, relational;
+};
+void yq_find_fini(struct yq_find *find);
+yq_must_check bool yq_find_parse(const void *identifier, size_t length, const char *transfer_syntax,
+                                 bool patient_root, bool relational, struct yq_find *out,
+                                 struct yq_err *err);
+/* One answer as a dataset in `transfer_syntax`: the asked elements, Query/Retrieve Level, Retrieve
+ * AE Title, Specific Character Set
+ * (`charset` where it can hold every value, else UTF-8). */
+yq_must_check bool yq_find_answer(const struct yq_find *find, const char *const *values,
+                                  const char *charset, const char *retrieve_aet,
+                                  const char *transfer_syntax, struct yq_buf *out,
+                                  struct yq_err *err);
+
+/* ---- instance out (retrieve.c) ---- */
+
+/* Turns a C-MOVE or C-GET identifier into the list of instances: unique keys of the level and
+ * above, also lists of UIDs, and AccessionNumber beside StudyInstanceUID as the Hebei document has
+ * it (4.2). *out malloc'ed. Nothing found is a list of none, no error. */
+yq_must_check bool yq_retrieve_list(struct yq_house *house, const void *identifier, size_t length,
+                                    const char *transfer_syntax, bool patient_root,
+                                    struct yq_entry **out, size_t *count, struct yq_err *err);
+
+/* An instance in a form that the receiver takes. */
+struct yq_outgoing {
+    int fd;                  /* owned */
+    uint64_t offset, length; /* of the dataset in it */
+    char transfer_syntax[YQ_UID_SIZE];
+};
+void yq_outgoing_fini(struct yq_outgoing *outgoing);
+/* Opens the stored object as it is when `accepts` (called with a syntax) says yes to its syntax,
+ * else transcoded to the first of `syntaxes` that can be made. YQ_REFUSED: none can. */
+yq_must_check bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
+                                    const char *const *syntaxes, size_t syntax_count,
+                                    struct yq_outgoing *out, struct yq_err *err);
+
+/* ---- render (render.c) ---- */
+yq_must_check bool yq_render_jpeg(struct yq_house *house, const struct yq_entry *entry,
+                                  unsigned frame, int quality, struct yq_buf *out,
+                                  struct yq_err *err);
+
+/* ---- keeping house (keep.c): delete, reindex, verify, trash ---- */
+
+/* Rows, then files into the trash. *count: instances removed. */
+yq_must_check bool yq_keep_delete(struct yq_house *house, const struct yq_key *key,
+                                  const char *label, size_t *count, struct yq_err *err);
+struct yq_progress { /* what long work tells; never from several threads at once */
+    void (*tell)(void *context, uint64_t done, uint64_t bytes,
+                 const char *trouble); /* trouble NULL: fine */
+    void *context;
+};
+/* Adds every object of the store to the catalog (a new one), oldest first. */
+yq_must_check bool yq_keep_reindex(struct yq_house *house, const struct yq_progress *progress,
+                                   uint64_t *count, struct yq_err *err);
+/* Every row against its file (size, digest) and every file against the rows; *faults counts what
+ * does not fit. */
+yq_must_check bool yq_keep_verify(struct yq_house *house, const struct yq_progress *progress,
+                                  uint64_t *objects, uint64_t *faults, struct yq_err *err);
+
+/* True when all that is needed to take an instance in works; else *err says what does not, and what
+ * to do. */
+bool yq_keep_health(struct yq_house *house, struct yq_err *err);
+
+/* ---- the other side: we are the SCU (call.c) ---- */
+
+/* C-ECHO. errors in plain words. */
+yq_must_check bool yq_call_echo(const char *our_aet, const struct yq_peer *peer,
+                                struct yq_err *err);
+
+struct yq_sent_counts {
+    unsigned total, completed, warning, failed;
+};
+/* Sends instances to a peer over one association (split over several where 128 presentation
+ * contexts do not do). `move_aet`, `move_id`: C-MOVE originator
+ * ("" and 0: none). `after`, which may be NULL, is called after each instance, with its error when
+ * it failed or warned, and stops the rest by returning false. Returns false only when the
+ * association itself could not be had or was lost: then what was not sent counts as failed. */
+struct yq_sending {
+    struct yq_house *house;
+    const struct yq_peer *peer;
+    const char *our_aet;
+    const char *move_aet;
+    unsigned move_id;
+    bool (*after)(void *context, const struct yq_entry *entry, const struct yq_sent_counts *counts,
+                  const struct yq_err *trouble);
+    void *context;
+};
+yq_must_check bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entries,
+                                size_t count, struct yq_sent_counts *counts, struct yq_err *err);
+
+/* C-FIND at a peer; each answer is given to `row` as UTF-8 values; return false from it to cancel.
+ */
+yq_must_check bool yq_call_find(const char *our_aet, const struct yq_peer *peer,
+                                const struct yq_query *query,
+                                bool (*row)(void *context, const char *const *values),
+                                void *context, struct yq_err *err);
+/* C-GET from a peer into this node; falls back to nothing else. */
+yq_must_check bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer,
+                                const struct yq_query *query, struct yq_sent_counts *counts,
+                                struct yq_err *err);
+
+#endif

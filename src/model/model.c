@@ -1,0 +1,50 @@
+/* model.c: the few nouns that own memory. */
+#include "yq/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "yq/frame.h"
+
+void yq_header_fini(struct yq_header *header)
+{
+    yq_buf_fini(&header->text);
+    memset(header, 0, sizeof *header);
+}
+
+void yq_query_fini(struct yq_query *query)
+{
+    for (size_t i = 0; i < query->match_count; i++)
+        free(query->matches[i].value);
+    free(query->matches);
+    memset(query, 0, sizeof *query);
+}
+
+bool yq_query_add(struct yq_query *query, enum yq_attr attr, const char *value, bool exact,
+                  struct yq_err *err)
+{
+    if (!*value)
+        return true;
+    if (query->match_count == query->match_room) {
+        size_t room = query->match_room ? 2 * query->match_room : 8;
+        struct yq_match *matches = realloc(query->matches, room * sizeof *matches);
+        if (!matches)
+            return yq_fail(err, YQ_FULL, "model", "no memory for a query of %zu keys", room);
+        query->matches = matches;
+        query->match_room = room;
+    }
+    char *copy = strdup(value);
+    if (!copy)
+        return yq_fail(err, YQ_FULL, "model", "no memory for a query key");
+    query->matches[query->match_count++] =
+        (struct yq_match){.attr = attr, .value = copy, .exact = exact};
+    return true;
+}
+
+void yq_frame_fini(struct yq_frame *frame)
+{
+    for (int i = 0; i < 3; i++)
+        free(frame->palette[i]);
+    yq_buf_fini(&frame->pixels);
+    memset(frame, 0, sizeof *frame);
+}

@@ -1,0 +1,62 @@
+/* uid.c: UIDs: what one looks like, making new ones, what a transfer syntax says about the
+ * dataset's layout. */
+#include "yq/uid.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+bool yq_uid_valid(const char *uid)
+{
+    size_t length = strnlen(uid, YQ_UID_SIZE);
+    if (length == 0 || length >= YQ_UID_SIZE)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        bool digit = uid[i] >= '0' && uid[i] <= '9';
+        bool dot = uid[i] == '.' && i > 0 && i + 1 < length && uid[i - 1] != '.';
+        if (!digit && !dot)
+            return false;
+    }
+    return true;
+}
+
+void yq_uid_make(char *uid)
+{
+    uint8_t uuid[16];
+    if (getrandom(uuid, sizeof uuid, 0) != (ssize_t)sizeof uuid)
+        abort(); /* 16 bytes are never short once the system is up */
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40); /* RFC 4122: version 4, variant 1 */
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+    char digits[40];
+    size_t count = 0;
+    for (bool rest = true; rest;) { /* long division of 128 bits by ten */
+        unsigned remainder = 0;
+        rest = false;
+        for (size_t i = 0; i < sizeof uuid; i++) {
+            unsigned value = remainder << 8 | uuid[i];
+            uuid[i] = (uint8_t)(value / 10);
+            remainder = value % 10;
+            rest |= uuid[i] != 0;
+        }
+        digits[count++] = (char)('0' + remainder);
+    }
+    memcpy(uid, "2.25.", 5);
+    for (size_t i = 0; i < count; i++)
+        uid[5 + i] = digits[count - 1 - i];
+    uid[5 + count] = '\0';
+}
+
+enum yq_layout yq_layout_of(const char *transfer_syntax)
+{
+    if (strcmp(transfer_syntax, YQ_TS_IMPLICIT_LE) == 0)
+        return YQ_LAYOUT_IMPLICIT_LE;
+    if (strcmp(transfer_syntax, YQ_TS_EXPLICIT_BE) == 0)
+        return YQ_LAYOUT_EXPLICIT_BE;
+    /* JPIP Referenced Deflate and its HTJ2K sibling are deflated datasets too (PS3.5 A.6, A.9). */
+    if (strcmp(transfer_syntax, YQ_TS_DEFLATED) == 0 ||
+        strcmp(transfer_syntax, "1.2.840.10008.1.2.4.95") == 0 ||
+        strcmp(transfer_syntax, "1.2.840.10008.1.2.4.205") == 0)
+        return YQ_LAYOUT_DEFLATED;
+    return YQ_LAYOUT_EXPLICIT_LE;
+}

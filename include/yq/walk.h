@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "yq/assoc.h"
 #include "yq/catalog.h"
 #include "yq/conf.h"
 #include "yq/err.h"
@@ -59,16 +60,22 @@ struct yq_ingested {
  * why not, once. */
 yq_must_check bool yq_ingest(struct yq_house *house, const struct yq_origin *origin,
                              struct yq_body *body, struct yq_ingested *out, struct yq_err *err);
-/* The same from a Part 10 file (import, demo). */
+/* The same from a Part 10 file, or one without file meta information (import, demo). */
 yq_must_check bool yq_ingest_file(struct yq_house *house, const struct yq_origin *origin,
                                   const char *path, struct yq_ingested *out, struct yq_err *err);
+/* The same from a C-STORE-RQ just received, answered with its status. False only when the
+ * association is lost. *stored: whether the instance is ours now. */
+yq_must_check bool yq_ingest_message(struct yq_house *house, const struct yq_origin *origin,
+                                     struct yq_assoc *assoc, const struct yq_message *message,
+                                     bool *stored, struct yq_err *err);
 
 /* ---- find (find.c) ---- */
 
 /* Turns a C-FIND identifier into a query. *charset: (0008,0005) of the request. `asked` gets the
- * elements to answer, in the order of the identifier, also those the node does not know. Errors:
- * YQ_BAD_INPUT (level missing or not of this model, unique key of a level above missing while not
- * relational, not understood). */
+ * elements to answer, in the order of the identifier, also those the node does not know. Queries are
+ * always treated as relational: keys of higher levels narrow the answers when they are there, and are not
+ * missed when they are not. Errors: YQ_BAD_INPUT (level missing or not of this model, a patient level
+ * query by study root, not understood). */
 struct yq_asked {
     uint32_t tag, within;
     char vr[3];
@@ -78,15 +85,12 @@ struct yq_find {
     struct yq_asked *asked; /* owned */
     size_t asked_count;
     char charset[64];
-    bool patient_root, relational;
 };
 void yq_find_fini(struct yq_find *find);
 yq_must_check bool yq_find_parse(const void *identifier, size_t length, const char *transfer_syntax,
-                                 bool patient_root, bool relational, struct yq_find *out,
-                                 struct yq_err *err);
+                                 bool patient_root, struct yq_find *out, struct yq_err *err);
 /* One answer as a dataset in `transfer_syntax`: the asked elements, Query/Retrieve Level, Retrieve
- * AE Title, Specific Character Set
- * (`charset` where it can hold every value, else UTF-8). */
+ * AE Title, Specific Character Set (`charset` where it can hold every value, else UTF-8). */
 yq_must_check bool yq_find_answer(const struct yq_find *find, const char *const *values,
                                   const char *charset, const char *retrieve_aet,
                                   const char *transfer_syntax, struct yq_buf *out,
@@ -108,19 +112,38 @@ struct yq_outgoing {
     char transfer_syntax[YQ_UID_SIZE];
 };
 void yq_outgoing_fini(struct yq_outgoing *outgoing);
-/* Opens the stored object as it is when `accepts` (called with a syntax) says yes to its syntax,
- * else transcoded to the first of `syntaxes` that can be made. YQ_REFUSED: none can. */
+/* Opens the stored object as it is when its transfer syntax is among `syntaxes` (none: always), else
+ * transcoded, without loss, to the first of them that can be made. YQ_REFUSED: none can. */
 yq_must_check bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
                                     const char *const *syntaxes, size_t syntax_count,
                                     struct yq_outgoing *out, struct yq_err *err);
+/* Sends one instance by C-STORE over an open association and waits for the answer. */
+struct yq_delivery {
+    const struct yq_peer *peer; /* its preferred syntaxes; NULL: none */
+    const char *move_aet;       /* C-MOVE originator; "" with id 0: none */
+    unsigned move_id;
+    unsigned watch;  /* message id of the C-GET that a C-CANCEL-RQ may name; 0: none */
+    bool cancelled;  /* out: it did */
+    bool warned;     /* out: stored, with a warning status */
+    bool lost;       /* out: the association is of no more use */
+};
+yq_must_check bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *assoc,
+                                    const struct yq_entry *entry, struct yq_delivery *delivery,
+                                    struct yq_err *err);
 
 /* ---- render (render.c) ---- */
 yq_must_check bool yq_render_jpeg(struct yq_house *house, const struct yq_entry *entry,
                                   unsigned frame, int quality, struct yq_buf *out,
                                   struct yq_err *err);
 
+/* ---- DIMSE statuses (status.c): PS3.7 annex C, PS3.4 B.2.3, C.4.1.1.4, C.4.2.1.5 ---- */
+unsigned yq_status_store(enum yq_code code);
+unsigned yq_status_query(enum yq_code code); /* C-FIND, C-MOVE, C-GET before the first sub-operation */
+
 /* ---- keeping house (keep.c): delete, reindex, verify, trash ---- */
 
+/* "20260301T101500-<why>": the name of one removal in the trash. */
+void yq_keep_label(char *label, size_t size, const char *why);
 /* Rows, then files into the trash. *count: instances removed. */
 yq_must_check bool yq_keep_delete(struct yq_house *house, const struct yq_key *key,
                                   const char *label, size_t *count, struct yq_err *err);

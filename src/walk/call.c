@@ -1,0 +1,390 @@
+/* call.c: the node as SCU: echo, send, find, pull. PS3.4 annexes A, B, C.
+ *
+ * Each call opens an association, does one thing, and releases it. Errors are sentences that an IT person can act upon. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "yq/dcm.h"
+#include "yq/log.h"
+#include "yq/text.h"
+#include "yq/walk.h"
+
+enum { CONTEXTS_MOST = 128, CONNECT_SECONDS = 10 };
+
+static const char *const native[] = {YQ_TS_EXPLICIT_LE, YQ_TS_IMPLICIT_LE};
+static const struct yq_assoc_limits call_limits = {
+    .idle_seconds = 120, .stall_seconds = 60, .command_most = 1 << 16};
+
+static void assoc_cleanup(struct yq_assoc **assoc)
+{
+    if (*assoc)
+        yq_assoc_free(*assoc);
+}
+
+static bool open_to(const char *our_aet, const struct yq_peer *peer,
+                    const struct yq_proposal *proposals, size_t count, struct yq_assoc **out,
+                    struct yq_err *err)
+{
+    if (!peer->port)
+        return yq_fail(err, YQ_BAD_INPUT, "walk",
+                       "%s has no port in peers.json, so it cannot be called", peer->aet);
+    if (strchr(peer->host, '/'))
+        return yq_fail(err, YQ_BAD_INPUT, "walk",
+                       "%s has a network as its host, not an address that can be called", peer->aet);
+    struct yq_call call = {.host = peer->host,
+                           .port = peer->port,
+                           .called = peer->aet,
+                           .calling = our_aet,
+                           .proposals = proposals,
+                           .proposal_count = count,
+                           .relational = true,
+                           .connect_seconds = CONNECT_SECONDS,
+                           .limits = call_limits};
+    return yq_assoc_request(&call, out, err);
+}
+
+/* The next message, which has to be an answer to `id`. */
+static bool answer_to(struct yq_assoc *assoc, unsigned command, unsigned id, struct yq_message *out,
+                      struct yq_err *err)
+{
+    switch (yq_assoc_next(assoc, out, err)) {
+    case YQ_GOT_MESSAGE: break;
+    case YQ_GOT_NOTHING: return false;
+    default: return yq_fail(err, YQ_PEER_GONE, "walk", "the peer ended the association");
+    }
+    if (out->command != command || out->id != id)
+        return yq_fail(err, YQ_BAD_INPUT, "walk", "the peer sent command %04X instead of %04X",
+                       out->command, command);
+    return true;
+}
+
+bool yq_call_echo(const char *our_aet, const struct yq_peer *peer, struct yq_err *err)
+{
+    struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
+    struct yq_proposal proposal = {YQ_SOP_VERIFICATION, native, 2, false};
+    if (!open_to(our_aet, peer, &proposal, 1, &assoc, err))
+        return false;
+    const struct yq_context *context = yq_assoc_context_for(assoc, YQ_SOP_VERIFICATION, "");
+    if (!context)
+        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer verification (C-ECHO)", peer->aet);
+    struct yq_message request = {.context = context->id,
+                                 .command = YQ_C_ECHO_RQ,
+                                 .id = yq_assoc_new_id(assoc),
+                                 .sop_class = YQ_SOP_VERIFICATION};
+    struct yq_message answer;
+    if (!yq_assoc_send(assoc, &request, NULL, 0, err) ||
+        !answer_to(assoc, YQ_C_ECHO_RSP, request.id, &answer, err))
+        return false;
+    yq_assoc_release(assoc);
+    return answer.status == 0 ||
+           yq_fail(err, YQ_REFUSED, "walk", "%s answered the echo with status %04X", peer->aet,
+                   answer.status);
+}
+
+/* ---- send ---- */
+
+/* One presentation context for each class in each stored syntax, so that it is known which of them the receiver takes, and one with the
+ * native syntaxes (and the peer's preferred ones, one each) to fall back to. */
+struct plan {
+    struct yq_proposal proposals[CONTEXTS_MOST];
+    const char *single[CONTEXTS_MOST];
+    size_t count;
+};
+
+static bool plan_one(struct plan *plan, const char *sop_class, const char *syntax)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct yq_proposal *p = &plan->proposals[i];
+        bool same = syntax ? p->syntax_count == 1 && strcmp(p->syntaxes[0], syntax) == 0
+                           : p->syntaxes == native;
+        if (same && strcmp(p->abstract_syntax, sop_class) == 0)
+            return true;
+    }
+    if (plan->count == CONTEXTS_MOST)
+        return false;
+    struct yq_proposal *p = &plan->proposals[plan->count];
+    plan->single[plan->count] = syntax;
+    *p = syntax ? (struct yq_proposal){sop_class, &plan->single[plan->count], 1, false}
+                : (struct yq_proposal){sop_class, native, 2, false};
+    plan->count++;
+    return true;
+}
+
+static bool plan_entry(struct plan *plan, const struct yq_entry *entry, const struct yq_peer *peer)
+{
+    size_t before = plan->count;
+    bool ok = plan_one(plan, entry->sop_class, entry->transfer_syntax);
+    for (size_t i = 0; ok && i < peer->syntax_count; i++)
+        ok = plan_one(plan, entry->sop_class, peer->syntaxes[i]);
+    ok = ok && plan_one(plan, entry->sop_class, NULL);
+    if (!ok)
+        plan->count = before;
+    return ok;
+}
+
+/* Sends the entries of one association; *sent says how far it came. False: the association is lost. */
+static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
+                      const struct yq_entry *entries, size_t count, size_t *sent,
+                      struct yq_sent_counts *counts, bool *stopped, struct yq_err *err)
+{
+    struct yq_delivery delivery = {
+        .peer = sending->peer, .move_aet = sending->move_aet, .move_id = sending->move_id};
+    for (*sent = 0; *sent < count && !*stopped; (*sent)++) {
+        const struct yq_entry *entry = &entries[*sent];
+        struct yq_err trouble = {0};
+        bool ok = yq_retrieve_send(sending->house, assoc, entry, &delivery, &trouble);
+        if (delivery.lost) {
+            *err = trouble;
+            return false;
+        }
+        if (ok && delivery.warned)
+            counts->warning++;
+        else if (ok)
+            counts->completed++;
+        else
+            counts->failed++;
+        atomic_fetch_add(ok ? &sending->house->counts.sent : &sending->house->counts.send_failed, 1);
+        if (!ok)
+            yq_log_err(YQ_LOG_WARN, "instance-out", &trouble, "outcome=failed to=\"%s\" sop=%s",
+                       sending->peer->aet, entry->key.instance);
+        if (sending->after)
+            *stopped = !sending->after(sending->context, entry, counts, ok ? NULL : &trouble);
+    }
+    return true;
+}
+
+static void fail_rest(const struct yq_sending *sending, const struct yq_entry *entries, size_t count,
+                      struct yq_sent_counts *counts, const struct yq_err *err)
+{
+    bool listening = sending->after != NULL;
+    for (size_t i = 0; i < count; i++) {
+        counts->failed++;
+        atomic_fetch_add(&sending->house->counts.send_failed, 1);
+        listening = listening && sending->after(sending->context, &entries[i], counts, err);
+    }
+}
+
+bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entries, size_t count,
+                  struct yq_sent_counts *counts, struct yq_err *err)
+{
+    *counts = (struct yq_sent_counts){.total = (unsigned)count};
+    struct plan *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return yq_fail(err, YQ_FULL, "walk", "no memory to send");
+    bool ok = true, stopped = false;
+    for (size_t done = 0; done < count && ok && !stopped;) {
+        struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
+        size_t batch = 0, sent = 0;
+        plan->count = 0;
+        while (done + batch < count && plan_entry(plan, &entries[done + batch], sending->peer))
+            batch++;
+        ok = open_to(sending->our_aet, sending->peer, plan->proposals, plan->count, &assoc, err) &&
+             send_over(sending, assoc, entries + done, batch, &sent, counts, &stopped, err);
+        if (ok)
+            yq_assoc_release(assoc);
+        else
+            fail_rest(sending, entries + done + sent, count - done - sent, counts, err);
+        done += batch;
+    }
+    free(plan);
+    return ok;
+}
+
+/* ---- find ---- */
+
+static bool write_identifier(const struct yq_query *query, const char *syntax, struct yq_buf *out)
+{
+    struct yq_writer writer = {.out = out, .layout = yq_layout_of(syntax)};
+    const char *values[YQ_ATTR_COUNT] = {0};
+    bool put[YQ_ATTR_COUNT] = {0};
+    for (size_t i = 0; i < query->match_count; i++) {
+        values[query->matches[i].attr] = query->matches[i].value;
+        put[query->matches[i].attr] = true;
+    }
+    yq_writer_put_text(&writer, 0x00080005, "CS", "ISO_IR 192");
+    bool level_put = false;
+    uint32_t last = 0x00080005;
+    for (;;) { /* the table is not in tag order; identifiers are */
+        int next = -1;
+        for (int a = 0; a < YQ_ATTR_COUNT; a++)
+            if (!yq_attrs[a].within && (put[a] || query->wanted[a]) && yq_attrs[a].tag > last &&
+                (next < 0 || yq_attrs[a].tag < yq_attrs[next].tag))
+                next = a;
+        if (!level_put && (next < 0 || yq_attrs[next].tag > 0x00080052)) {
+            yq_writer_put_text(&writer, 0x00080052, "CS", yq_level_name(query->level));
+            level_put = true;
+        }
+        if (next < 0)
+            return !out->failed;
+        yq_writer_put_text(&writer, yq_attrs[next].tag, yq_attrs[next].vr,
+                           values[next] ? values[next] : "");
+        last = yq_attrs[next].tag;
+    }
+}
+
+static bool read_row(const struct yq_buf *dataset, const char *syntax, struct yq_buf *text,
+                     const char *values[YQ_ATTR_COUNT], struct yq_err *err)
+{
+    struct yq_scan *scan yq_cleanup(yq_scan_cleanup) = NULL;
+    struct yq_element element;
+    size_t at[YQ_ATTR_COUNT];
+    char charset[64] = "";
+    bool doubtful = false;
+    memset(at, 0xff, sizeof at);
+    yq_buf_clear(text);
+    if (!yq_scan_open_memory(dataset->bytes, dataset->length, syntax, &scan, err))
+        return false;
+    while (yq_scan_next(scan, &element, err)) {
+        struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = 1 << 20};
+        enum yq_attr attr = yq_attr_by_tag(element.tag, element.within);
+        bool is_charset = element.tag == 0x00080005 && !element.within;
+        if ((attr == YQ_ATTR_COUNT && !is_charset) || !element.length ||
+            strcmp(element.vr, "SQ") == 0)
+            continue;
+        if (!yq_scan_value(scan, 1 << 20, &raw, err))
+            return false;
+        if (is_charset) {
+            (void)yq_copy_trimmed(charset, sizeof charset, raw.bytes, raw.length);
+            continue;
+        }
+        while (raw.length && (raw.bytes[raw.length - 1] == ' ' || !raw.bytes[raw.length - 1]))
+            raw.length--;
+        at[attr] = text->length;
+        if (strcmp(element.vr, "US") == 0 && raw.length == 2)
+            yq_buf_putf(text, "%u", yq_le16(raw.bytes));
+        else
+            yq_text_decode(charset, element.vr, yq_buf_text(&raw), raw.length, text, &doubtful);
+        yq_buf_put(text, "", 1);
+    }
+    if (err->code != YQ_OK)
+        return false;
+    for (int a = 0; a < YQ_ATTR_COUNT; a++)
+        values[a] = at[a] == SIZE_MAX ? NULL : yq_buf_text(text) + at[a];
+    return !text->failed || yq_fail(err, YQ_FULL, "walk", "no memory for an answer");
+}
+
+bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct yq_query *query,
+                  bool (*row)(void *context, const char *const *values), void *context,
+                  struct yq_err *err)
+{
+    struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
+    struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0}, text yq_cleanup(yq_buf_fini) = {0};
+    const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_FIND_PATIENT : YQ_SOP_FIND_STUDY;
+    struct yq_proposal proposal = {sop_class, native, 2, false};
+    if (!open_to(our_aet, peer, &proposal, 1, &assoc, err))
+        return false;
+    const struct yq_context *where = yq_assoc_context_for(assoc, sop_class, "");
+    if (!where)
+        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer queries (C-FIND) to us", peer->aet);
+    if (!write_identifier(query, where->accepted_syntax, &identifier))
+        return yq_fail(err, YQ_FULL, "walk", "no memory for a query");
+    struct yq_message request = {.context = where->id,
+                                 .command = YQ_C_FIND_RQ,
+                                 .id = yq_assoc_new_id(assoc),
+                                 .has_dataset = true};
+    (void)yq_copy(request.sop_class, sizeof request.sop_class, sop_class);
+    if (!yq_assoc_send(assoc, &request, identifier.bytes, identifier.length, err))
+        return false;
+    for (bool wanted = true;;) {
+        struct yq_message answer;
+        struct yq_buf dataset yq_cleanup(yq_buf_fini) = {0};
+        const char *values[YQ_ATTR_COUNT];
+        if (!answer_to(assoc, YQ_C_FIND_RSP, request.id, &answer, err))
+            return false;
+        if (answer.status != 0xff00 && answer.status != 0xff01) {
+            yq_assoc_release(assoc);
+            if (answer.status == 0 || answer.status == 0xfe00)
+                return true;
+            return yq_fail(err, YQ_REFUSED, "walk", "%s answered the query with status %04X%s%s",
+                           peer->aet, answer.status, answer.comment[0] ? ": " : "", answer.comment);
+        }
+        if (!yq_assoc_read_all(assoc, 1 << 22, &dataset, err) ||
+            !read_row(&dataset, where->accepted_syntax, &text, values, err))
+            return false;
+        if (wanted && !row(context, values)) {
+            wanted = false;
+            struct yq_message cancel = {
+                .context = where->id, .command = YQ_C_CANCEL_RQ, .id = request.id};
+            if (!yq_assoc_send(assoc, &cancel, NULL, 0, err))
+                return false;
+        }
+    }
+}
+
+/* ---- pull ---- */
+
+static bool serve_pull(struct yq_house *house, struct yq_assoc *assoc, const struct yq_peer *peer,
+                       unsigned id, struct yq_sent_counts *counts, struct yq_err *err)
+{
+    struct yq_origin origin = {.door = "pull", .peer = NULL};
+    (void)yq_copy(origin.aet, sizeof origin.aet, peer->aet);
+    (void)yq_copy(origin.address, sizeof origin.address, peer->host);
+    for (;;) {
+        struct yq_message message;
+        bool stored;
+        switch (yq_assoc_next(assoc, &message, err)) {
+        case YQ_GOT_MESSAGE: break;
+        case YQ_GOT_NOTHING: return false;
+        default: return yq_fail(err, YQ_PEER_GONE, "walk", "the peer ended the association");
+        }
+        if (message.command == YQ_C_STORE_RQ) {
+            if (!yq_ingest_message(house, &origin, assoc, &message, &stored, err))
+                return false;
+            counts->total++;
+            *(stored ? &counts->completed : &counts->failed) += 1;
+            continue;
+        }
+        if (message.command != YQ_C_GET_RSP || message.id != id)
+            return yq_fail(err, YQ_BAD_INPUT, "walk", "the peer sent command %04X instead of an object",
+                           message.command);
+        if (message.status == 0xff00)
+            continue;
+        yq_assoc_release(assoc);
+        if (message.status == 0 || (message.status & 0xf000) == 0xb000)
+            return true;
+        return yq_fail(err, YQ_REFUSED, "walk", "%s answered the C-GET with status %04X%s%s",
+                       peer->aet, message.status, message.comment[0] ? ": " : "", message.comment);
+    }
+}
+
+bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const struct yq_query *query,
+                  struct yq_sent_counts *counts, struct yq_err *err)
+{
+    static const char *const all[] = {YQ_TS_EXPLICIT_LE,      YQ_TS_IMPLICIT_LE,
+                                      YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEG_LOSSLESS,
+                                      YQ_TS_J2K_LOSSLESS,     YQ_TS_J2K,
+                                      YQ_TS_JPEGLS_LOSSLESS,  YQ_TS_JPEGLS_NEAR,
+                                      YQ_TS_JPEG_BASELINE,    YQ_TS_JPEG_EXTENDED,
+                                      YQ_TS_RLE,              YQ_TS_DEFLATED,
+                                      YQ_TS_HTJ2K_LOSSLESS,   YQ_TS_HTJ2K_LOSSLESS_RPCL,
+                                      YQ_TS_HTJ2K,            YQ_TS_EXPLICIT_BE};
+    struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
+    struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
+    struct yq_proposal proposals[CONTEXTS_MOST];
+    const char *const *classes;
+    const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_GET_PATIENT : YQ_SOP_GET_STUDY;
+    *counts = (struct yq_sent_counts){0};
+    size_t known = yq_dcm_storage_classes(&classes), count = 1;
+    proposals[0] = (struct yq_proposal){sop_class, native, 2, false};
+    for (size_t i = 0; i < known && count < CONTEXTS_MOST; i++)
+        proposals[count++] =
+            (struct yq_proposal){classes[i], all, sizeof all / sizeof *all, true};
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    bool ok = open_to(conf->dicom_aet, peer, proposals, count, &assoc, err);
+    yq_conf_release(house->conf, conf);
+    if (!ok)
+        return false;
+    const struct yq_context *where = yq_assoc_context_for(assoc, sop_class, "");
+    if (!where)
+        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer C-GET to us", peer->aet);
+    if (!write_identifier(query, where->accepted_syntax, &identifier))
+        return yq_fail(err, YQ_FULL, "walk", "no memory for a query");
+    struct yq_message request = {.context = where->id,
+                                 .command = YQ_C_GET_RQ,
+                                 .id = yq_assoc_new_id(assoc),
+                                 .has_dataset = true};
+    (void)yq_copy(request.sop_class, sizeof request.sop_class, sop_class);
+    return yq_assoc_send(assoc, &request, identifier.bytes, identifier.length, err) &&
+           serve_pull(house, assoc, peer, request.id, counts, err);
+}

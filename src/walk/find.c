@@ -1,0 +1,253 @@
+/* find.c: a C-FIND identifier becomes a query, a catalog row becomes an answer. PS3.4 C.1.4, C.2.2, C.4.1.
+ *
+ * Knows the words of C-FIND only; matching is the catalog's. Keys the node does not index are answered empty. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "yq/dcm.h"
+#include "yq/text.h"
+#include "yq/walk.h"
+
+enum {
+    TAG_CHARSET = 0x00080005,
+    TAG_LEVEL = 0x00080052,
+    TAG_RETRIEVE_AE = 0x00080054,
+    TAG_AVAILABILITY = 0x00080056,
+    KEYS_MOST = 512,
+    VALUE_MOST = 1 << 18, /* a UID list of some thousand instances */
+};
+
+void yq_find_fini(struct yq_find *find)
+{
+    yq_query_fini(&find->query);
+    free(find->asked);
+    memset(find, 0, sizeof *find);
+}
+
+static bool ask(struct yq_find *find, const struct yq_element *element, struct yq_err *err)
+{
+    if (find->asked_count == KEYS_MOST)
+        return yq_fail(err, YQ_BAD_INPUT, "walk", "identifier has more than %d keys", KEYS_MOST);
+    struct yq_asked *asked =
+        realloc(find->asked, (find->asked_count + 1) * sizeof *asked);
+    if (!asked)
+        return yq_fail(err, YQ_FULL, "walk", "no memory for an identifier");
+    find->asked = asked;
+    struct yq_asked *new = &asked[find->asked_count++];
+    *new = (struct yq_asked){.tag = element->tag, .within = element->within};
+    memcpy(new->vr, element->vr, sizeof new->vr);
+    return true;
+}
+
+/* A key with a value; keys of unknown attributes do not match anything and do not exclude anything (PS3.4 C.2.2.1.3). */
+static bool match(struct yq_find *find, enum yq_attr attr, const char *value, struct yq_err *err)
+{
+    return attr == YQ_ATTR_COUNT || yq_query_add(&find->query, attr, value, false, err);
+}
+
+static bool take_level(struct yq_find *find, const char *text, bool *seen, struct yq_err *err)
+{
+    *seen = yq_level_parse(text, &find->query.level);
+    return *seen || yq_fail(err, YQ_BAD_INPUT, "walk",
+                            "Query/Retrieve Level is not PATIENT, STUDY, SERIES or IMAGE");
+}
+
+static bool take_element(struct yq_find *find, struct yq_scan *scan, const struct yq_element *element,
+                         bool *level_seen, struct yq_err *err)
+{
+    struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = VALUE_MOST};
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    bool doubtful = false;
+    if (strcmp(element->vr, "SQ") == 0)
+        return element->depth == 0 ? ask(find, element, err) : true;
+    if (element->depth > 1 || (element->depth == 1 && element->item > 0))
+        return true; /* one item per sequence key (PS3.4 C.2.2.2.6) */
+    if (element->length > VALUE_MOST)
+        return yq_fail(err, YQ_BAD_INPUT, "walk", "key (%04X,%04X) has a value of %u bytes",
+                       element->tag >> 16, element->tag & 0xffff, element->length);
+    if (!yq_scan_value(scan, VALUE_MOST, &raw, err))
+        return false;
+    if (element->tag == TAG_CHARSET && !element->within) {
+        (void)yq_copy_trimmed(find->charset, sizeof find->charset, yq_buf_text(&raw), raw.length);
+        return true;
+    }
+    if (raw.length == 2 && (strcmp(element->vr, "US") == 0))
+        yq_buf_putf(&text, "%u", yq_le16(raw.bytes));
+    else
+        yq_text_decode(find->charset, element->vr, yq_buf_text(&raw), raw.length, &text, &doubtful);
+    if (text.failed)
+        return yq_fail(err, YQ_FULL, "walk", "no memory for an identifier");
+    const char *start = yq_buf_text(&text);
+    while (*start == ' ')
+        start++;
+    struct yq_buf value yq_cleanup(yq_buf_fini) = {0};
+    size_t length = strlen(start);
+    while (length && (start[length - 1] == ' ' || start[length - 1] == '\0'))
+        length--;
+    yq_buf_put(&value, start, length);
+    if (element->tag == TAG_LEVEL && !element->within)
+        return take_level(find, yq_buf_text(&value), level_seen, err);
+    enum yq_attr attr = yq_attr_by_tag(element->tag, element->within);
+    return ask(find, element, err) && match(find, attr, yq_buf_text(&value), err);
+}
+
+/* Which values rows must carry, and which unique keys are names rather than patterns. */
+static void settle_keys(struct yq_find *find, bool patient_root)
+{
+    struct yq_query *query = &find->query;
+    for (size_t i = 0; i < find->asked_count; i++) {
+        const struct yq_asked *asked = &find->asked[i];
+        enum yq_attr attr = yq_attr_by_tag(asked->tag, asked->within);
+        if (attr != YQ_ATTR_COUNT)
+            query->wanted[attr] = true;
+        for (int a = 0; a < YQ_ATTR_COUNT; a++) /* a sequence key may come without an item */
+            if (yq_attrs[a].within && yq_attrs[a].within == asked->tag)
+                query->wanted[a] = true;
+    }
+    /* PS3.4 C.4.1.2.1: a unique key above the level is a single value, so a Patient ID "***" means itself. */
+    for (size_t i = 0; i < query->match_count; i++)
+        if (patient_root && query->level > YQ_PATIENT && query->matches[i].attr == YQ_PatientID)
+            query->matches[i].exact = true;
+    for (enum yq_qr_level l = patient_root ? YQ_PATIENT : YQ_STUDY; l <= query->level; l++)
+        query->wanted[yq_level_key(l)] = true;
+}
+
+bool yq_find_parse(const void *identifier, size_t length, const char *transfer_syntax,
+                   bool patient_root, struct yq_find *out, struct yq_err *err)
+{
+    struct yq_scan *scan yq_cleanup(yq_scan_cleanup) = NULL;
+    struct yq_element element;
+    bool level_seen = false;
+    memset(out, 0, sizeof *out);
+    if (!yq_scan_open_memory(identifier, length, transfer_syntax, &scan, err))
+        return false;
+    while (yq_scan_next(scan, &element, err))
+        if (!take_element(out, scan, &element, &level_seen, err))
+            return false;
+    if (err->code != YQ_OK)
+        return false;
+    if (!level_seen)
+        return yq_fail(err, YQ_BAD_INPUT, "walk",
+                       "identifier has no Query/Retrieve Level (0008,0052)");
+    if (out->query.level == YQ_PATIENT && !patient_root)
+        return yq_fail(err, YQ_BAD_INPUT, "walk", "study root has no PATIENT level: use patient root");
+    settle_keys(out, patient_root);
+    return true;
+}
+
+/* ---- answers ---- */
+
+struct line { /* one element of an answer, to be sorted by tag */
+    uint32_t tag;
+    const char *vr;
+    const char *text; /* UTF-8; NULL: empty */
+    bool sequence;
+};
+
+static int by_tag(const void *a, const void *b)
+{
+    uint32_t x = ((const struct line *)a)->tag, y = ((const struct line *)b)->tag;
+    return x < y ? -1 : x > y;
+}
+
+static bool put(struct yq_writer *writer, const struct line *line, const char *charset)
+{
+    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
+    const char *text = line->text ? line->text : "";
+    bool plain = true;
+    for (const char *p = text; *p && plain; p++)
+        plain = (unsigned char)*p < 0x80;
+    if (plain) { /* also every VR that knows no character set */
+        yq_writer_put_text(writer, line->tag, line->vr, text);
+        return true;
+    }
+    if (!yq_text_encode(charset, line->vr, text, &bytes))
+        return false;
+    yq_writer_put(writer, line->tag, line->vr, bytes.bytes, bytes.length);
+    return true;
+}
+
+static bool put_sequence(struct yq_writer *writer, uint32_t tag, const char *const *values,
+                         const char *charset)
+{
+    struct line lines[8];
+    size_t count = 0;
+    bool any = false, ok = true;
+    for (int a = 0; a < YQ_ATTR_COUNT && count < 8; a++) {
+        if (yq_attrs[a].within != tag)
+            continue;
+        lines[count++] = (struct line){.tag = yq_attrs[a].tag, .vr = yq_attrs[a].vr, .text = values[a]};
+        any |= values[a] != NULL;
+    }
+    qsort(lines, count, sizeof *lines, by_tag);
+    yq_writer_begin_sequence(writer, tag);
+    if (any) {
+        yq_writer_begin_item(writer);
+        for (size_t i = 0; i < count; i++)
+            ok = ok && put(writer, &lines[i], charset);
+        yq_writer_end_item(writer);
+    }
+    yq_writer_end_sequence(writer);
+    return ok;
+}
+
+static bool write_in(const struct line *lines, size_t count, const char *const *values,
+                     const char *charset, enum yq_layout layout, struct yq_buf *out)
+{
+    struct yq_writer writer = {.out = out, .layout = layout};
+    bool ok = true;
+    for (size_t i = 0; i < count && ok; i++) {
+        const struct line *line = &lines[i];
+        if (i && line->tag == lines[i - 1].tag)
+            continue; /* asked twice, answered once */
+        if (line->tag == TAG_CHARSET)
+            yq_writer_put_text(&writer, TAG_CHARSET, "CS", charset);
+        else if (line->sequence)
+            ok = put_sequence(&writer, line->tag, values, charset);
+        else
+            ok = put(&writer, line, charset);
+    }
+    return ok;
+}
+
+bool yq_find_answer(const struct yq_find *find, const char *const *values, const char *charset,
+                    const char *retrieve_aet, const char *transfer_syntax, struct yq_buf *out,
+                    struct yq_err *err)
+{
+    struct line lines[KEYS_MOST + 8];
+    size_t count = 0;
+    lines[count++] = (struct line){.tag = TAG_CHARSET, .vr = "CS"};
+    lines[count++] =
+        (struct line){.tag = TAG_LEVEL, .vr = "CS", .text = yq_level_name(find->query.level)};
+    lines[count++] = (struct line){.tag = TAG_RETRIEVE_AE, .vr = "AE", .text = retrieve_aet};
+    for (enum yq_qr_level l = YQ_PATIENT; l <= find->query.level; l++) {
+        enum yq_attr key = yq_level_key(l);
+        if (find->query.wanted[key])
+            lines[count++] = (struct line){yq_attrs[key].tag, yq_attrs[key].vr, values[key], false};
+    }
+    for (size_t i = 0; i < find->asked_count; i++) {
+        const struct yq_asked *asked = &find->asked[i];
+        if (asked->within || asked->tag == TAG_RETRIEVE_AE)
+            continue;
+        struct line line = {.tag = asked->tag, .vr = asked->vr};
+        enum yq_attr attr = yq_attr_by_tag(asked->tag, 0);
+        line.sequence = strcmp(asked->vr, "SQ") == 0;
+        if (attr != YQ_ATTR_COUNT) {
+            line.vr = yq_attrs[attr].vr;
+            line.text = values[attr];
+        } else if (asked->tag == TAG_AVAILABILITY) {
+            line.text = "ONLINE";
+        }
+        lines[count++] = line;
+    }
+    qsort(lines, count, sizeof *lines, by_tag);
+    enum yq_layout layout = yq_layout_of(transfer_syntax);
+    size_t start = out->length;
+    if (!*charset || !yq_text_charset_known(charset) ||
+        !write_in(lines, count, values, charset, layout, out)) {
+        out->length = start; /* that set cannot hold it: UTF-8 can */
+        if (!write_in(lines, count, values, "ISO_IR 192", layout, out))
+            return yq_fail(err, YQ_BUG, "walk", "a value of the catalog is not UTF-8");
+    }
+    return !out->failed || yq_fail(err, YQ_FULL, "walk", "no memory for an answer");
+}

@@ -40,8 +40,9 @@ int yq_staged_fd(const struct yq_staged *staged);
 uint64_t yq_staged_size(const struct yq_staged *staged);
 
 /* Makes the object visible under `key` and its digest, on stable storage: data, name and folders
- * are synced when this returns true. `take` is consumed, success or not. Errors: YQ_FULL, YQ_IO,
- * YQ_BAD_INPUT (a UID that is none). */
+ * are synced when this returns true. `take` is consumed, success or not. The same bytes there
+ * already are success. Errors: YQ_FULL, YQ_IO, YQ_BAD_INPUT (a UID that is none), YQ_CONFLICT (other
+ * bytes are there whose digest begins alike: nobody sends that by accident; what is there stays). */
 yq_must_check bool yq_staged_commit(struct yq_staged *take, const struct yq_key *key,
                                     const uint8_t sha256[32], struct yq_err *err);
 void yq_staged_abandon(struct yq_staged *take);

@@ -72,10 +72,10 @@ yq_must_check bool yq_ingest_message(struct yq_house *house, const struct yq_ori
 /* ---- find (find.c) ---- */
 
 /* Turns a C-FIND identifier into a query. *charset: (0008,0005) of the request. `asked` gets the
- * elements to answer, in the order of the identifier, also those the node does not know. Queries are
- * always treated as relational: keys of higher levels narrow the answers when they are there, and are not
- * missed when they are not. Errors: YQ_BAD_INPUT (level missing or not of this model, a patient level
- * query by study root, not understood). */
+ * elements to answer, in the order of the identifier, also those the node does not know. Queries
+ * are always treated as relational: keys of higher levels narrow the answers when they are there,
+ * and are not missed when they are not. Errors: YQ_BAD_INPUT (level missing or not of this model, a
+ * patient level query by study root, not understood). */
 struct yq_asked {
     uint32_t tag, within;
     char vr[3];
@@ -112,8 +112,8 @@ struct yq_outgoing {
     char transfer_syntax[YQ_UID_SIZE];
 };
 void yq_outgoing_fini(struct yq_outgoing *outgoing);
-/* Opens the stored object as it is when its transfer syntax is among `syntaxes` (none: always), else
- * transcoded, without loss, to the first of them that can be made. YQ_REFUSED: none can. */
+/* Opens the stored object as it is when its transfer syntax is among `syntaxes` (none: always),
+ * else transcoded, without loss, to the first of them that can be made. YQ_REFUSED: none can. */
 yq_must_check bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
                                     const char *const *syntaxes, size_t syntax_count,
                                     struct yq_outgoing *out, struct yq_err *err);
@@ -122,10 +122,10 @@ struct yq_delivery {
     const struct yq_peer *peer; /* its preferred syntaxes; NULL: none */
     const char *move_aet;       /* C-MOVE originator; "" with id 0: none */
     unsigned move_id;
-    unsigned watch;  /* message id of the C-GET that a C-CANCEL-RQ may name; 0: none */
-    bool cancelled;  /* out: it did */
-    bool warned;     /* out: stored, with a warning status */
-    bool lost;       /* out: the association is of no more use */
+    unsigned watch; /* message id of the C-GET that a C-CANCEL-RQ may name; 0: none */
+    bool cancelled; /* out: it did */
+    bool warned;    /* out: stored, with a warning status */
+    bool lost;      /* out: the association is of no more use */
 };
 yq_must_check bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *assoc,
                                     const struct yq_entry *entry, struct yq_delivery *delivery,
@@ -138,7 +138,8 @@ yq_must_check bool yq_render_jpeg(struct yq_house *house, const struct yq_entry 
 
 /* ---- DIMSE statuses (status.c): PS3.7 annex C, PS3.4 B.2.3, C.4.1.1.4, C.4.2.1.5 ---- */
 unsigned yq_status_store(enum yq_code code);
-unsigned yq_status_query(enum yq_code code); /* C-FIND, C-MOVE, C-GET before the first sub-operation */
+unsigned
+yq_status_query(enum yq_code code); /* C-FIND, C-MOVE, C-GET before the first sub-operation */
 
 /* ---- keeping house (keep.c): delete, reindex, verify, trash ---- */
 
@@ -159,6 +160,10 @@ yq_must_check bool yq_keep_reindex(struct yq_house *house, const struct yq_progr
  * does not fit. */
 yq_must_check bool yq_keep_verify(struct yq_house *house, const struct yq_progress *progress,
                                   uint64_t *objects, uint64_t *faults, struct yq_err *err);
+
+/* One entry against its file, byte for byte. */
+yq_must_check bool yq_keep_check(struct yq_house *house, const struct yq_entry *entry,
+                                 struct yq_err *err);
 
 /* True when all that is needed to take an instance in works; else *err says what does not, and what
  * to do. */

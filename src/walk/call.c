@@ -1,6 +1,7 @@
 /* call.c: the node as SCU: echo, send, find, pull. PS3.4 annexes A, B, C.
  *
- * Each call opens an association, does one thing, and releases it. Errors are sentences that an IT person can act upon. */
+ * Each call opens an association, does one thing, and releases it. Errors are sentences that an IT
+ * person can act upon. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static bool open_to(const char *our_aet, const struct yq_peer *peer,
                        "%s has no port in peers.json, so it cannot be called", peer->aet);
     if (strchr(peer->host, '/'))
         return yq_fail(err, YQ_BAD_INPUT, "walk",
-                       "%s has a network as its host, not an address that can be called", peer->aet);
+                       "%s has a network as its host, not an address that can be called",
+                       peer->aet);
     struct yq_call call = {.host = peer->host,
                            .port = peer->port,
                            .called = peer->aet,
@@ -67,7 +69,8 @@ bool yq_call_echo(const char *our_aet, const struct yq_peer *peer, struct yq_err
         return false;
     const struct yq_context *context = yq_assoc_context_for(assoc, YQ_SOP_VERIFICATION, "");
     if (!context)
-        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer verification (C-ECHO)", peer->aet);
+        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer verification (C-ECHO)",
+                       peer->aet);
     struct yq_message request = {.context = context->id,
                                  .command = YQ_C_ECHO_RQ,
                                  .id = yq_assoc_new_id(assoc),
@@ -84,8 +87,9 @@ bool yq_call_echo(const char *our_aet, const struct yq_peer *peer, struct yq_err
 
 /* ---- send ---- */
 
-/* One presentation context for each class in each stored syntax, so that it is known which of them the receiver takes, and one with the
- * native syntaxes (and the peer's preferred ones, one each) to fall back to. */
+/* One presentation context for each class in each stored syntax, so that it is known which of them
+ * the receiver takes, and one with the native syntaxes (and the peer's preferred ones, one each) to
+ * fall back to. */
 struct plan {
     struct yq_proposal proposals[CONTEXTS_MOST];
     const char *single[CONTEXTS_MOST];
@@ -123,7 +127,8 @@ static bool plan_entry(struct plan *plan, const struct yq_entry *entry, const st
     return ok;
 }
 
-/* Sends the entries of one association; *sent says how far it came. False: the association is lost. */
+/* Sends the entries of one association; *sent says how far it came. False: the association is lost.
+ */
 static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
                       const struct yq_entry *entries, size_t count, size_t *sent,
                       struct yq_sent_counts *counts, bool *stopped, struct yq_err *err)
@@ -144,7 +149,8 @@ static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
             counts->completed++;
         else
             counts->failed++;
-        atomic_fetch_add(ok ? &sending->house->counts.sent : &sending->house->counts.send_failed, 1);
+        atomic_fetch_add(ok ? &sending->house->counts.sent : &sending->house->counts.send_failed,
+                         1);
         if (!ok)
             yq_log_err(YQ_LOG_WARN, "instance-out", &trouble, "outcome=failed to=\"%s\" sop=%s",
                        sending->peer->aet, entry->key.instance);
@@ -154,8 +160,8 @@ static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
     return true;
 }
 
-static void fail_rest(const struct yq_sending *sending, const struct yq_entry *entries, size_t count,
-                      struct yq_sent_counts *counts, const struct yq_err *err)
+static void fail_rest(const struct yq_sending *sending, const struct yq_entry *entries,
+                      size_t count, struct yq_sent_counts *counts, const struct yq_err *err)
 {
     bool listening = sending->after != NULL;
     for (size_t i = 0; i < count; i++) {
@@ -276,7 +282,8 @@ bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct 
         return false;
     const struct yq_context *where = yq_assoc_context_for(assoc, sop_class, "");
     if (!where)
-        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer queries (C-FIND) to us", peer->aet);
+        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer queries (C-FIND) to us",
+                       peer->aet);
     if (!write_identifier(query, where->accepted_syntax, &identifier))
         return yq_fail(err, YQ_FULL, "walk", "no memory for a query");
     struct yq_message request = {.context = where->id,
@@ -336,8 +343,8 @@ static bool serve_pull(struct yq_house *house, struct yq_assoc *assoc, const str
             continue;
         }
         if (message.command != YQ_C_GET_RSP || message.id != id)
-            return yq_fail(err, YQ_BAD_INPUT, "walk", "the peer sent command %04X instead of an object",
-                           message.command);
+            return yq_fail(err, YQ_BAD_INPUT, "walk",
+                           "the peer sent command %04X instead of an object", message.command);
         if (message.status == 0xff00)
             continue;
         yq_assoc_release(assoc);
@@ -351,14 +358,22 @@ static bool serve_pull(struct yq_house *house, struct yq_assoc *assoc, const str
 bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const struct yq_query *query,
                   struct yq_sent_counts *counts, struct yq_err *err)
 {
-    static const char *const all[] = {YQ_TS_EXPLICIT_LE,      YQ_TS_IMPLICIT_LE,
-                                      YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEG_LOSSLESS,
-                                      YQ_TS_J2K_LOSSLESS,     YQ_TS_J2K,
-                                      YQ_TS_JPEGLS_LOSSLESS,  YQ_TS_JPEGLS_NEAR,
-                                      YQ_TS_JPEG_BASELINE,    YQ_TS_JPEG_EXTENDED,
-                                      YQ_TS_RLE,              YQ_TS_DEFLATED,
-                                      YQ_TS_HTJ2K_LOSSLESS,   YQ_TS_HTJ2K_LOSSLESS_RPCL,
-                                      YQ_TS_HTJ2K,            YQ_TS_EXPLICIT_BE};
+    static const char *const all[] = {YQ_TS_EXPLICIT_LE,
+                                      YQ_TS_IMPLICIT_LE,
+                                      YQ_TS_JPEG_LOSSLESS_SV1,
+                                      YQ_TS_JPEG_LOSSLESS,
+                                      YQ_TS_J2K_LOSSLESS,
+                                      YQ_TS_J2K,
+                                      YQ_TS_JPEGLS_LOSSLESS,
+                                      YQ_TS_JPEGLS_NEAR,
+                                      YQ_TS_JPEG_BASELINE,
+                                      YQ_TS_JPEG_EXTENDED,
+                                      YQ_TS_RLE,
+                                      YQ_TS_DEFLATED,
+                                      YQ_TS_HTJ2K_LOSSLESS,
+                                      YQ_TS_HTJ2K_LOSSLESS_RPCL,
+                                      YQ_TS_HTJ2K,
+                                      YQ_TS_EXPLICIT_BE};
     struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
     struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
     struct yq_proposal proposals[CONTEXTS_MOST];
@@ -368,8 +383,7 @@ bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const stru
     size_t known = yq_dcm_storage_classes(&classes), count = 1;
     proposals[0] = (struct yq_proposal){sop_class, native, 2, false};
     for (size_t i = 0; i < known && count < CONTEXTS_MOST; i++)
-        proposals[count++] =
-            (struct yq_proposal){classes[i], all, sizeof all / sizeof *all, true};
+        proposals[count++] = (struct yq_proposal){classes[i], all, sizeof all / sizeof *all, true};
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     bool ok = open_to(conf->dicom_aet, peer, proposals, count, &assoc, err);
     yq_conf_release(house->conf, conf);

@@ -1,6 +1,8 @@
-/* find.c: a C-FIND identifier becomes a query, a catalog row becomes an answer. PS3.4 C.1.4, C.2.2, C.4.1.
+/* find.c: a C-FIND identifier becomes a query, a catalog row becomes an answer. PS3.4 C.1.4, C.2.2,
+ * C.4.1.
  *
- * Knows the words of C-FIND only; matching is the catalog's. Keys the node does not index are answered empty. */
+ * Knows the words of C-FIND only; matching is the catalog's. Keys the node does not index are
+ * answered empty. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +30,7 @@ static bool ask(struct yq_find *find, const struct yq_element *element, struct y
 {
     if (find->asked_count == KEYS_MOST)
         return yq_fail(err, YQ_BAD_INPUT, "walk", "identifier has more than %d keys", KEYS_MOST);
-    struct yq_asked *asked =
-        realloc(find->asked, (find->asked_count + 1) * sizeof *asked);
+    struct yq_asked *asked = realloc(find->asked, (find->asked_count + 1) * sizeof *asked);
     if (!asked)
         return yq_fail(err, YQ_FULL, "walk", "no memory for an identifier");
     find->asked = asked;
@@ -39,7 +40,8 @@ static bool ask(struct yq_find *find, const struct yq_element *element, struct y
     return true;
 }
 
-/* A key with a value; keys of unknown attributes do not match anything and do not exclude anything (PS3.4 C.2.2.1.3). */
+/* A key with a value; keys of unknown attributes do not match anything and do not exclude anything
+ * (PS3.4 C.2.2.1.3). */
 static bool match(struct yq_find *find, enum yq_attr attr, const char *value, struct yq_err *err)
 {
     return attr == YQ_ATTR_COUNT || yq_query_add(&find->query, attr, value, false, err);
@@ -52,8 +54,8 @@ static bool take_level(struct yq_find *find, const char *text, bool *seen, struc
                             "Query/Retrieve Level is not PATIENT, STUDY, SERIES or IMAGE");
 }
 
-static bool take_element(struct yq_find *find, struct yq_scan *scan, const struct yq_element *element,
-                         bool *level_seen, struct yq_err *err)
+static bool take_element(struct yq_find *find, struct yq_scan *scan,
+                         const struct yq_element *element, bool *level_seen, struct yq_err *err)
 {
     struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = VALUE_MOST};
     struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
@@ -104,7 +106,8 @@ static void settle_keys(struct yq_find *find, bool patient_root)
             if (yq_attrs[a].within && yq_attrs[a].within == asked->tag)
                 query->wanted[a] = true;
     }
-    /* PS3.4 C.4.1.2.1: a unique key above the level is a single value, so a Patient ID "***" means itself. */
+    /* PS3.4 C.4.1.2.1: a unique key above the level is a single value, so a Patient ID "***" means
+     * itself. */
     for (size_t i = 0; i < query->match_count; i++)
         if (patient_root && query->level > YQ_PATIENT && query->matches[i].attr == YQ_PatientID)
             query->matches[i].exact = true;
@@ -130,7 +133,8 @@ bool yq_find_parse(const void *identifier, size_t length, const char *transfer_s
         return yq_fail(err, YQ_BAD_INPUT, "walk",
                        "identifier has no Query/Retrieve Level (0008,0052)");
     if (out->query.level == YQ_PATIENT && !patient_root)
-        return yq_fail(err, YQ_BAD_INPUT, "walk", "study root has no PATIENT level: use patient root");
+        return yq_fail(err, YQ_BAD_INPUT, "walk",
+                       "study root has no PATIENT level: use patient root");
     settle_keys(out, patient_root);
     return true;
 }
@@ -176,7 +180,8 @@ static bool put_sequence(struct yq_writer *writer, uint32_t tag, const char *con
     for (int a = 0; a < YQ_ATTR_COUNT && count < 8; a++) {
         if (yq_attrs[a].within != tag)
             continue;
-        lines[count++] = (struct line){.tag = yq_attrs[a].tag, .vr = yq_attrs[a].vr, .text = values[a]};
+        lines[count++] =
+            (struct line){.tag = yq_attrs[a].tag, .vr = yq_attrs[a].vr, .text = values[a]};
         any |= values[a] != NULL;
     }
     qsort(lines, count, sizeof *lines, by_tag);

@@ -1,7 +1,9 @@
-/* ingest.c: an instance comes in. One walk for every door: C-STORE, import, a pull from another PACS, demo.
+/* ingest.c: an instance comes in. One walk for every door: C-STORE, import, a pull from another
+ * PACS, demo.
  *
- * Promise: when yq_ingest returns true the instance is on stable storage and findable; when it returns false nothing of it
- * is left. PS3.4 B.2.3 leaves the status to us: status.c chooses it from err->code. Runs on the door's thread. */
+ * Promise: when yq_ingest returns true the instance is on stable storage and findable; when it
+ * returns false nothing of it is left. PS3.4 B.2.3 leaves the status to us: status.c chooses it
+ * from err->code. Runs on the door's thread. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +33,8 @@ static bool may_store(const struct arrival *a, struct yq_err *err)
     const struct yq_peer *peer = a->origin->peer;
     if (peer && !(peer->rights & YQ_MAY_STORE))
         return yq_fail(err, YQ_REFUSED, "walk",
-                       "%s may not store here: add \"store\" to its \"may\" in peers.json", peer->aet);
+                       "%s may not store here: add \"store\" to its \"may\" in peers.json",
+                       peer->aet);
     if (!yq_uid_valid(a->body->sop_class) || !yq_uid_valid(a->body->sop_instance))
         return yq_fail(err, YQ_BAD_INPUT, "walk", "SOP class or instance UID is not a UID");
     if (!yq_uid_valid(a->body->transfer_syntax))
@@ -39,8 +42,8 @@ static bool may_store(const struct arrival *a, struct yq_err *err)
     return true;
 }
 
-/* Body into staging, unparsed, behind a file meta information that depends on nothing but the three UIDs, so that the same
- * instance always makes the same file. */
+/* Body into staging, unparsed, behind a file meta information that depends on nothing but the three
+ * UIDs, so that the same instance always makes the same file. */
 static bool pour(struct arrival *a, struct yq_body *body, struct yq_err *err)
 {
     struct yq_buf meta yq_cleanup(yq_buf_fini) = {0};
@@ -62,7 +65,8 @@ static bool pour(struct arrival *a, struct yq_body *body, struct yq_err *err)
         if (!got)
             break;
         if (yq_staged_size(a->staged) + got > most)
-            return yq_fail(err, YQ_FULL, "walk", "object is larger than store.max_object_mb (%lld MB)",
+            return yq_fail(err, YQ_FULL, "walk",
+                           "object is larger than store.max_object_mb (%lld MB)",
                            (long long)a->conf->store_max_object_mb);
         if (!yq_staged_write(a->staged, bytes, got, err))
             return false;
@@ -137,7 +141,8 @@ static bool keep(struct arrival *a, struct yq_err *err)
         }
         return true;
     }
-    /* Keep the promise. A failed commit may still have reached the disk: only what no row names goes away. */
+    /* Keep the promise. A failed commit may still have reached the disk: only what no row names
+     * goes away. */
     struct yq_entry entry;
     struct yq_err why;
     if (!yq_catalog_get(house->catalog, key->instance, &entry, &why)) {
@@ -158,9 +163,10 @@ static void tell(const struct arrival *a, bool ok, const struct yq_err *err)
         atomic_fetch_add(&counts->store_failed, 1);
         if (err->code == YQ_CONFLICT)
             atomic_fetch_add(&counts->conflicts, 1);
-        yq_log_err(YQ_LOG_WARN, "instance-in", err, "outcome=%s door=%s aet=\"%s\" address=%s sop=%s",
-                   err->code == YQ_CONFLICT ? "conflict" : "refused", from->door, from->aet,
-                   from->address, yq_uid_valid(a->body->sop_instance) ? a->body->sop_instance : "?");
+        yq_log_err(
+            YQ_LOG_WARN, "instance-in", err, "outcome=%s door=%s aet=\"%s\" address=%s sop=%s",
+            err->code == YQ_CONFLICT ? "conflict" : "refused", from->door, from->aet, from->address,
+            yq_uid_valid(a->body->sop_instance) ? a->body->sop_instance : "?");
         return;
     }
     atomic_ullong *const by_outcome[] = {&counts->stored_new, &counts->stored_already,
@@ -172,11 +178,12 @@ static void tell(const struct arrival *a, bool ok, const struct yq_err *err)
         atomic_fetch_add(&counts->conflicts, 1);
     if (a->added.contradictions)
         atomic_fetch_add(&counts->contradictions, a->added.contradictions);
-    yq_log(conflict || a->added.contradictions ? YQ_LOG_WARN : YQ_LOG_DEBUG, "instance-in",
-           "outcome=%s%s door=%s aet=\"%s\" address=%s sop=%s study=%s bytes=%llu contradictions=%u",
-           conflict ? "conflict-" : "", outcomes[a->added.stored], from->door, from->aet,
-           from->address, a->header.key.instance, a->header.key.study,
-           (unsigned long long)a->object.size, a->added.contradictions);
+    yq_log(
+        conflict || a->added.contradictions ? YQ_LOG_WARN : YQ_LOG_DEBUG, "instance-in",
+        "outcome=%s%s door=%s aet=\"%s\" address=%s sop=%s study=%s bytes=%llu contradictions=%u",
+        conflict ? "conflict-" : "", outcomes[a->added.stored], from->door, from->aet,
+        from->address, a->header.key.instance, a->header.key.study,
+        (unsigned long long)a->object.size, a->added.contradictions);
 }
 
 static bool walk(struct arrival *a, struct yq_body *body, struct yq_err *err)
@@ -185,7 +192,8 @@ static bool walk(struct arrival *a, struct yq_body *body, struct yq_err *err)
         !yq_dcm_read_header(yq_staged_fd(a->staged), a->dataset_offset, body->transfer_syntax, "",
                             &a->header, err))
         return false;
-    (void)yq_copy(a->header.transfer_syntax, sizeof a->header.transfer_syntax, body->transfer_syntax);
+    (void)yq_copy(a->header.transfer_syntax, sizeof a->header.transfer_syntax,
+                  body->transfer_syntax);
     if (!names_what_was_announced(a, err))
         return false;
     uint64_t claim = yq_claims_take(&a->house->ingesting, a->header.key.instance);
@@ -239,7 +247,8 @@ bool yq_ingest_file(struct yq_house *house, const struct yq_origin *origin, cons
     int fd yq_cleanup(yq_close) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return yq_fail_errno(err, "walk", "open", path);
-    /* What the dataset says of itself counts, as files without or with a wrong file meta information are common. */
+    /* What the dataset says of itself counts, as files without or with a wrong file meta
+     * information are common. */
     if (!yq_part10_read(fd, &about, err) ||
         !yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", &header, err)) {
         yq_header_fini(&header);
@@ -269,8 +278,9 @@ static bool next_of_message(void *context, const void **bytes, size_t *got, stru
     return !body->lost;
 }
 
-bool yq_ingest_message(struct yq_house *house, const struct yq_origin *origin, struct yq_assoc *assoc,
-                       const struct yq_message *message, bool *stored, struct yq_err *err)
+bool yq_ingest_message(struct yq_house *house, const struct yq_origin *origin,
+                       struct yq_assoc *assoc, const struct yq_message *message, bool *stored,
+                       struct yq_err *err)
 {
     struct yq_ingested done;
     struct yq_err why = {0};

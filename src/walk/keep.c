@@ -1,6 +1,8 @@
-/* keep.c: keeping house: delete into the trash, rebuild the catalog from the files, verify the files, say how the node is.
+/* keep.c: keeping house: delete into the trash, rebuild the catalog from the files, verify the
+ * files, say how the node is.
  *
- * Rows go first and files after them: an instance that nobody can find any more may still be on disk, never the other way round. */
+ * Rows go first and files after them: an instance that nobody can find any more may still be on
+ * disk, never the other way round. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,14 +37,15 @@ bool yq_keep_delete(struct yq_house *house, const struct yq_key *key, const char
     bool ok = true;
     for (size_t i = 0; i < *count; i++) {
         struct yq_err trouble;
-        if (yq_store_trash(house->store, &removed[i].key, removed[i].object.sha256, label, &trouble))
+        if (yq_store_trash(house->store, &removed[i].key, removed[i].object.sha256, label,
+                           &trouble))
             continue;
         yq_log_err(YQ_LOG_ERROR, "trash", &trouble, "sop=%s", removed[i].key.instance);
         *err = trouble;
         ok = false;
     }
-    yq_log(YQ_LOG_INFO, "deleted", "instances=%zu trash=%s study=%s series=%s sop=%s", *count, label,
-           key->study, key->series, key->instance);
+    yq_log(YQ_LOG_INFO, "deleted", "instances=%zu trash=%s study=%s series=%s sop=%s", *count,
+           label, key->study, key->series, key->instance);
     free(removed);
     return ok;
 }
@@ -81,7 +84,8 @@ static int oldest_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool reindex_file(struct yq_house *house, const char *path, uint64_t *bytes, struct yq_err *err)
+static bool reindex_file(struct yq_house *house, const char *path, uint64_t *bytes,
+                         struct yq_err *err)
 {
     struct yq_part10 about;
     struct yq_object object;
@@ -91,12 +95,14 @@ static bool reindex_file(struct yq_house *house, const char *path, uint64_t *byt
     int fd yq_cleanup(yq_close) = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return yq_fail_errno(err, "walk", "open", path);
-    bool ok = yq_part10_read(fd, &about, err) &&
-              yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", &header, err) &&
-              digest_file(fd, &object, err);
+    bool ok =
+        yq_part10_read(fd, &about, err) &&
+        yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", &header, err) &&
+        digest_file(fd, &object, err);
     if (ok) {
         (void)yq_copy(header.transfer_syntax, sizeof header.transfer_syntax, about.transfer_syntax);
-        /* A second content under one UID was kept on purpose, or is what a crash left of a replacement: kept, and told. */
+        /* A second content under one UID was kept on purpose, or is what a crash left of a
+         * replacement: kept, and told. */
         struct yq_arrival arrival = {&origin, &header, &object, about.dataset_offset, YQ_KEEP_BOTH};
         ok = yq_catalog_add(house->catalog, &arrival, &added, err);
         *bytes += object.size;
@@ -195,7 +201,7 @@ bool yq_keep_reindex(struct yq_house *house, const struct yq_progress *progress,
 
 /* ---- verify ---- */
 
-static bool verify_entry(struct yq_house *house, const struct yq_entry *entry, struct yq_err *err)
+bool yq_keep_check(struct yq_house *house, const struct yq_entry *entry, struct yq_err *err)
 {
     struct yq_object object;
     int fd yq_cleanup(yq_close) = -1;
@@ -247,7 +253,7 @@ static bool verify_rows(struct verifying *v, struct yq_err *err)
             return false;
         for (size_t i = 0; i < count; i++) {
             struct yq_err trouble = {0};
-            bool ok = verify_entry(v->house, &entries[i], &trouble);
+            bool ok = yq_keep_check(v->house, &entries[i], &trouble);
             after = entries[i].id;
             v->done++;
             v->bytes += entries[i].object.size;
@@ -267,7 +273,8 @@ static bool has_path(struct verifying *v, const struct yq_entry *entry, const ch
            strcmp(own, path) == 0;
 }
 
-/* A file without a row is what a crash left between the file and the row, unless it is being taken in right now. */
+/* A file without a row is what a crash left between the file and the row, unless it is being taken
+ * in right now. */
 static bool is_orphan(struct verifying *v, const char *path)
 {
     struct yq_err ignored;
@@ -301,7 +308,8 @@ bool yq_keep_verify(struct yq_house *house, const struct yq_progress *progress, 
     if (ok) {
         while (yq_store_walk_next(walk, &path, err))
             if (is_orphan(&v, path))
-                tell(&v, path, "no row in the catalog names this file (yingqiao reindex takes it in)");
+                tell(&v, path,
+                     "no row in the catalog names this file (yingqiao reindex takes it in)");
         ok = err->code == YQ_OK;
         yq_store_walk_close(walk);
     }

@@ -1,7 +1,9 @@
-/* retrieve.c: instances go out: C-MOVE, C-GET, send, WADO. PS3.4 C.4.2, C.4.3; Hebei V1.5 chapter 4.2.
+/* retrieve.c: instances go out: C-MOVE, C-GET, send, WADO. PS3.4 C.4.2, C.4.3; Hebei V1.5
+ * chapter 4.2.
  *
- * An object leaves as it was stored wherever the receiver takes its transfer syntax. Otherwise it is transcoded without loss to one
- * that the receiver takes; where that cannot be done only that instance fails. */
+ * An object leaves as it was stored wherever the receiver takes its transfer syntax. Otherwise it
+ * is transcoded without loss to one that the receiver takes; where that cannot be done only that
+ * instance fails. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +57,9 @@ void yq_outgoing_fini(struct yq_outgoing *outgoing) { yq_close(&outgoing->fd); }
 
 static bool is_lossless(const char *syntax)
 {
-    static const char *const kept[] = {YQ_TS_EXPLICIT_LE,     YQ_TS_IMPLICIT_LE,
-                                       YQ_TS_EXPLICIT_BE,     YQ_TS_DEFLATED,
-                                       YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEG_LOSSLESS,
-                                       YQ_TS_JPEGLS_LOSSLESS, YQ_TS_RLE};
+    static const char *const kept[] = {
+        YQ_TS_EXPLICIT_LE,       YQ_TS_IMPLICIT_LE,   YQ_TS_EXPLICIT_BE,     YQ_TS_DEFLATED,
+        YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEG_LOSSLESS, YQ_TS_JPEGLS_LOSSLESS, YQ_TS_RLE};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (strcmp(syntax, kept[i]) == 0)
             return true;
@@ -126,13 +127,14 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
     return false;
 }
 
-/* What the receiver takes for this class, best first: its preferred syntaxes, as stored, then the rest. */
+/* What the receiver takes for this class, best first: its preferred syntaxes, as stored, then the
+ * rest. */
 static size_t acceptable(const struct yq_assoc *assoc, const struct yq_entry *entry,
                          const struct yq_peer *peer, const char **syntaxes)
 {
-    static const char *const natural[] = {YQ_TS_EXPLICIT_LE, YQ_TS_IMPLICIT_LE, YQ_TS_JPEG_LOSSLESS_SV1,
-                                          YQ_TS_JPEGLS_LOSSLESS, YQ_TS_JPEG_LOSSLESS, YQ_TS_RLE,
-                                          YQ_TS_DEFLATED, YQ_TS_EXPLICIT_BE};
+    static const char *const natural[] = {
+        YQ_TS_EXPLICIT_LE,   YQ_TS_IMPLICIT_LE, YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEGLS_LOSSLESS,
+        YQ_TS_JPEG_LOSSLESS, YQ_TS_RLE,         YQ_TS_DEFLATED,          YQ_TS_EXPLICIT_BE};
     size_t count = 0;
     for (size_t i = 0; peer && i < peer->syntax_count; i++)
         if (yq_assoc_context_for(assoc, entry->sop_class, peer->syntaxes[i]))
@@ -179,8 +181,8 @@ static bool await_answer(struct yq_assoc *assoc, unsigned id, struct yq_delivery
             continue;
         }
         delivery->lost = true;
-        return yq_fail(err, YQ_BAD_INPUT, "walk", "the receiver sent command %04X instead of an answer",
-                       answer->command);
+        return yq_fail(err, YQ_BAD_INPUT, "walk",
+                       "the receiver sent command %04X instead of an answer", answer->command);
     }
 }
 

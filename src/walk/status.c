@@ -1,4 +1,5 @@
-/* status.c: our error codes in DIMSE's words. PS3.7 annex C; PS3.4 B.2.3 (storage), C.4 (query and retrieve). */
+/* status.c: our error codes in DIMSE's words. PS3.7 annex C; PS3.4 B.2.3 (storage), C.4 (query and
+ * retrieve). */
 #include "yq/walk.h"
 
 unsigned yq_status_store(enum yq_code code)

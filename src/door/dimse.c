@@ -1,0 +1,415 @@
+/* dimse.c: the DICOM listener. One thread accepts and waits, for all new connections together,
+ * until each has sent its whole association request; only then an association gets a thread. A
+ * silent connection costs a descriptor and a few bytes, and goes when its time is up (ARTIM,
+ * PS3.8 9.1.5), so that no number of them keeps a scanner out. */
+#include "dimse.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "yq/clock.h"
+#include "yq/log.h"
+
+enum {
+    WAITING_MOST = 1024,    /* connections without an association */
+    REQUEST_MOST = 1 << 17, /* bytes of an A-ASSOCIATE-RQ */
+    STACK_BYTES = 1 << 21,
+    PDU_HEAD = 6,
+    PDU_ASSOCIATE_RQ = 1,
+};
+
+struct waiting { /* a connection in the antechamber */
+    int fd;
+    int64_t until_ms;
+    struct yq_buf bytes;
+};
+
+struct antechamber {
+    struct waiting waiting[WAITING_MOST]; /* oldest first */
+    size_t count;
+};
+
+static void send_away(struct antechamber *room, size_t i, const char *why)
+{
+    struct waiting *w = &room->waiting[i];
+    if (why)
+        yq_log(YQ_LOG_INFO, "connection-dropped", "reason=\"%s\" bytes=%zu", why, w->bytes.length);
+    close(w->fd);
+    yq_buf_fini(&w->bytes);
+    memmove(w, w + 1, (room->count - i - 1) * sizeof *w);
+    room->count--;
+}
+
+static void *run_visit(void *context)
+{
+    struct visit *visit = context;
+    struct yq_dimse *door = visit->door;
+    dimse_serve(visit);
+    pthread_mutex_lock(&door->lock);
+    *visit->link = visit->next;
+    if (visit->next)
+        visit->next->link = visit->link;
+    door->open--;
+    atomic_store(&door->house->counts.associations_open, door->open);
+    pthread_cond_broadcast(&door->changed);
+    pthread_mutex_unlock(&door->lock);
+    if (visit->assoc)
+        yq_assoc_free(visit->assoc);
+    yq_conf_release(visit->house->conf, visit->conf);
+    yq_buf_fini(&visit->first);
+    free(visit);
+    return NULL;
+}
+
+static bool enlist(struct yq_dimse *door, struct visit *visit, unsigned most)
+{
+    pthread_mutex_lock(&door->lock);
+    bool room = !door->stopping && door->open < most;
+    if (room) {
+        visit->next = door->visits;
+        visit->link = &door->visits;
+        if (visit->next)
+            visit->next->link = &visit->next;
+        door->visits = visit;
+        door->open++;
+        atomic_store(&door->house->counts.associations_open, door->open);
+    }
+    pthread_mutex_unlock(&door->lock);
+    return room;
+}
+
+static void strike(struct yq_dimse *door, struct visit *visit)
+{
+    pthread_mutex_lock(&door->lock);
+    *visit->link = visit->next;
+    if (visit->next)
+        visit->next->link = visit->link;
+    door->open--;
+    pthread_mutex_unlock(&door->lock);
+}
+
+/* Tells the caller "local limit exceeded, try again later" (PS3.8 9.3.4) on the bare socket, then
+ * closes it. */
+static void turn_away(int fd, struct yq_dimse *door)
+{
+    uint8_t pdu[10];
+    yq_assoc_reject_pdu(pdu, 2, 3, 2);
+    (void)!send(fd, pdu, sizeof pdu, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(fd, SHUT_WR);
+    close(fd);
+    atomic_fetch_add(&door->house->counts.associations_refused, 1);
+    yq_log(YQ_LOG_WARN, "association-refused",
+           "reason=\"too many associations\" hint=\"raise dicom.max_associations\"");
+}
+
+static void admit(struct yq_dimse *door, struct antechamber *room, size_t i)
+{
+    struct visit *visit = calloc(1, sizeof *visit);
+    struct waiting *w = &room->waiting[i];
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int fd = w->fd;
+    if (!visit) {
+        send_away(room, i, "no memory");
+        return;
+    }
+    visit->door = door;
+    visit->house = door->house;
+    visit->conf = yq_conf_hold(door->house->conf);
+    visit->fd = fd;
+    visit->first = w->bytes;
+    w->bytes = (struct yq_buf){0};
+    w->fd = -1;
+    memmove(w, w + 1, (room->count - i - 1) * sizeof *w);
+    room->count--;
+    if (enlist(door, visit, (unsigned)visit->conf->dicom_max_associations)) {
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstacksize(&attributes, STACK_BYTES);
+        int failed = pthread_create(&thread, &attributes, run_visit, visit);
+        pthread_attr_destroy(&attributes);
+        if (!failed)
+            return;
+        strike(door, visit);
+    }
+    turn_away(fd, door);
+    yq_conf_release(door->house->conf, visit->conf);
+    yq_buf_fini(&visit->first);
+    free(visit);
+}
+
+static void accept_all(struct yq_dimse *door, struct antechamber *room, int artim_seconds)
+{
+    for (;;) {
+        int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE) && room->count) {
+            send_away(room, 0, "out of descriptors: the oldest silent connection goes");
+            continue;
+        }
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE)
+                poll(NULL, 0, 50); /* nothing to let go of: do not spin */
+            return;
+        }
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        if (room->count == WAITING_MOST)
+            send_away(room, 0, "too many silent connections: the oldest goes");
+        room->waiting[room->count++] = (struct waiting){
+            .fd = fd, .until_ms = yq_monotonic_ms() + (int64_t)artim_seconds * 1000};
+    }
+}
+
+/* How many more bytes the request needs; 0: it is whole; -1: this is no association request. */
+static long missing(const struct yq_buf *bytes)
+{
+    if (bytes->length && bytes->bytes[0] != PDU_ASSOCIATE_RQ)
+        return -1;
+    if (bytes->length < PDU_HEAD)
+        return (long)(PDU_HEAD - bytes->length);
+    uint32_t length = yq_be32(bytes->bytes + 2);
+    if (length > REQUEST_MOST - PDU_HEAD)
+        return -1;
+    return (long)(length + PDU_HEAD - bytes->length);
+}
+
+/* True when the i-th connection is still there afterwards. */
+static bool listen_to(struct yq_dimse *door, struct antechamber *room, size_t i)
+{
+    struct waiting *w = &room->waiting[i];
+    uint8_t piece[4096];
+    for (;;) {
+        long need = missing(&w->bytes);
+        if (need <= 0) {
+            if (need == 0)
+                admit(door, room, i);
+            else
+                send_away(room, i, "what came is no DICOM association request");
+            return false;
+        }
+        ssize_t got =
+            recv(w->fd, piece, (size_t)need < sizeof piece ? (size_t)need : sizeof piece, 0);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return true;
+        if (got <= 0) {
+            send_away(room, i, w->bytes.length ? "closed within its association request" : NULL);
+            return false;
+        }
+        yq_buf_put(&w->bytes, piece, (size_t)got);
+        if (w->bytes.failed) {
+            send_away(room, i, "no memory");
+            return false;
+        }
+    }
+}
+
+static void *run_listener(void *context)
+{
+    struct yq_dimse *door = context;
+    struct antechamber *room = calloc(1, sizeof *room);
+    struct pollfd *polled = calloc(WAITING_MOST + 2, sizeof *polled);
+    bool stop = !room || !polled;
+    while (!stop) {
+        size_t count = room->count;
+        polled[0] = (struct pollfd){.fd = door->wake, .events = POLLIN};
+        polled[1] = (struct pollfd){.fd = door->listener, .events = POLLIN};
+        for (size_t i = 0; i < count; i++)
+            polled[i + 2] = (struct pollfd){.fd = room->waiting[i].fd, .events = POLLIN};
+        poll(polled, count + 2, count ? 250 : -1);
+        stop = polled[0].revents != 0;
+        int64_t now = yq_monotonic_ms();
+        for (size_t i = count;
+             i-- > 0;) { /* from the end: what is removed moves only what was seen */
+            if (polled[i + 2].revents && !listen_to(door, room, i))
+                continue;
+            if (room->waiting[i].until_ms <= now)
+                send_away(room, i, "no association request in time (dicom.artim_seconds)");
+        }
+        if (polled[1].revents) {
+            const struct yq_conf *conf = yq_conf_hold(door->house->conf);
+            accept_all(door, room, (int)conf->dicom_artim_seconds);
+            yq_conf_release(door->house->conf, conf);
+        }
+    }
+    while (room && room->count)
+        send_away(room, room->count - 1, NULL);
+    free(room);
+    free(polled);
+    return NULL;
+}
+
+static bool listen_on(const struct yq_conf *conf, int *out, struct yq_err *err)
+{
+    char port[16];
+    struct addrinfo *found = NULL;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    snprintf(port, sizeof port, "%lld", (long long)conf->dicom_port);
+    const char *bound = conf->dicom_bind[0] ? conf->dicom_bind : "::";
+    int failed = getaddrinfo(bound, port, &hints, &found);
+    if (!failed && !conf->dicom_bind[0]) { /* a machine without IPv6 */
+        int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (probe < 0) {
+            freeaddrinfo(found);
+            failed = getaddrinfo("0.0.0.0", port, &hints, &found);
+        } else {
+            close(probe);
+        }
+    }
+    if (failed)
+        return yq_fail(err, YQ_BAD_INPUT, "door", "dicom.bind \"%s\": %s", conf->dicom_bind,
+                       gai_strerror(failed));
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1, off = 0;
+    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+    if (ok && found->ai_family == AF_INET6 && !conf->dicom_bind[0])
+        ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0;
+    ok = ok && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 512) == 0;
+    freeaddrinfo(found);
+    if (ok) {
+        *out = fd;
+        return true;
+    }
+    int number = errno;
+    if (fd >= 0)
+        close(fd);
+    if (number == EADDRINUSE)
+        return yq_fail(
+            err, YQ_CONFLICT, "door",
+            "DICOM port %s is taken by another program: choose another with --set dicom.port=N",
+            port);
+    errno = number;
+    return yq_fail_errno(err, "door", "listen on DICOM port", port);
+}
+
+bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, struct yq_err *err)
+{
+    struct yq_dimse *door = calloc(1, sizeof *door);
+    if (!door)
+        return yq_fail(err, YQ_FULL, "door", "no memory for the DICOM door");
+    door->house = house;
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    bool ok = listen_on(conf, &door->listener, err);
+    yq_conf_release(house->conf, conf);
+    if (!ok) {
+        free(door);
+        return false;
+    }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&door->lock, NULL);
+    pthread_cond_init(&door->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    door->wake = eventfd(0, EFD_CLOEXEC);
+    if (door->wake < 0 || pthread_create(&door->listening, NULL, run_listener, door) != 0) {
+        close(door->listener);
+        free(door);
+        return yq_fail(err, YQ_FULL, "door", "cannot start the DICOM listener's thread");
+    }
+    door->courier_runs = pthread_create(&door->courier, NULL, commitment_courier, door) == 0;
+    *out = door;
+    return true;
+}
+
+static bool wait_until(struct yq_dimse *door, int64_t until_ms) /* under the lock */
+{
+    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    return pthread_cond_timedwait(&door->changed, &door->lock, &until) == 0;
+}
+
+void yq_dimse_close(struct yq_dimse *door, int seconds)
+{
+    uint64_t one = 1;
+    pthread_mutex_lock(&door->lock);
+    door->stopping = true;
+    for (struct visit *v = door->visits; v; v = v->next)
+        if (v->assoc && !v->busy)
+            yq_assoc_interrupt(v->assoc);
+    pthread_cond_broadcast(&door->changed);
+    pthread_mutex_unlock(&door->lock);
+    (void)!write(door->wake, &one, sizeof one);
+    pthread_join(door->listening, NULL);
+    close(door->listener);
+    if (door->courier_runs)
+        pthread_join(door->courier, NULL);
+    int64_t until = yq_monotonic_ms() + (int64_t)seconds * 1000;
+    pthread_mutex_lock(&door->lock);
+    while (door->open && yq_monotonic_ms() < until)
+        (void)wait_until(door, until);
+    for (struct visit *v = door->visits; v; v = v->next)
+        if (v->assoc)
+            yq_assoc_interrupt(v->assoc);
+    while (door->open)
+        (void)pthread_cond_wait(&door->changed, &door->lock);
+    pthread_mutex_unlock(&door->lock);
+    close(door->wake);
+    pthread_cond_destroy(&door->changed);
+    pthread_mutex_destroy(&door->lock);
+    free(door);
+}
+
+bool dimse_greet(struct visit *visit, struct yq_assoc *assoc)
+{
+    struct yq_dimse *door = visit->door;
+    pthread_mutex_lock(&door->lock);
+    visit->assoc = assoc;
+    (void)yq_copy(visit->origin.aet, sizeof visit->origin.aet, yq_assoc_calling(assoc));
+    for (char *c = visit->origin.aet; *c; c++)
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
+            *c = '?'; /* no legal AE title (PS3.5 6.2), and it goes into log lines */
+    bool going_on = !door->stopping;
+    pthread_mutex_unlock(&door->lock);
+    return going_on;
+}
+
+bool dimse_busy(struct visit *visit, bool busy)
+{
+    pthread_mutex_lock(&visit->door->lock);
+    visit->busy = busy;
+    bool going_on = !visit->door->stopping;
+    pthread_mutex_unlock(&visit->door->lock);
+    return going_on;
+}
+
+unsigned dimse_visits_of(struct yq_dimse *door, const char *aet)
+{
+    unsigned count = 0;
+    pthread_mutex_lock(&door->lock);
+    for (struct visit *v = door->visits; v; v = v->next)
+        count += strcmp(v->origin.aet, aet) == 0;
+    pthread_mutex_unlock(&door->lock);
+    return count;
+}
+
+bool dimse_wait(struct yq_dimse *door, int ms)
+{
+    int64_t until = yq_monotonic_ms() + ms;
+    pthread_mutex_lock(&door->lock);
+    if (!door->stopping)
+        (void)wait_until(door, until);
+    bool going_on = !door->stopping;
+    pthread_mutex_unlock(&door->lock);
+    return going_on;
+}
+
+void dimse_nudge(struct yq_dimse *door)
+{
+    pthread_mutex_lock(&door->lock);
+    pthread_cond_broadcast(&door->changed);
+    pthread_mutex_unlock(&door->lock);
+}

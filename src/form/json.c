@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "yq/text.h"
+
 struct yq_json {
     cJSON *item; /* NULL once failed */
     bool failed;
@@ -61,7 +63,16 @@ static void attach(struct yq_json *parent, const char *name, cJSON *item)
 
 void yq_json_text(struct yq_json *object, const char *name, const char *value)
 {
-    attach(object, name, value ? cJSON_CreateString(value) : cJSON_CreateNull());
+    struct yq_buf whole yq_cleanup(yq_buf_fini) = {0};
+    bool doubtful;
+    if (value && !yq_text_is_utf8(value, strlen(value))) { /* RFC 8259 8.1 allows nothing else */
+        yq_text_decode("ISO_IR 192", "UT", value, strlen(value), &whole, &doubtful);
+        value = yq_buf_text(&whole);
+    }
+    if (whole.failed)
+        attach(object, name, NULL);
+    else
+        attach(object, name, value ? cJSON_CreateString(value) : cJSON_CreateNull());
 }
 
 void yq_json_number(struct yq_json *object, const char *name, double value)

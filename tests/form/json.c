@@ -62,6 +62,14 @@ static void a_failure_below_fails_the_print(void **state)
     yq_json_free(top);
 }
 
+static void bytes_that_are_no_utf8_do_not_leave(void **state)
+{
+    (void)state;
+    struct yq_json *list = yq_json_array();
+    yq_json_text(list, NULL, "a\xff");
+    expect(list, "[\"a\xef\xbf\xbd\"]");
+}
+
 static void a_row_names_its_values(void **state)
 {
     (void)state;
@@ -97,6 +105,7 @@ int main(void)
         cmocka_unit_test(values_of_every_kind),
         cmocka_unit_test(indented_text_has_lines),
         cmocka_unit_test(a_failure_below_fails_the_print),
+        cmocka_unit_test(bytes_that_are_no_utf8_do_not_leave),
         cmocka_unit_test(a_row_names_its_values),
         cmocka_unit_test(numbers_too_large_for_json_stay_text),
     };

@@ -22,7 +22,8 @@ struct yq_scan; /* heap; not thread-safe */
 
 struct yq_element {
     uint32_t tag;
-    char vr[3]; /* from the dataset, or from the dictionary for implicit VR; "UN" when unknown */
+    char vr[3]; /* from the dataset, or from the dictionary for implicit and misspelt VRs; "UN" when
+                   unknown; "SQ" for everything that has items */
     uint32_t
         length; /* bytes of the value; 0xffffffff: undefined (sequences, encapsulated pixel data) */
     uint64_t
@@ -41,7 +42,8 @@ yq_must_check bool yq_scan_open_memory(const void *bytes, size_t length,
 /* The next element; item and delimiter tags are not shown. False at the end (err->code == YQ_OK) or
  * when the dataset cannot be understood (YQ_BAD_INPUT). A value that is not read is skipped. */
 bool yq_scan_next(struct yq_scan *scan, struct yq_element *element, struct yq_err *err);
-/* The current element's value, at most `most` bytes of it, appended to out. Not for sequences. */
+/* The current element's value, at most `most` bytes of it, appended to out. Called again it goes on
+ * where it stopped. Nothing for sequences and encapsulated pixel data. */
 yq_must_check bool yq_scan_value(struct yq_scan *scan, size_t most, struct yq_buf *out,
                                  struct yq_err *err);
 unsigned yq_scan_deepest(const struct yq_scan *scan); /* the deepest nesting met so far */
@@ -74,7 +76,7 @@ void yq_writer_end_sequence(struct yq_writer *writer);
 
 const char *
 yq_dcm_dictionary_vr(uint32_t tag); /* "UN" when unknown; ambiguous ones as PS3.5 A.1 (US, OW) */
-/* The name of a UID as PS3.6 has it, or NULL. */
+/* A word for a UID as DCMTK has it ("CTImageStorage"), or NULL. */
 const char *yq_dcm_uid_name(const char *uid);
 bool yq_dcm_is_storage_class(const char *sop_class);     /* one of those DCMTK knows */
 size_t yq_dcm_storage_classes(const char *const **uids); /* all of them; static */

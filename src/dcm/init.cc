@@ -1,1 +1,50 @@
-// init.cc: placeholder
+// init.cc: brings DCMTK up and down: its dictionary, its codecs, silence in its own log (which may
+// carry values of datasets). Before and after all other threads.
+#include <dcmtk/config/osconfig.h>
+
+#include <dcmtk/dcmdata/dcdict.h>
+#include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmdata/dcrleerg.h>
+#include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpeg/djencode.h>
+#include <dcmtk/dcmjpls/djdecode.h>
+#include <dcmtk/dcmjpls/djencode.h>
+#include <dcmtk/oflog/oflog.h>
+
+extern "C" {
+#include "yq/dcm.h"
+#include "yq/log.h"
+
+void yq_dcm_init(void)
+{
+    try {
+        OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+        if (!dcmDataDict.isDictionaryLoaded())
+            yq_log(YQ_LOG_ERROR, "dictionary-missing",
+                   "hint=\"install DCMTK's data dictionary (Debian: libdcmtk17), or set "
+                   "DCMDICTPATH\"");
+        DJDecoderRegistration::registerCodecs();
+        DJEncoderRegistration::registerCodecs();
+        DJLSDecoderRegistration::registerCodecs();
+        // Raw, not "cooked": what is in the unused bits of a pixel cell stays there.
+        DJLSEncoderRegistration::registerCodecs(0, 0, 0, 0, OFFalse);
+        DcmRLEDecoderRegistration::registerCodecs();
+        DcmRLEEncoderRegistration::registerCodecs();
+    } catch (...) {
+        yq_log(YQ_LOG_ERROR, "codecs-missing", "hint=\"out of memory at start\"");
+    }
+}
+
+void yq_dcm_fini(void)
+{
+    try {
+        DcmRLEEncoderRegistration::cleanup();
+        DcmRLEDecoderRegistration::cleanup();
+        DJLSEncoderRegistration::cleanup();
+        DJLSDecoderRegistration::cleanup();
+        DJEncoderRegistration::cleanup();
+        DJDecoderRegistration::cleanup();
+    } catch (...) {
+    }
+}
+}

@@ -1,0 +1,24 @@
+/* scan.h: the scanner's face towards the rest of this room: fragments of encapsulated pixel data,
+ * and values that are passed over in part. */
+#ifndef YQ_DCM_SCAN_H
+#define YQ_DCM_SCAN_H
+
+#include "yq/dcm.h"
+
+/* One of the value representations of PS3.5 6.2; *wide: its length takes four bytes in explicit VR.
+ */
+bool yq_scan_known_vr(const uint8_t vr[2], bool *wide);
+
+/* After an element with undefined length that is no sequence: the next fragment; the first is the
+ * basic offset table. Then yq_scan_value reads it. False at the end of the fragments (err->code ==
+ * YQ_OK) or when they are broken. */
+bool yq_scan_fragment(struct yq_scan *scan, uint64_t *position, uint32_t *length,
+                      struct yq_err *err);
+
+/* Passes over the next `count` bytes of the current value; YQ_BAD_INPUT when there are fewer. */
+yq_must_check bool yq_scan_skip_value(struct yq_scan *scan, uint64_t count, struct yq_err *err);
+
+/* Bytes of the dataset passed so far, after inflating. */
+uint64_t yq_scan_position(const struct yq_scan *scan);
+
+#endif

@@ -34,7 +34,7 @@ static const struct example both_ways[] = {
     {"ISO_IR 166", "PN", "\xca\xc1\xaa\xd2\xc2", "สมชาย"},
     {"ISO_IR 13", "PN", "\xd4\xcf\xc0\xde^\xc0\xdb\xb3", "ﾔﾏﾀﾞ^ﾀﾛｳ"},
     {"ISO_IR 192", "PN", "Wang=\xe7\x8e\x8b^\xe5\xb0\x8f\xe6\x9d\xb1", "Wang=王^小東"},
-    {"GB18030", "PN", "Li^Yan=\xc0\xee^\x82\x34\xe7\x38=", "Li^Yan=李^\xe4\xb4\xb9="},
+    {"GB18030", "PN", "Li^Yan=\xc0\xee^\x81\x39\xee\x39=", "Li^Yan=李^㐀="},
     /* the second byte of U+8AA0 is 0x5C: no delimiter */
     {"GBK", "LO", "\xd5\x5c\\\xd5\x5c", "誠\\誠"},
     /* PS3.5 H.3.1 and H.3.2 */

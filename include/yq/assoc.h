@@ -27,7 +27,8 @@ struct yq_context { /* a presentation context */
     size_t proposed_count;
     bool peer_scp; /* the requestor also offers the SCP role (C-GET) */
     bool accepted;
-    char accepted_syntax[YQ_UID_SIZE];
+    bool syntaxes_refused; /* not accepted: for its transfer syntaxes, not for its class */
+    char accepted_syntax[YQ_UID_SIZE]; /* one of those proposed; DCMTK need not know it */
 };
 
 /* ---- accepting ---- */

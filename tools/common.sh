@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # common.sh: what run.sh, test.sh and lint.sh share. Sourced, not run.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -26,9 +27,9 @@ need_packages() {
   apt-get update && apt-get install --no-install-recommends$missing"
         as_root=sudo
     fi
+    $as_root apt-get update >&2 || say "apt-get update failed; trying all the same."
     # shellcheck disable=SC2086
-    $as_root apt-get update >&2 &&
-        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >&2 </dev/null ||
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >&2 </dev/null ||
         stop "apt-get could not install them (its reason is above). Install by hand, then try again:
   apt-get install --no-install-recommends$missing"
 }

@@ -7,6 +7,7 @@ cd "$root"
 
 failed=0
 if [ $# = 0 ]; then
+    # shellcheck disable=SC2046 # no blanks in our file names
     set -- $(find src include tests -name '*.[ch]' -o -name '*.cc' | LC_ALL=C sort)
 fi
 clang-format --dry-run -Werror "$@" || failed=1
@@ -27,6 +28,7 @@ for file; do
 done >"$todo"
 if [ -s "$todo" ]; then
     say "clang-tidy: $(wc -l <"$todo") files"
+    # shellcheck disable=SC2016 # expanded by the inner shell
     xargs -P "$(nproc)" -L 1 sh -c \
         'out=$(clang-tidy -p build/asan --quiet "$0" 2>/dev/null) && touch "$1" || { printf "%s\n" "$out" >&2; exit 1; }' \
         <"$todo" || failed=1

@@ -1,0 +1,98 @@
+/* http.h: what a route sees of HTTP: a request that was let in, and a reply to fill. Nothing of
+ * libmicrohttpd. A route is a plain function on a worker thread and may block on the disk. */
+#ifndef YQ_DOOR_HTTP_H
+#define YQ_DOOR_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "query.h"
+#include "yq/bytes.h"
+#include "yq/door.h"
+#include "yq/err.h"
+#include "yq/walk.h"
+
+struct yq_memo; /* status.c: answers that are kept for a moment */
+
+enum yq_method { YQ_GET = 1, YQ_HEAD = 2 };
+
+struct request { /* lives until its reply is on the wire */
+    enum yq_method method;
+    const char *path;
+    struct yq_params params;
+    /* headers, "" when absent */
+    const char *accept, *range, *if_range, *if_none_match, *if_modified_since;
+    bool trusted; /* may see what is kept here; only routes with `open` meet others */
+    struct yq_memo *memo;
+};
+
+struct reply {
+    unsigned status;
+    struct yq_buf body; /* used while fd < 0 */
+    int fd;             /* >= 0: [offset, offset + length) of it is the body; owned */
+    uint64_t offset, length;
+    struct yq_buf headers; /* "Name: value\n" each */
+    struct yq_err trouble; /* for the log, when the node itself failed */
+};
+
+typedef void yq_route_function(struct yq_house *house, const struct request *request,
+                               struct reply *reply);
+
+struct yq_route {
+    const char *path;
+    unsigned methods; /* yq_method bits */
+    bool open;        /* also for clients that show no token */
+    yq_route_function *function;
+    const char *help;
+};
+extern const struct yq_route yq_routes[];
+extern const size_t yq_route_count;
+
+/* The server over any table of routes; yq_http_open is this over yq_routes. */
+yq_must_check bool yq_http_open_routes(struct yq_house *house, const struct yq_route *routes,
+                                       size_t count, struct yq_http **out, struct yq_err *err);
+
+/* ---- replies (reply.c) ---- */
+
+void yq_reply_header(struct reply *reply, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* RFC 9457: a JSON problem with this status; the text is for people, without personal data. */
+void yq_reply_problem(struct reply *reply, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same from an error, with the status its code has in the one table of this door. */
+void yq_reply_error(struct reply *reply, const struct yq_err *err);
+/* The same with another status than the table's. */
+void yq_reply_error_as(struct reply *reply, unsigned status, const struct yq_err *err);
+/* The body is complete: sets status and type; 500 when the buffer failed. */
+void yq_reply_body(struct reply *reply, unsigned status, const char *type);
+/* Stands for a stored state: ETag, Last-Modified (0: none). True when the client has it already:
+ * then the reply is a 304 and nothing is left to do. */
+bool yq_reply_unchanged(const struct request *request, struct reply *reply, const char *etag,
+                        int64_t modified_ms);
+/* `take_fd` from its start, whole or the one range that was asked for. */
+void yq_reply_file(const struct request *request, struct reply *reply, int take_fd, uint64_t size,
+                   const char *type, const char *etag, int64_t modified_ms);
+void yq_reply_fini(struct reply *reply);
+
+/* ---- access (access.c) ---- */
+
+struct sockaddr;
+bool yq_address_is_loopback(const struct sockaddr *address);
+/* A Host header that names this machine: localhost, 127.x.y.z, [::1], with or without a port. */
+bool yq_host_is_local(const char *host);
+/* True when an Authorization header carries a bearer token of the configuration. */
+bool yq_token_fits(const struct yq_conf *conf, const char *authorization);
+
+/* ---- status.c ---- */
+
+struct yq_memo *yq_memo_new(void); /* NULL without memory */
+void yq_memo_free(struct yq_memo *memo);
+
+/* ---- routes ---- */
+
+yq_route_function yq_route_index, yq_route_health, yq_route_metrics; /* status.c */
+yq_route_function yq_route_wado;                                     /* wado.c */
+yq_route_function yq_route_studies;                                  /* api.c */
+
+#endif

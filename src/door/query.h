@@ -1,0 +1,66 @@
+/* query.h: what an HTTP client writes into its URL and headers, as values. Pure functions over text
+ * from outside; nothing here touches the network.
+ *
+ * URL Standard 5 (application/x-www-form-urlencoded), RFC 9110 12.5.1 (Accept), 13 and 14
+ * (conditions, ranges). */
+#ifndef YQ_DOOR_QUERY_H
+#define YQ_DOOR_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yq/bytes.h"
+#include "yq/err.h"
+#include "yq/uid.h"
+
+#define YQ_PARAMS_MOST 64
+#define YQ_URI_MOST 8192 /* bytes of path and query together */
+
+struct yq_param {
+    const char *name, *value; /* decoded; in `text` of the list */
+};
+struct yq_params {
+    struct yq_param list[YQ_PARAMS_MOST];
+    size_t count;
+    char *text; /* owned */
+};
+
+/* Decodes "a=b&c=d" (without the question mark). A parameter without a name is passed over.
+ * YQ_BAD_INPUT: a bad escape, an encoded NUL, the same name twice, more than YQ_PARAMS_MOST;
+ * YQ_FULL: longer than YQ_URI_MOST, or no memory. Nothing is owned after an error. */
+yq_must_check bool yq_params_parse(const char *query, size_t length, struct yq_params *out,
+                                   struct yq_err *err);
+void yq_params_fini(struct yq_params *params);
+/* The value under this name, case-sensitive as PS3.18 has it; NULL when absent. */
+const char *yq_params_get(const struct yq_params *params, const char *name);
+/* Appends text as a part of a query: what is not unreserved (RFC 3986 2.3) is percent-encoded. */
+void yq_params_encode(struct yq_buf *out, const char *text);
+/* A whole decimal number in [least, most]. */
+bool yq_params_number(const char *text, uint64_t least, uint64_t most, uint64_t *out);
+
+#define YQ_MEDIA_MOST 16
+
+struct yq_media {             /* one entry of a media type list */
+    char type[64];            /* lower case: "image/jpeg", or with * on the right or both sides */
+    unsigned q;               /* thousandths: 0..1000 */
+    char syntax[YQ_UID_SIZE]; /* its transfer-syntax parameter (PS3.18 8.7.3.5.2); "": none */
+};
+
+/* Reads a media type list; entries that are none are passed over, as are those past `room`. */
+size_t yq_media_parse(const char *text, struct yq_media *list, size_t room);
+/* How much the list wants `type`: the q of its most specific match (RFC 9110 12.5.1), 0 when it is
+ * not wanted; *which: the entry that says so. */
+unsigned yq_media_weight(const struct yq_media *list, size_t count, const char *type,
+                         size_t *which);
+
+enum yq_range { YQ_RANGE_ALL, YQ_RANGE_PART, YQ_RANGE_OUTSIDE };
+
+/* Reads a Range header against a body of `size` bytes. Several ranges, other units and what is not
+ * understood mean the whole (RFC 9110 14.2). */
+enum yq_range yq_range_parse(const char *text, uint64_t size, uint64_t *first, uint64_t *length);
+
+/* True when an If-None-Match header names this entity tag (quoted), or is "*". Weak comparison. */
+bool yq_etag_listed(const char *header, const char *etag);
+
+#endif

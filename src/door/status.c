@@ -1,0 +1,339 @@
+/* status.c: how the node is: /health for a watchdog, /metrics for Prometheus (text format 0.0.4),
+ * and a page at / that leads to both.
+ *
+ * What costs disk work (the health probe, the catalog's totals) is kept for a moment, so that
+ * asking often loads nothing. One thread asks the disk; others wait for its answer, and say that
+ * the node is unwell when it does not come. No I/O under the lock. */
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "yq/clock.h"
+#include "yq/form.h"
+
+#define HEALTH_MS 1000
+#define TOTALS_MS 5000
+#define PATIENCE_SECONDS 5
+
+struct totals {
+    bool known;
+    struct yq_totals catalog;
+    bool space_known;
+    struct yq_store_space space;
+};
+
+struct kept { /* one answer and when it is from */
+    bool there, asking;
+    int64_t at_ms;
+};
+
+struct yq_memo {
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    struct kept health_kept, totals_kept;
+    bool healthy;
+    struct yq_err trouble;
+    struct totals totals;
+};
+
+struct yq_memo *yq_memo_new(void)
+{
+    pthread_condattr_t monotonic;
+    struct yq_memo *memo = calloc(1, sizeof *memo);
+    if (!memo)
+        return NULL;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&memo->lock, NULL);
+    pthread_cond_init(&memo->answered, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return memo;
+}
+
+void yq_memo_free(struct yq_memo *memo)
+{
+    if (!memo)
+        return;
+    pthread_cond_destroy(&memo->answered);
+    pthread_mutex_destroy(&memo->lock);
+    free(memo);
+}
+
+enum turn { FRESH, OURS, LATE };
+
+/* Under the lock: is there a fresh answer, is it our turn to get one, or did it not come? */
+static enum turn take_turn(struct yq_memo *memo, struct kept *kept, int64_t keep_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += PATIENCE_SECONDS;
+    for (;;) {
+        if (kept->there && yq_monotonic_ms() - kept->at_ms < keep_ms)
+            return FRESH;
+        if (!kept->asking) {
+            kept->asking = true;
+            return OURS;
+        }
+        if (pthread_cond_timedwait(&memo->answered, &memo->lock, &until) == ETIMEDOUT)
+            return LATE;
+    }
+}
+
+static void end_turn(struct yq_memo *memo, struct kept *kept)
+{
+    kept->there = true;
+    kept->asking = false;
+    kept->at_ms = yq_monotonic_ms();
+    pthread_cond_broadcast(&memo->answered);
+}
+
+static bool ask_health(struct yq_house *house, struct yq_memo *memo, struct yq_err *err)
+{
+    bool healthy = false;
+    pthread_mutex_lock(&memo->lock);
+    enum turn turn = take_turn(memo, &memo->health_kept, HEALTH_MS);
+    if (turn == OURS) {
+        pthread_mutex_unlock(&memo->lock);
+        healthy = yq_keep_health(house, err);
+        pthread_mutex_lock(&memo->lock);
+        memo->healthy = healthy;
+        memo->trouble = *err;
+        end_turn(memo, &memo->health_kept);
+    } else if (turn == FRESH) {
+        healthy = memo->healthy;
+        *err = memo->trouble;
+    } else {
+        yq_fail(err, YQ_TIMEOUT, "door",
+                "the disk did not answer within %d s: look at it and at the system log",
+                PATIENCE_SECONDS);
+    }
+    pthread_mutex_unlock(&memo->lock);
+    return healthy;
+}
+
+static void ask_totals(struct yq_house *house, struct yq_memo *memo, struct totals *out)
+{
+    struct yq_err ignored = {0}; /* /health says what is wrong */
+    memset(out, 0, sizeof *out);
+    pthread_mutex_lock(&memo->lock);
+    enum turn turn = take_turn(memo, &memo->totals_kept, TOTALS_MS);
+    if (turn == OURS) {
+        pthread_mutex_unlock(&memo->lock);
+        out->known = yq_catalog_totals(house->catalog, &out->catalog, &ignored);
+        out->space_known = yq_store_space(house->store, &out->space, &ignored);
+        pthread_mutex_lock(&memo->lock);
+        memo->totals = *out;
+        end_turn(memo, &memo->totals_kept);
+    } else if (turn == FRESH) {
+        *out = memo->totals;
+    }
+    pthread_mutex_unlock(&memo->lock);
+}
+
+/* ---- /health ---- */
+
+static void put_totals(struct yq_json *json, const struct totals *totals)
+{
+    if (totals->space_known)
+        yq_json_number(json, "free_bytes", (double)totals->space.free_bytes);
+    if (!totals->known)
+        return;
+    struct yq_json *list = yq_json_object();
+    yq_json_number(list, "patients", (double)totals->catalog.patients);
+    yq_json_number(list, "studies", (double)totals->catalog.studies);
+    yq_json_number(list, "series", (double)totals->catalog.series);
+    yq_json_number(list, "instances", (double)totals->catalog.instances);
+    yq_json_number(list, "bytes", (double)totals->catalog.bytes);
+    yq_json_number(list, "contradictions", (double)totals->catalog.contradictions);
+    yq_json_add(json, "totals", list);
+}
+
+void yq_route_health(struct yq_house *house, const struct request *request, struct reply *reply)
+{
+    struct yq_err trouble = {0};
+    struct totals totals;
+    bool healthy = ask_health(house, request->memo, &trouble);
+    struct yq_json *json = yq_json_object();
+    yq_json_text(json, "status", healthy ? "ok" : "unwell");
+    if (request->trusted) { /* others learn this one word */
+        if (!healthy)
+            yq_json_text(json, "problem", trouble.text);
+        const struct yq_conf *conf = yq_conf_hold(house->conf);
+        yq_json_text(json, "aet", conf->dicom_aet);
+        yq_conf_release(house->conf, conf);
+        yq_json_text(json, "version", YQ_VERSION);
+        yq_json_number(json, "uptime_seconds", (double)((yq_now_ms() - house->started_ms) / 1000));
+        ask_totals(house, request->memo, &totals);
+        put_totals(json, &totals);
+    }
+    if (!yq_json_print(json, false, &reply->body))
+        reply->body.failed = true;
+    yq_json_free(json);
+    yq_reply_header(reply, "Cache-Control", "no-store");
+    yq_reply_body(reply, healthy ? 200 : 503, "application/json");
+}
+
+/* ---- /metrics ---- */
+
+static void put_metric(struct yq_buf *out, const char *name, const char *type, double value,
+                       const char *help)
+{
+    yq_buf_putf(out, "# HELP yingqiao_%s %s\n# TYPE yingqiao_%s %s\nyingqiao_%s %.17g\n", name,
+                help, name, type, name, value);
+}
+
+static void put_counts(struct yq_buf *out, struct yq_counts *counts)
+{
+    const struct {
+        const char *name, *type;
+        atomic_ullong *count;
+        const char *help;
+    } table[] = {
+        {"associations_accepted_total", "counter", &counts->associations_accepted,
+         "DICOM associations that were accepted"},
+        {"associations_refused_total", "counter", &counts->associations_refused,
+         "DICOM associations that were refused"},
+        {"associations_open", "gauge", &counts->associations_open, "DICOM associations open now"},
+        {"instances_stored_total", "counter", &counts->stored_new, "instances that were new"},
+        {"instances_already_total", "counter", &counts->stored_already,
+         "instances that were here already, with the same content"},
+        {"instances_replaced_total", "counter", &counts->stored_replaced,
+         "instances that replaced another content"},
+        {"instances_beside_total", "counter", &counts->stored_beside,
+         "instances kept beside another content"},
+        {"store_failed_total", "counter", &counts->store_failed,
+         "instances that could not be stored"},
+        {"stored_bytes_total", "counter", &counts->stored_bytes, "bytes of the stored instances"},
+        {"finds_total", "counter", &counts->finds, "C-FIND requests"},
+        {"find_rows_total", "counter", &counts->find_rows, "matches sent to C-FIND requests"},
+        {"moves_total", "counter", &counts->moves, "C-MOVE requests"},
+        {"gets_total", "counter", &counts->gets, "C-GET requests"},
+        {"instances_sent_total", "counter", &counts->sent, "instances sent by DICOM"},
+        {"send_failed_total", "counter", &counts->send_failed, "instances that could not be sent"},
+        {"http_requests_total", "counter", &counts->http_requests, "HTTP requests answered"},
+        {"http_errors_total", "counter", &counts->http_errors,
+         "HTTP requests answered with a status of 400 or more"},
+        {"conflicts_total", "counter", &counts->conflicts,
+         "instances that came with another content under a UID that was here"},
+        {"contradictions_total", "counter", &counts->contradictions,
+         "values that contradicted their study or series"},
+        {"commitments_waiting", "gauge", &counts->commitments_waiting,
+         "storage commitment requests not answered yet"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        put_metric(out, table[i].name, table[i].type, (double)atomic_load(table[i].count),
+                   table[i].help);
+}
+
+static void put_catalog(struct yq_buf *out, const struct totals *totals)
+{
+    const struct yq_totals *catalog = &totals->catalog;
+    put_metric(out, "catalog_up", "gauge", totals->known, "1: the catalog answers");
+    if (totals->known) {
+        put_metric(out, "patients", "gauge", (double)catalog->patients, "patients known");
+        put_metric(out, "studies", "gauge", (double)catalog->studies, "studies kept");
+        put_metric(out, "series", "gauge", (double)catalog->series, "series kept");
+        put_metric(out, "instances", "gauge", (double)catalog->instances, "instances kept");
+        put_metric(out, "object_bytes", "gauge", (double)catalog->bytes,
+                   "bytes of the instances kept");
+        put_metric(out, "contradictions_open", "gauge", (double)catalog->contradictions,
+                   "contradictions that nobody has settled");
+    }
+    if (totals->space_known) {
+        put_metric(out, "store_free_bytes", "gauge", (double)totals->space.free_bytes,
+                   "free bytes on the disk of the objects");
+        put_metric(out, "store_size_bytes", "gauge", (double)totals->space.total_bytes,
+                   "size of the disk of the objects");
+    }
+}
+
+static double resident_bytes(void)
+{
+    char line[128] = "";
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    if (fgets(line, sizeof line, file)) {
+        char *second = strchr(line, ' ');
+        pages = second ? strtoull(second, NULL, 10) : 0;
+    }
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    if (!dir)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count ? count - 1 : 0; /* without the one that looks */
+}
+
+void yq_route_metrics(struct yq_house *house, const struct request *request, struct reply *reply)
+{
+    struct totals totals;
+    struct yq_buf *out = &reply->body;
+    ask_totals(house, request->memo, &totals);
+    yq_buf_puts(out, "# HELP yingqiao_build_info the version that runs\n"
+                     "# TYPE yingqiao_build_info gauge\n"
+                     "yingqiao_build_info{version=\"" YQ_VERSION "\"} 1\n");
+    put_metric(out, "uptime_seconds", "gauge", (double)(yq_now_ms() - house->started_ms) / 1000,
+               "seconds since the start");
+    put_metric(out, "resident_bytes", "gauge", resident_bytes(), "resident memory");
+    put_metric(out, "open_fds", "gauge", open_descriptors(), "open file descriptors");
+    put_counts(out, &house->counts);
+    put_catalog(out, &totals);
+    yq_reply_header(reply, "Cache-Control", "no-store");
+    yq_reply_body(reply, 200, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+/* ---- / ---- */
+
+static void put_html(struct yq_buf *out, const char *text)
+{
+    for (; *text; text++) {
+        switch (*text) {
+        case '<': yq_buf_puts(out, "&lt;"); break;
+        case '>': yq_buf_puts(out, "&gt;"); break;
+        case '&': yq_buf_puts(out, "&amp;"); break;
+        case '"': yq_buf_puts(out, "&quot;"); break;
+        default: yq_buf_put(out, text, 1);
+        }
+    }
+}
+
+void yq_route_index(struct yq_house *house, const struct request *request, struct reply *reply)
+{
+    (void)request;
+    struct yq_buf *out = &reply->body;
+    yq_buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                     "<title>Yingqiao</title></head>\n<body><h1>Yingqiao " YQ_VERSION "</h1>\n<p>");
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    yq_buf_puts(out, "DICOM node <b>");
+    put_html(out, conf->dicom_aet);
+    yq_buf_putf(out, "</b>, DICOM port %lld.</p>\n<dl>\n", (long long)conf->dicom_port);
+    yq_conf_release(house->conf, conf);
+    for (size_t i = 0; i < yq_route_count; i++) {
+        const char *path = yq_routes[i].path;
+        yq_buf_putf(out, "<dt><a href=\"%s\">%s</a></dt><dd>", path, path);
+        put_html(out, yq_routes[i].help);
+        yq_buf_puts(out, "</dd>\n");
+    }
+    yq_buf_puts(out, "</dl></body></html>\n");
+    yq_reply_header(reply, "Content-Security-Policy",
+                    "default-src 'none'; base-uri 'none'; form-action 'none'; "
+                    "frame-ancestors 'none'");
+    yq_reply_header(reply, "Cache-Control", "no-store");
+    yq_reply_body(reply, 200, "text/html; charset=utf-8");
+}

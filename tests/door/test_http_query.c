@@ -1,0 +1,238 @@
+/* What clients write into URLs and headers, and what the node makes of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http.h"
+
+static void parse(const char *query, struct yq_params *params)
+{
+    struct yq_err err = {0};
+    if (!yq_params_parse(query, strlen(query), params, &err))
+        fail_msg("%s: %s", query, err.text);
+}
+
+static enum yq_code refusal(const char *query, size_t length)
+{
+    struct yq_err err = {0};
+    struct yq_params params;
+    if (!yq_params_parse(query, length, &params, &err))
+        return err.code;
+    yq_params_fini(&params);
+    return YQ_OK;
+}
+
+static void parameters_are_decoded(void **state)
+{
+    (void)state;
+    struct yq_params params;
+    parse("a=1&name=%E5%BC%A0%5E+x&slash=application%2fdicom&e=&f&x=a=b", &params);
+    assert_int_equal(params.count, 6);
+    assert_string_equal(yq_params_get(&params, "a"), "1");
+    assert_string_equal(yq_params_get(&params, "name"), "\xe5\xbc\xa0^ x");
+    assert_string_equal(yq_params_get(&params, "slash"), "application/dicom");
+    assert_string_equal(yq_params_get(&params, "e"), "");
+    assert_string_equal(yq_params_get(&params, "f"), "");
+    assert_string_equal(yq_params_get(&params, "x"), "a=b");
+    assert_null(yq_params_get(&params, "A"));
+    yq_params_fini(&params);
+    parse("", &params);
+    assert_int_equal(params.count, 0);
+    yq_params_fini(&params);
+    parse("&&=nameless&a=1&", &params);
+    assert_int_equal(params.count, 1);
+    yq_params_fini(&params);
+}
+
+static void broken_queries_are_refused(void **state)
+{
+    (void)state;
+    static const char *const broken[] = {"a=%",   "a=%1",    "a=%zz",     "%=1",      "a=%00b",
+                                         "%00=1", "a=1&a=1", "a=1&%61=2", "a=1&b=2&a"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        assert_int_equal(refusal(broken[i], strlen(broken[i])), YQ_BAD_INPUT);
+    assert_int_equal(refusal("a=\0b", 4), YQ_BAD_INPUT);
+    assert_int_equal(refusal("a=%41", 4), YQ_BAD_INPUT); /* the length counts, not the NUL */
+}
+
+static void huge_queries_are_refused(void **state)
+{
+    (void)state;
+    struct yq_buf query yq_cleanup(yq_buf_fini) = {0};
+    for (int i = 0; i < YQ_PARAMS_MOST; i++)
+        yq_buf_putf(&query, "p%d=&", i);
+    assert_int_equal(refusal(yq_buf_text(&query), query.length), YQ_OK);
+    yq_buf_puts(&query, "one_more=");
+    assert_int_equal(refusal(yq_buf_text(&query), query.length), YQ_BAD_INPUT);
+    yq_buf_clear(&query);
+    yq_buf_puts(&query, "a=");
+    while (query.length < YQ_URI_MOST)
+        yq_buf_puts(&query, "x");
+    assert_int_equal(refusal(yq_buf_text(&query), query.length), YQ_OK);
+    yq_buf_puts(&query, "x");
+    assert_int_equal(refusal(yq_buf_text(&query), query.length), YQ_FULL);
+}
+
+static void encoding_undoes_decoding(void **state)
+{
+    (void)state;
+    struct yq_params params;
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    yq_params_encode(&text, "\xe5\xbc\xa0^a b&=+%~");
+    assert_string_equal(yq_buf_text(&text), "%E5%BC%A0%5Ea%20b%26%3D%2B%25~");
+    yq_buf_puts(&text, "=1");
+    parse(yq_buf_text(&text), &params);
+    assert_string_equal(yq_params_get(&params, "\xe5\xbc\xa0^a b&=+%~"), "1");
+    yq_params_fini(&params);
+}
+
+static void numbers_have_bounds(void **state)
+{
+    (void)state;
+    uint64_t n;
+    assert_true(yq_params_number("1", 1, 100, &n) && n == 1);
+    assert_true(yq_params_number("0100", 1, 100, &n) && n == 100);
+    static const char *const wrong[] = {"",   "0",  "101", "-1",   "+1",
+                                        " 1", "1 ", "1.0", "0x10", "99999999999999999999999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(yq_params_number(wrong[i], 1, 100, &n));
+}
+
+static unsigned wanted(const char *list, const char *type)
+{
+    struct yq_media media[YQ_MEDIA_MOST];
+    size_t which, count = yq_media_parse(list, media, YQ_MEDIA_MOST);
+    return yq_media_weight(media, count, type, &which);
+}
+
+static void media_types_have_weights(void **state)
+{
+    (void)state;
+    const char *browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,"
+                          "*/*;q=0.8";
+    assert_int_equal(wanted(browser, "image/jpeg"), 800);
+    assert_int_equal(wanted(browser, "text/html"), 1000);
+    assert_int_equal(wanted("IMAGE/JPEG", "image/jpeg"), 1000);
+    assert_int_equal(wanted("image/*;q=0.3, image/jpeg ; Q=0.25", "image/jpeg"), 250);
+    assert_int_equal(wanted("image/jpeg;q=0, */*", "image/jpeg"), 0);
+    assert_int_equal(wanted("application/dicom;a=\"x,y;q=0\";q=0.125", "application/dicom"), 125);
+    assert_int_equal(wanted("application/dicom+json", "application/dicom"), 0);
+    assert_int_equal(wanted("application/dicom;q=0.9999", "application/dicom"), 999);
+    assert_int_equal(wanted("imag/*", "image/jpeg"), 0);
+    assert_int_equal(wanted("image/jpeg rubbish", "image/jpeg"), 0);
+    assert_int_equal(wanted(",,;=,/,x/,/y,\"", "image/jpeg"), 0);
+    assert_int_equal(wanted("", "image/jpeg"), 0);
+}
+
+static void a_media_type_may_carry_a_transfer_syntax(void **state)
+{
+    (void)state;
+    struct yq_media media[2];
+    assert_int_equal(yq_media_parse("application/dicom; transfer-syntax=1.2.840.10008.1.2.1,"
+                                    "application/dicom;transfer-syntax=*, image/png",
+                                    media, 2),
+                     2);
+    assert_string_equal(media[0].syntax, "1.2.840.10008.1.2.1");
+    assert_string_equal(media[1].syntax, "");
+}
+
+static enum yq_range range(const char *text, uint64_t size, uint64_t first, uint64_t length)
+{
+    uint64_t got_first, got_length;
+    enum yq_range kind = yq_range_parse(text, size, &got_first, &got_length);
+    if (kind != YQ_RANGE_OUTSIDE) {
+        assert_int_equal(got_first, first);
+        assert_int_equal(got_length, length);
+    }
+    return kind;
+}
+
+static void ranges_of_rfc_9110(void **state)
+{
+    (void)state;
+    assert_int_equal(range("bytes=0-499", 1000, 0, 500), YQ_RANGE_PART);
+    assert_int_equal(range("bytes=500-", 1000, 500, 500), YQ_RANGE_PART);
+    assert_int_equal(range("bytes=-1", 1000, 999, 1), YQ_RANGE_PART);
+    assert_int_equal(range("bytes=-5000", 1000, 0, 1000), YQ_RANGE_PART);
+    assert_int_equal(range("Bytes= 999-99999", 1000, 999, 1), YQ_RANGE_PART);
+    assert_int_equal(range("bytes=0-0", 1, 0, 1), YQ_RANGE_PART);
+    assert_int_equal(range("bytes=1000-", 1000, 0, 0), YQ_RANGE_OUTSIDE);
+    assert_int_equal(range("bytes=-0", 1000, 0, 0), YQ_RANGE_OUTSIDE);
+    static const char *const whole[] = {"",          "bytes=",
+                                        "bytes=-",   "bytes=5-4",
+                                        "lines=0-1", "bytes=0-1,5-6",
+                                        "bytes=a-b", "bytes=0-1x",
+                                        "bytes=0",   "bytes=99999999999999999999-"};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        assert_int_equal(range(whole[i], 1000, 0, 1000), YQ_RANGE_ALL);
+}
+
+static void entity_tags_are_found_in_lists(void **state)
+{
+    (void)state;
+    assert_true(yq_etag_listed("\"a\"", "\"a\""));
+    assert_true(yq_etag_listed("\"x\", W/\"a\"", "\"a\""));
+    assert_true(yq_etag_listed("*", "\"a\""));
+    assert_false(yq_etag_listed("\"ab\"", "\"a\""));
+    assert_false(yq_etag_listed("\"x\", \"a", "\"a\""));
+    assert_false(yq_etag_listed("a", "\"a\""));
+    assert_false(yq_etag_listed("", "\"a\""));
+}
+
+static void host_names_of_this_machine(void **state)
+{
+    (void)state;
+    static const char *const ours[] = {"localhost",   "LOCALHOST:8080", "127.0.0.1",
+                                       "127.1.2.3:1", "[::1]",          "[::1]:8080"};
+    static const char *const others[] = {
+        "pacs.example", "localhost.example", "127.0.0.1.example", "10.0.0.1",    "[::2]:80",
+        "::1",          "localhost:80@x.y",  "127.0.0.1:80:80",   "localhost:x", "128.0.0.1",
+        "127.1"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        assert_true(yq_host_is_local(ours[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(yq_host_is_local(others[i]));
+}
+
+static void tokens_of_the_configuration(void **state)
+{
+    (void)state;
+    struct yq_token tokens[] = {{"cloud", "0123456789abcdef"}, {"viewer", "fedcba9876543210"}};
+    struct yq_conf *conf = calloc(1, sizeof *conf);
+    assert_non_null(conf);
+    assert_false(yq_token_fits(conf, "Bearer "));
+    conf->tokens = tokens;
+    conf->token_count = 2;
+    assert_true(yq_token_fits(conf, "Bearer 0123456789abcdef"));
+    assert_true(yq_token_fits(conf, "bearer  fedcba9876543210 "));
+    assert_false(yq_token_fits(conf, "Bearer 0123456789abcde"));
+    assert_false(yq_token_fits(conf, "Bearer 0123456789abcdef0"));
+    assert_false(yq_token_fits(conf, "Bearer"));
+    assert_false(yq_token_fits(conf, "Bearer "));
+    assert_false(yq_token_fits(conf, "Basic 0123456789abcdef"));
+    assert_false(yq_token_fits(conf, ""));
+    free(conf);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parameters_are_decoded),
+        cmocka_unit_test(broken_queries_are_refused),
+        cmocka_unit_test(huge_queries_are_refused),
+        cmocka_unit_test(encoding_undoes_decoding),
+        cmocka_unit_test(numbers_have_bounds),
+        cmocka_unit_test(media_types_have_weights),
+        cmocka_unit_test(a_media_type_may_carry_a_transfer_syntax),
+        cmocka_unit_test(ranges_of_rfc_9110),
+        cmocka_unit_test(entity_tags_are_found_in_lists),
+        cmocka_unit_test(host_names_of_this_machine),
+        cmocka_unit_test(tokens_of_the_configuration),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -73,7 +73,7 @@ static void put_item(struct yq_buf *out, enum yq_layout layout, const char *sop_
                      const char *instance, unsigned reason)
 {
     struct yq_writer writer = {out, layout};
-    char number[8];
+    char number[16];
     yq_writer_begin_item(&writer);
     yq_writer_put_text(&writer, TAG_CLASS, "UI", sop_class);
     yq_writer_put_text(&writer, TAG_INSTANCE, "UI", instance);

@@ -1,0 +1,223 @@
+/* home.c: builds the house from options and takes it down again. Knows where in the data folder
+ * things are. Main thread only. */
+#include "home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "yq/clock.h"
+#include "yq/log.h"
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+bool yq_home_conf_folder(const struct yq_cli *cli, char *folder, struct yq_err *err)
+{
+    if (!cli->conf)
+        return yq_path_join(folder, cli->data, "conf", err);
+    if (!yq_copy(folder, YQ_PATH_MOST, cli->conf))
+        return yq_fail(err, YQ_BAD_INPUT, "node", "--conf is longer than %d bytes", YQ_PATH_MOST);
+    if (is_folder(folder))
+        return true;
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        memcpy(folder, ".", 2);
+    else
+        slash[slash == folder] = '\0';
+    return true;
+}
+
+bool yq_home_conf(const struct yq_cli *cli, struct yq_conf **out, struct yq_err *err)
+{
+    char folder[YQ_PATH_MOST];
+    if (cli->conf && access(cli->conf, R_OK) != 0)
+        return yq_fail_errno(err, "node", "read configuration", cli->conf);
+    if (cli->conf && !is_folder(cli->conf))
+        return yq_conf_load_file(cli->conf, cli->settings, cli->setting_count, out, err);
+    return yq_home_conf_folder(cli, folder, err) &&
+           yq_conf_load(folder, cli->settings, cli->setting_count, out, err);
+}
+
+void yq_home_conf_free(struct yq_conf **conf)
+{
+    if (*conf)
+        yq_conf_free(*conf);
+    *conf = NULL;
+}
+
+static bool prepare_folder(const struct yq_cli *cli, unsigned flags, struct yq_err *err)
+{
+    char folder[YQ_PATH_MOST], catalog[YQ_PATH_MOST];
+    if (flags & YQ_HOME_CREATE) {
+        if (!yq_mkdirs(cli->data, err))
+            return false;
+        if (cli->conf)
+            return true; /* his own place: nothing of ours belongs there */
+        return yq_path_join(folder, cli->data, "conf", err) && yq_conf_write_examples(folder, err);
+    }
+    if (!yq_path_join(catalog, cli->data, "catalog.sqlite", err) ||
+        !yq_path_join(folder, cli->data, "objects", err))
+        return false;
+    if (access(catalog, F_OK) == 0 || is_folder(folder))
+        return true;
+    return yq_fail(err, YQ_ABSENT, "node",
+                   "%.100s holds no data of a node yet: name the right folder with --data DIR",
+                   cli->data);
+}
+
+static bool take_use_lock(struct yq_home *home, bool alone, struct yq_err *err)
+{
+    char path[YQ_PATH_MOST];
+    if (!yq_path_join(path, home->data, "use.lock", err))
+        return false;
+    home->use_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (home->use_lock < 0)
+        return yq_fail_errno(err, "node", "open", path);
+    if (flock(home->use_lock, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return yq_fail_errno(err, "node", "lock", path);
+    return yq_fail(err, YQ_BUSY, "node",
+                   alone ? "another yingqiao command is at work in %.120s: wait for it to end"
+                         : "the catalog of %.120s is being made anew: wait for it to end",
+                   home->data);
+}
+
+static bool open_all(struct yq_home *home, unsigned flags, struct yq_err *err)
+{
+    struct yq_house *house = &home->house;
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    uint64_t reserve = (uint64_t)conf->store_reserve_mb * 1024 * 1024;
+    yq_conf_release(house->conf, conf);
+    if (!(flags & YQ_HOME_NO_STORE)) {
+        if (!yq_store_open(home->data, flags & YQ_HOME_SWEEP, &house->store, err))
+            return false;
+        yq_store_set_reserve(house->store, reserve);
+    }
+    return yq_catalog_open(home->catalog, &house->catalog, err);
+}
+
+/* `take` is consumed, success or not. */
+static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *take,
+                    struct yq_err *err)
+{
+    home->house.conf = yq_conf_box_new(take);
+    if (!home->house.conf)
+        return yq_fail(err, YQ_FULL, "node", "no memory for the configuration");
+    home->house.started_ms = yq_now_ms();
+    yq_claims_init(&home->house.ingesting);
+    return yq_path_join(home->catalog, home->data, catalog, err);
+}
+
+bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,
+                  struct yq_home *home, struct yq_err *err)
+{
+    struct yq_conf *conf = NULL;
+    memset(home, 0, sizeof *home);
+    home->use_lock = -1;
+    if (!yq_copy(home->data, sizeof home->data, cli->data))
+        return yq_fail(err, YQ_BAD_INPUT, "node", "--data is longer than %d bytes", YQ_PATH_MOST);
+    if (!prepare_folder(cli, flags, err) || !yq_home_conf_folder(cli, home->conf_folder, err) ||
+        !yq_home_conf(cli, &conf, err))
+        return false;
+    for (size_t i = 0; i < cli->setting_count; i++)
+        if (strcmp(cli->settings[i].key, "log.level") == 0)
+            yq_log_set_level((enum yq_level)conf->log_level);
+    if (furnish(home, catalog ? catalog : "catalog.sqlite", conf, err) &&
+        take_use_lock(home, flags & YQ_HOME_EXCLUSIVE, err) && open_all(home, flags, err))
+        return true;
+    yq_home_close(home);
+    return false;
+}
+
+void yq_home_close(struct yq_home *home)
+{
+    struct yq_house *house = &home->house;
+    if (!house->conf)
+        return;
+    if (house->catalog)
+        yq_catalog_close(house->catalog);
+    if (house->store)
+        yq_store_close(house->store);
+    yq_claims_fini(&house->ingesting);
+    yq_conf_box_free(house->conf);
+    yq_close(&home->use_lock);
+    memset(house, 0, sizeof *house);
+}
+
+bool yq_home_lock(const char *data, int *fd, struct yq_err *err)
+{
+    char path[YQ_PATH_MOST], text[32];
+    if (!yq_path_join(path, data, "serve.lock", err))
+        return false;
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (*fd < 0)
+        return yq_fail_errno(err, "node", "open", path);
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
+        int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
+        if (ftruncate(*fd, 0) == 0 && pwrite(*fd, text, (size_t)length, 0) == length)
+            return true;
+        yq_fail_errno(err, "node", "write", path);
+    } else if (errno != EWOULDBLOCK) {
+        yq_fail_errno(err, "node", "lock", path);
+    } else {
+        ssize_t got = pread(*fd, text, sizeof text - 1, 0);
+        text[got > 0 ? got : 0] = '\0';
+        yq_fail(err, YQ_BUSY, "node", "another yingqiao (pid %ld) serves this folder: %.120s",
+                strtol(text, NULL, 10), data);
+    }
+    yq_close(fd);
+    return false;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about;
+    (void)kind;
+    (void)where;
+    remove(path);
+    return 0;
+}
+
+void yq_home_remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+
+bool yq_home_open_guest(const struct yq_cli *cli, struct yq_home *home, struct yq_err *err)
+{
+    static const char mask[] = "/yingqiao.XXXXXX";
+    const char *base = getenv("TMPDIR");
+    struct yq_conf *conf = NULL;
+    memset(home, 0, sizeof *home);
+    home->use_lock = -1;
+    int length =
+        snprintf(home->data, sizeof home->data, "%s%s", base && *base ? base : "/tmp", mask);
+    if (length < 0 || (size_t)length >= sizeof home->data)
+        return yq_fail(err, YQ_BAD_INPUT, "node", "TMPDIR is longer than %d bytes", YQ_PATH_MOST);
+    if (!mkdtemp(home->data)) {
+        yq_fail_errno(err, "node", "make a temporary folder", home->data);
+        home->data[0] = '\0';
+        return false;
+    }
+    if (yq_home_conf_folder(cli, home->conf_folder, err) && yq_home_conf(cli, &conf, err) &&
+        furnish(home, "catalog.sqlite", conf, err) && open_all(home, 0, err))
+        return true;
+    yq_home_close_guest(home);
+    return false;
+}
+
+void yq_home_close_guest(struct yq_home *home)
+{
+    yq_home_close(home);
+    if (home->data[0])
+        yq_home_remove_tree(home->data);
+    home->data[0] = '\0';
+}

@@ -1,0 +1,165 @@
+/* main.c: the command table, and the way from the command line to a command. */
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "yq/dcm.h"
+#include "yq/log.h"
+
+const struct yq_option yq_common_options[] = {
+    {"conf", "FILE|DIR", "configuration: a node.json or a folder with it; otherwise DIR/conf"},
+    {"data", "DIR", "folder of everything the node keeps; otherwise ./var"},
+    {"set", "key=value", "one setting on top of the configuration, for this run; may be repeated"},
+    {"json", NULL, "print JSON instead of text"},
+    {"help", NULL, "tell about the command and do nothing"},
+    {"version", NULL, "print the version and do nothing"},
+    {NULL, NULL, NULL},
+};
+
+static const struct yq_option ae_options[] = {
+    {"may", "RIGHTS", "what the peer may do: store,query,retrieve (all three when not given)"},
+    {"syntax", "UID", "transfer syntax it prefers when we send; may be repeated, best first"},
+    {"charset", "TERM", "Specific Character Set of answers to it, for example GB18030"},
+    {"note", "TEXT", "a remark for people"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option find_options[] = {
+    {"level", "LEVEL", "PATIENT, STUDY (when not given), SERIES or IMAGE"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option pull_options[] = {
+    {"level", "LEVEL", "PATIENT, STUDY, SERIES or IMAGE; otherwise from the keys"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option which_options[] = {
+    {"study", "UID", "Study Instance UID"},
+    {"series", "UID", "Series Instance UID"},
+    {"instance", "UID", "SOP Instance UID"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option studies_options[] = {
+    {"limit", "N", "at most N studies (100 when not given; 0: all)"},
+    {"offset", "N", "pass over the first N"},
+    {"conflicts", NULL, "list what contradicts the study it belongs to"},
+    {"settle", "UID", "correct a value of this study: Key=Value"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option demo_options[] = {
+    {"seed", "N", "another number makes other patients and pictures (1 when not given)"},
+    {"studies", "N", "how many studies (4 when not given: CT, MR, CR, US)"},
+    {"out", "DIR", "write DICOM files there instead of taking them into the node"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option help_options[] = {
+    {"man", NULL, "print the man page"},
+    {"words", NULL, "print commands or options, one per line, for shell completion"},
+    {NULL, NULL, NULL},
+};
+
+const struct yq_verb yq_verbs[] = {
+    {"serve", yq_run_serve, "", "run the node",
+     "Opens the DICOM and HTTP ports and logs to standard error. SIGTERM stops it in good order,\n"
+     "SIGHUP reads the configuration again; a change of its files is noticed within a second.\n\n"
+     "One node serves a data folder at a time. At the first start DIR/conf is written from\n"
+     "commented examples.",
+     NULL},
+    {"check", yq_run_check, "", "check the configuration and print it",
+     "Reads the configuration as serve would, prints the effective settings and warns of what is\n"
+     "probably not meant. Exit status 1 when it cannot be used.",
+     NULL},
+    {"import", yq_run_import, "PATH...", "take files into the node",
+     "PATH is a DICOM file, a folder (with everything below it) or a DICOMDIR. Files that are not\n"
+     "DICOM are passed over and counted. After an interruption the same command goes on where it\n"
+     "was: files that are in already are passed over quickly.",
+     NULL},
+    {"ae", yq_run_ae,
+     "list\nadd AET HOST PORT [--may RIGHTS] [--syntax UID]... [--charset TERM] [--note TEXT]\n"
+     "remove AET\ntest AET",
+     "list, add, remove, test peers",
+     "A peer is another DICOM application: a modality, a PACS, a workstation. HOST is a name, an\n"
+     "address or a CIDR; PORT 0 is for peers that only call us. A running node takes a change up\n"
+     "within a second.\n\n"
+     "test calls the peer (C-ECHO) and, when it has a port, sends it one small image whose\n"
+     "patient is invented (Patient ID YQ-TEST), to see whether it stores.",
+     ae_options},
+    {"echo", yq_run_echo, "AET|AET@HOST:PORT", "ask a peer whether it answers (C-ECHO)",
+     "Says in plain words why it does not, when it does not.", NULL},
+    {"find", yq_run_find, "AET|AET@HOST:PORT [--level LEVEL] Key=Value...",
+     "search at a peer (C-FIND)",
+     "Key is a keyword such as PatientID or a tag such as 0010,0020. Key= without a value asks "
+     "for\n"
+     "the attribute. Values may hold * and ? and, for dates and times, ranges (20260101-20260131).",
+     find_options},
+    {"send", yq_run_send, "AET|AET@HOST:PORT (--study UID|--series UID|--instance UID|PATH...)",
+     "send to a peer (C-STORE)",
+     "Sends what the node has under these UIDs, or DICOM files and folders without taking them\n"
+     "into the node. Exit status 1 when any instance was not taken.",
+     which_options},
+    {"pull", yq_run_pull, "AET|AET@HOST:PORT [--level LEVEL] Key=Value...",
+     "fetch from a peer into the node (C-GET)",
+     "With StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID or PatientID exactly these; with\n"
+     "other keys (AccessionNumber, StudyDate, ...) the studies that the peer finds for them.",
+     pull_options},
+    {"studies", yq_run_studies,
+     "[--limit N] [--offset N] [Key=Value...]\n--conflicts\n--settle STUDY_UID Key=Value",
+     "list the studies of the node",
+     "Newest first. Key=Value narrows the list: PatientID=12*, StudyDate=20260101-,\n"
+     "ModalitiesInStudy=CT, PatientName=张*.\n\n"
+     "--conflicts lists instances that contradict their study (another name, another birth date):\n"
+     "they were taken, the first value stands. --settle says which value is right.",
+     studies_options},
+    {"delete", yq_run_delete, "--study UID|--series UID|--instance UID",
+     "move a study, series or instance into the trash",
+     "It stays in DIR/trash for store.trash_days and can be had back with import.", which_options},
+    {"reindex", yq_run_reindex, "", "make the catalog anew from the files",
+     "Reads every object and builds a new catalog, which then takes the place of the old one "
+     "(kept\n"
+     "as catalog.sqlite.old). The node must not run meanwhile.",
+     NULL},
+    {"verify", yq_run_verify, "", "check every object against its digest",
+     "Reads every object. Lists what is damaged, missing, or not in the catalog; exit status 1 "
+     "then.",
+     NULL},
+    {"demo", yq_run_demo, "[--seed N] [--studies N] [--out DIR]", "make sample studies",
+     "Invented patients with Chinese names and phantom pictures: CT, MR, CR, ultrasound, in the\n"
+     "usual transfer syntaxes and character sets. The same seed makes the same files.",
+     demo_options},
+    {"help", yq_run_help, "[COMMAND]", "tell about the commands", "This text.", help_options},
+    {"version", yq_run_version, "", "print the version", "The version of the program.", NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    struct yq_cli cli;
+    umask(027); /* what the node writes is for its own user and group */
+    signal(SIGPIPE, SIG_IGN);
+    setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters only */
+    if (!yq_cli_parse(&cli, argc, argv))
+        return YQ_EXIT_USAGE;
+    if (cli.wants_version)
+        return yq_run_version(&cli);
+    if (cli.wants_help) {
+        if (cli.command)
+            yq_help_command(cli.command);
+        else
+            yq_help_overview();
+        return YQ_EXIT_FINE;
+    }
+    if (!cli.command) {
+        yq_help_overview();
+        return YQ_EXIT_USAGE;
+    }
+    yq_log_set_level(YQ_LOG_ERROR); /* a command tells its user itself; serve logs what conf says */
+    yq_dcm_init();
+    int status = cli.command->run(&cli);
+    yq_dcm_fini();
+    if (fflush(stdout) != 0 && status == YQ_EXIT_FINE)
+        status = yq_cli_fail("the output could not be written");
+    return status;
+}

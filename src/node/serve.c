@@ -1,0 +1,218 @@
+/* serve.c: the node at work: opens the doors, then keeps house in the main thread until a signal
+ * ends it. Threads are the doors' own; signals are blocked everywhere and taken here only. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "home.h"
+#include "yq/clock.h"
+#include "yq/door.h"
+#include "yq/log.h"
+
+enum { TICK_MS = 300, HEALTH_MS = 5000, UNWELL_MS = 1000, PURGE_MS = 3600 * 1000 };
+
+struct node {
+    const struct yq_cli *cli;
+    struct yq_home home;
+    int lock;
+    struct yq_dimse *dimse;
+    struct yq_http *http;
+    uint64_t conf_stamp;
+    int64_t next_health_ms, next_purge_ms;
+    bool unwell;
+};
+
+static void apply_logging(const struct yq_conf *conf)
+{
+    yq_log_set_level((enum yq_level)conf->log_level);
+    yq_log_set_json(conf->log_format == 1);
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Keys that are read once, at the start, and differ now. */
+static void name_restart_keys(const struct yq_conf *old, const struct yq_conf *new, char *text,
+                              size_t size)
+{
+    const struct {
+        const char *key;
+        bool differs;
+    } keys[] = {
+        {"dicom.bind", strcmp(old->dicom_bind, new->dicom_bind) != 0},
+        {"dicom.port", old->dicom_port != new->dicom_port},
+        {"http.bind", strcmp(old->http_bind, new->http_bind) != 0},
+        {"http.port", old->http_port != new->http_port},
+        {"http.workers", old->http_workers != new->http_workers},
+        {"http.connections", old->http_connections != new->http_connections},
+    };
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].differs && used < size)
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s", used ? "," : "", keys[i].key);
+}
+
+static void reload(struct node *node)
+{
+    struct yq_conf *fresh = NULL;
+    struct yq_err err = {0};
+    char restart[160];
+    if (!yq_home_conf(node->cli, &fresh, &err)) {
+        yq_log_err(YQ_LOG_ERROR, "conf-kept", &err, "advice=\"%s\"",
+                   "the earlier configuration stays in force; correct the file");
+        return;
+    }
+    const struct yq_conf *old = yq_conf_hold(node->home.house.conf);
+    name_restart_keys(old, fresh, restart, sizeof restart);
+    yq_conf_release(node->home.house.conf, old);
+    yq_store_set_reserve(node->home.house.store, (uint64_t)fresh->store_reserve_mb * 1024 * 1024);
+    apply_logging(fresh);
+    size_t peers = fresh->peer_count;
+    yq_conf_swap(node->home.house.conf, fresh);
+    yq_log(YQ_LOG_INFO, "conf-reloaded", "peers=%zu%s%s", peers, *restart ? " needs-restart=" : "",
+           restart);
+}
+
+static void reload_when_changed(struct node *node)
+{
+    uint64_t stamp = yq_conf_stamp(node->home.conf_folder);
+    if (stamp == node->conf_stamp)
+        return;
+    node->conf_stamp = stamp;
+    reload(node);
+}
+
+static void watch_health(struct node *node, int64_t now)
+{
+    struct yq_err err = {0};
+    if (now < node->next_health_ms)
+        return;
+    bool well = yq_keep_health(&node->home.house, &err);
+    node->next_health_ms = now + (well ? HEALTH_MS : UNWELL_MS);
+    if (well != node->unwell)
+        return;
+    node->unwell = !well;
+    if (well)
+        yq_log(YQ_LOG_INFO, "health", "state=ok");
+    else
+        yq_log(YQ_LOG_ERROR, "health", "state=unwell problem=\"%s\"", err.text);
+}
+
+static void purge_trash(struct node *node, int64_t now)
+{
+    if (now < node->next_purge_ms)
+        return;
+    node->next_purge_ms = now + PURGE_MS;
+    const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
+    int64_t days = conf->store_trash_days;
+    yq_conf_release(node->home.house.conf, conf);
+    size_t gone = yq_store_purge_trash(node->home.house.store, yq_now_ms() - days * 86400000);
+    if (gone)
+        yq_log(YQ_LOG_INFO, "trash-purged", "files=%zu", gone);
+}
+
+/* Until SIGTERM or SIGINT; returns which. */
+static int keep_house(struct node *node, const sigset_t *signals)
+{
+    for (;;) {
+        struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+        int got = sigtimedwait(signals, NULL, &tick);
+        if (got == SIGTERM || got == SIGINT)
+            return got;
+        if (got == SIGHUP) {
+            node->conf_stamp = yq_conf_stamp(node->home.conf_folder);
+            reload(node);
+        }
+        int64_t now = yq_monotonic_ms();
+        reload_when_changed(node);
+        watch_health(node, now);
+        purge_trash(node, now);
+    }
+}
+
+/* The doors say why they do not open; a port that is taken gets its advice here. */
+static int door_failed(const struct yq_err *err, const char *key, int64_t port)
+{
+    if (err->code == YQ_CONFLICT || err->code == YQ_BUSY)
+        return yq_cli_fail("port %" PRId64 " is taken (by another program?): choose another with "
+                           "--set %s=...",
+                           port, key);
+    return yq_cli_fail_err(err);
+}
+
+static int open_doors(struct node *node, const struct yq_conf *conf)
+{
+    struct yq_err err = {0};
+    if (!yq_dimse_open(&node->home.house, &node->dimse, &err))
+        return door_failed(&err, "dicom.port", conf->dicom_port);
+    if (conf->http_port && !yq_http_open(&node->home.house, &node->http, &err))
+        return door_failed(&err, "http.port", conf->http_port);
+    unsigned http = node->http ? yq_http_port(node->http) : 0;
+    yq_log(YQ_LOG_INFO, "serving", "aet=%s dicom=%" PRId64 " http=%u data=\"%s\" version=%s pid=%d",
+           conf->dicom_aet, conf->dicom_port, http, node->home.data, YQ_VERSION, (int)getpid());
+    return YQ_EXIT_FINE;
+}
+
+static void close_doors(struct node *node)
+{
+    if (node->http)
+        yq_http_close(node->http);
+    if (node->dimse)
+        yq_dimse_close(node->dimse, 5);
+}
+
+static int serve(struct node *node, const sigset_t *signals)
+{
+    struct yq_err err = {0};
+    if (!yq_home_open(node->cli, YQ_HOME_CREATE | YQ_HOME_SWEEP, NULL, &node->home, &err))
+        return yq_cli_fail_err(&err);
+    node->conf_stamp = yq_conf_stamp(node->home.conf_folder);
+    const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
+    apply_logging(conf);
+    int status = open_doors(node, conf);
+    yq_conf_release(node->home.house.conf, conf);
+    if (status == YQ_EXIT_FINE) {
+        int got = keep_house(node, signals);
+        yq_log(YQ_LOG_INFO, "stopping", "signal=%s", got == SIGINT ? "INT" : "TERM");
+    }
+    close_doors(node);
+    yq_home_close(&node->home);
+    if (status == YQ_EXIT_FINE)
+        yq_log(YQ_LOG_INFO, "stopped", "%s", "");
+    return status;
+}
+
+int yq_run_serve(struct yq_cli *cli)
+{
+    struct node node = {.cli = cli, .lock = -1};
+    struct yq_err err = {0};
+    sigset_t signals;
+    if (cli->arg_count)
+        return yq_cli_usage(cli, "serve takes no %s", cli->args[0]);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by every thread of the doors */
+    raise_file_limit();
+    /* the lock before all else: nobody may sweep under a node that runs */
+    if (!yq_mkdirs(cli->data, &err) || !yq_home_lock(cli->data, &node.lock, &err))
+        return yq_cli_fail_err(&err);
+    int status = serve(&node, &signals);
+    yq_close(&node.lock);
+    return status;
+}

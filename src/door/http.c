@@ -22,13 +22,16 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "yq/clock.h"
 #include "yq/log.h"
 
 #define SOCKET_THREADS 2
-#define IDLE_SECONDS 30          /* a connection on which nothing moves */
+#define IDLE_SECONDS 30 /* a connection on which nothing moves */
+#define ASK_SECONDS 60  /* from when a client may ask until its headers are there */
+#define SWEEP_SECONDS 5
 #define HEADER_BYTES (32 * 1024) /* request line, headers and reply headers of a connection */
 #define QUEUE_PER_WORKER 64
 #define WORKERS_MOST 64
@@ -39,6 +42,7 @@ struct yq_http {
     size_t route_count;
     struct MHD_Daemon *daemon;
     struct yq_memo *memo;
+    struct yq_patience *patience;
     unsigned port;
     bool loopback; /* listens there only */
     atomic_uint traces;
@@ -56,6 +60,7 @@ struct yq_http {
 struct visit {
     struct yq_http *door;
     struct MHD_Connection *connection;
+    struct yq_asker *asker;
     struct visit *next;
     enum { ARRIVED, ADMITTED, REFUSED, WAITING, ANSWERED } state;
     char *uri; /* as sent; path and query end up as two strings in it */
@@ -150,11 +155,26 @@ static enum MHD_Result answer_now(struct visit *visit, const char *method)
 
 /* ---- workers ---- */
 
+/* Waits for work at most SWEEP_SECONDS; a worker that finds none looks after slow clients. */
+static void wait_for_visit(struct yq_http *door)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += SWEEP_SECONDS;
+    if (pthread_cond_timedwait(&door->arrived, &door->lock, &until) != ETIMEDOUT)
+        return;
+    pthread_mutex_unlock(&door->lock);
+    size_t slow = yq_patience_sweep(door->patience, yq_monotonic_ms() - ASK_SECONDS * 1000);
+    if (slow)
+        yq_log(YQ_LOG_INFO, "http-slow-clients", "closed=%zu seconds=%d", slow, ASK_SECONDS);
+    pthread_mutex_lock(&door->lock);
+}
+
 static struct visit *next_visit(struct yq_http *door)
 {
     pthread_mutex_lock(&door->lock);
     while (!door->first && !(door->stopping && door->queued == 0))
-        pthread_cond_wait(&door->arrived, &door->lock);
+        wait_for_visit(door);
     struct visit *visit = door->first;
     if (visit) {
         door->first = visit->next;
@@ -339,6 +359,28 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
     return visit;
 }
 
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct yq_http *door = context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        yq_patience_end(door->patience, *socket_context);
+        *socket_context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info)
+        *socket_context = yq_patience_begin(door->patience, info->connect_fd, yq_monotonic_ms());
+}
+
+static struct yq_asker *asker_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 /* Called when the headers are there, when the request is whole, and after each resume. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
@@ -350,6 +392,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return MHD_NO;
     switch (visit->state) {
     case ARRIVED:
+        visit->asker = asker_of(connection);
+        yq_patience_asked(visit->door->patience, visit->asker);
         yq_log_set_trace(visit->trace);
         visit->state = admit(visit, method) ? ADMITTED : REFUSED;
         /* An answer before the body ends the connection; one to a whole request does not. */
@@ -382,6 +426,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (!visit)
         return;
     *state = NULL;
+    yq_patience_again(visit->door->patience, visit->asker, yq_monotonic_ms());
     yq_params_fini(&visit->request.params);
     yq_reply_fini(&visit->reply);
     free(visit->uri);
@@ -472,7 +517,7 @@ static bool start_threads(struct yq_http *door, const struct yq_conf *conf, int 
             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
             1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, door, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-            NULL, MHD_OPTION_END);
+            NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return door->daemon ||
            yq_fail(err, YQ_IO, "door", "cannot start the threads of the HTTP server");
@@ -482,6 +527,7 @@ bool yq_http_open_routes(struct yq_house *house, const struct yq_route *routes, 
                          struct yq_http **out, struct yq_err *err)
 {
     int listening = -1;
+    pthread_condattr_t monotonic;
     struct yq_http *door = calloc(1, sizeof *door);
     *out = NULL;
     if (!door)
@@ -492,10 +538,15 @@ bool yq_http_open_routes(struct yq_house *house, const struct yq_route *routes, 
     door->last = &door->first;
     atomic_init(&door->traces, (unsigned)yq_now_ms() << 8); /* differ from those before a restart */
     pthread_mutex_init(&door->lock, NULL);
-    pthread_cond_init(&door->arrived, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&door->arrived, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     door->memo = yq_memo_new();
+    door->patience = yq_patience_new();
     const struct yq_conf *conf = yq_conf_hold(house->conf);
-    bool ok = (door->memo || yq_fail(err, YQ_FULL, "door", "no memory for the HTTP server")) &&
+    bool ok = ((door->memo && door->patience) ||
+               yq_fail(err, YQ_FULL, "door", "no memory for the HTTP server")) &&
               listen_at(door, conf, &listening, err) && start_threads(door, conf, listening, err);
     if (ok && !door->loopback && !conf->token_count)
         yq_log(YQ_LOG_WARN, "http-no-tokens",
@@ -530,6 +581,7 @@ void yq_http_close(struct yq_http *door)
     pthread_cond_destroy(&door->arrived);
     pthread_mutex_destroy(&door->lock);
     yq_memo_free(door->memo);
+    yq_patience_free(door->patience);
     free(door);
 }
 

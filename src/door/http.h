@@ -84,6 +84,20 @@ bool yq_host_is_local(const char *host);
 /* True when an Authorization header carries a bearer token of the configuration. */
 bool yq_token_fits(const struct yq_conf *conf, const char *authorization);
 
+/* ---- slow clients (patience.c) ---- */
+
+struct yq_patience;
+struct yq_asker;                           /* a connection; NULL is let pass everywhere */
+struct yq_patience *yq_patience_new(void); /* NULL without memory */
+void yq_patience_free(struct yq_patience *patience);
+struct yq_asker *yq_patience_begin(struct yq_patience *patience, int fd, int64_t now_ms);
+/* Its request's headers are complete; it may ask again from now on; it is about to be closed. */
+void yq_patience_asked(struct yq_patience *patience, struct yq_asker *asker);
+void yq_patience_again(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);
+void yq_patience_end(struct yq_patience *patience, struct yq_asker *asker);
+/* Shuts down the sockets that have been asking since before this time; how many those are. */
+size_t yq_patience_sweep(struct yq_patience *patience, int64_t before_ms);
+
 /* ---- status.c ---- */
 
 struct yq_memo *yq_memo_new(void); /* NULL without memory */

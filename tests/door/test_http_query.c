@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "http.h"
 
@@ -219,6 +221,39 @@ static void tokens_of_the_configuration(void **state)
     free(conf);
 }
 
+static bool at_end(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void who_does_not_come_to_the_point_is_cut_off(void **state)
+{
+    (void)state;
+    struct yq_patience *patience = yq_patience_new();
+    struct yq_asker *askers[4];
+    int pairs[4][2];
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+        askers[i] = yq_patience_begin(patience, pairs[i][0], 1000 + i);
+    }
+    yq_patience_asked(patience, askers[0]);
+    yq_patience_asked(patience, askers[1]);
+    yq_patience_again(patience, askers[1], 5000);
+    assert_int_equal(yq_patience_sweep(patience, 1002), 0); /* 2 has been asking since 1002 */
+    assert_int_equal(yq_patience_sweep(patience, 1003), 1);
+    assert_false(at_end(pairs[0][1]) || at_end(pairs[1][1]) || at_end(pairs[3][1]));
+    assert_true(at_end(pairs[2][1]));
+    yq_patience_end(patience, askers[2]);
+    yq_patience_end(patience, askers[3]);
+    assert_int_equal(yq_patience_sweep(patience, 5001), 1);
+    assert_true(at_end(pairs[1][1]));
+    assert_false(at_end(pairs[0][1]) || at_end(pairs[3][1]));
+    yq_patience_free(patience);
+    for (int i = 0; i < 8; i++)
+        close(pairs[i / 2][i % 2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +268,7 @@ int main(void)
         cmocka_unit_test(entity_tags_are_found_in_lists),
         cmocka_unit_test(host_names_of_this_machine),
         cmocka_unit_test(tokens_of_the_configuration),
+        cmocka_unit_test(who_does_not_come_to_the_point_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,180 @@
+/* load.c: the files of a folder as one configuration; the examples; what changed.
+ *
+ * Denies by default: HTTP that other machines reach needs a token, and a file of tokens that others
+ * may read is refused. A load either gives a whole configuration or none. Thread-safe. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parts.h"
+#include "yq/sync.h"
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+typedef bool parser(struct yq_conf *conf, const char *file, const void *bytes, size_t length,
+                    struct yq_err *err);
+
+/* A missing file is fine unless it is `needed`. */
+static bool read_part(struct yq_conf *conf, const char *path, bool needed, parser *parse,
+                      struct yq_err *err)
+{
+    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
+    if (!yq_file_read(path, JSONC_BYTES_MOST, &bytes, err)) {
+        if (err->code == YQ_ABSENT && !needed) {
+            err->code = YQ_OK;
+            return true;
+        }
+        return yq_while(err, "configuration");
+    }
+    return parse(conf, name_of(path), yq_buf_text(&bytes), bytes.length, err);
+}
+
+static bool tokens_are_private(const char *path, struct yq_err *err)
+{
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return errno == ENOENT || errno == ENOTDIR || yq_fail_errno(err, "conf", "look at", path);
+    if (about.st_mode & 077)
+        return yq_fail(err, YQ_BAD_INPUT, "conf",
+                       "%s: others may read or write it (mode %03o); run: chmod 600 %s",
+                       name_of(path), (unsigned)(about.st_mode & 0777), path);
+    return true;
+}
+
+static bool http_is_guarded(const struct yq_conf *conf, struct yq_err *err)
+{
+    if (conf->http_port == 0 || conf->token_count || conf_is_loopback(conf->http_bind))
+        return true;
+    return yq_fail(err, YQ_BAD_INPUT, "conf",
+                   "http.bind is %s, which other machines reach, but there is no token: add one to "
+                   "tokens.json in the conf folder, or set http.bind to 127.0.0.1",
+                   conf->http_bind);
+}
+
+/* `node_path` NULL: node.json of the folder, if it is there. */
+static bool load(struct yq_conf *conf, const char *node_path, const struct yq_setting *settings,
+                 size_t setting_count, struct yq_err *err)
+{
+    char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST];
+    conf_defaults(conf);
+    if (!yq_path_join(node, conf->folder, "node.json", err) ||
+        !yq_path_join(peers, conf->folder, "peers.json", err) ||
+        !yq_path_join(tokens, conf->folder, "tokens.json", err))
+        return false;
+    if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
+        !read_part(conf, peers, false, conf_parse_peers, err) || !tokens_are_private(tokens, err) ||
+        !read_part(conf, tokens, false, conf_parse_tokens, err))
+        return false;
+    for (size_t i = 0; i < setting_count; i++) {
+        if (!conf_apply(conf, &settings[i], err))
+            return false;
+    }
+    return http_is_guarded(conf, err);
+}
+
+static bool load_from(const char *folder, const char *node_path, const struct yq_setting *settings,
+                      size_t setting_count, struct yq_conf **out, struct yq_err *err)
+{
+    struct yq_conf *conf = calloc(1, sizeof *conf);
+    *out = NULL;
+    if (!conf)
+        return yq_fail(err, YQ_FULL, "conf", "no memory for the configuration");
+    bool ok = yq_copy(conf->folder, sizeof conf->folder, folder) ||
+              yq_fail(err, YQ_BAD_INPUT, "conf", "path is longer than %d bytes", YQ_PATH_MOST);
+    if (!ok || !load(conf, node_path, settings, setting_count, err)) {
+        yq_conf_free(conf);
+        return false;
+    }
+    *out = conf;
+    return true;
+}
+
+bool yq_conf_load(const char *folder, const struct yq_setting *settings, size_t setting_count,
+                  struct yq_conf **out, struct yq_err *err)
+{
+    return load_from(folder, NULL, settings, setting_count, out, err);
+}
+
+bool yq_conf_load_file(const char *file, const struct yq_setting *settings, size_t setting_count,
+                       struct yq_conf **out, struct yq_err *err)
+{
+    char folder[YQ_PATH_MOST];
+    *out = NULL;
+    if (!yq_copy(folder, sizeof folder, file))
+        return yq_fail(err, YQ_BAD_INPUT, "conf", "path is longer than %d bytes", YQ_PATH_MOST);
+    char *slash = strrchr(folder, '/');
+    if (slash == folder)
+        slash[1] = '\0';
+    else if (slash)
+        *slash = '\0';
+    else
+        yq_copy(folder, sizeof folder, ".");
+    return load_from(folder, file, settings, setting_count, out, err);
+}
+
+void yq_conf_free(struct yq_conf *conf)
+{
+    if (!conf)
+        return;
+    if (conf->tokens)
+        explicit_bzero(conf->tokens, conf->token_count * sizeof *conf->tokens);
+    free(conf->tokens);
+    free(conf->peers);
+    free(conf);
+}
+
+bool yq_conf_write_examples(const char *folder, struct yq_err *err)
+{
+    const struct {
+        const char *name;
+        const unsigned char *bytes;
+        size_t size;
+        mode_t mode;
+    } examples[] = {
+        {"node.json", conf_example_node, conf_example_node_size, 0640},
+        {"peers.json", conf_example_peers, conf_example_peers_size, 0640},
+        {"tokens.json", conf_example_tokens, conf_example_tokens_size, 0600},
+    };
+    if (!yq_mkdirs(folder, err))
+        return false;
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        char path[YQ_PATH_MOST];
+        struct stat about;
+        if (!yq_path_join(path, folder, examples[i].name, err))
+            return false;
+        if (lstat(path, &about) == 0)
+            continue;
+        if (!yq_file_write(path, examples[i].bytes, examples[i].size, examples[i].mode, err))
+            return false;
+    }
+    return true;
+}
+
+uint64_t yq_conf_stamp(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    uint64_t stamp = 1;
+    if (!dir)
+        return stamp;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        struct stat about;
+        const char *dot = strrchr(entry->d_name, '.');
+        if (entry->d_name[0] == '.' || !dot || strcmp(dot, ".json") != 0 ||
+            fstatat(dirfd(dir), entry->d_name, &about, 0) != 0)
+            continue;
+        struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+        yq_buf_putf(&text, "%s %lld %lld.%09ld %llu %o", entry->d_name, (long long)about.st_size,
+                    (long long)about.st_mtim.tv_sec, about.st_mtim.tv_nsec,
+                    (unsigned long long)about.st_ino, (unsigned)about.st_mode);
+        stamp += yq_hash_text(yq_buf_text(&text)); /* a sum: the order of a folder is no order */
+    }
+    closedir(dir);
+    return stamp;
+}

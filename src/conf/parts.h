@@ -1,0 +1,47 @@
+/* parts.h: the parts of a configuration, each parsed from bytes. Private to src/conf/ and its tests
+ * and fuzz target. `file` is the name for messages. */
+#ifndef YQ_SRC_CONF_PARTS_H
+#define YQ_SRC_CONF_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "jsonc.h"
+#include "yq/conf.h"
+
+#define PEERS_MOST 4096
+#define TOKENS_MOST 256
+#define SECRET_LEAST 16
+
+/* keys.c */
+void conf_defaults(struct yq_conf *conf);
+yq_must_check bool conf_parse_node(struct yq_conf *conf, const char *file, const void *bytes,
+                                   size_t length, struct yq_err *err);
+yq_must_check bool conf_apply(struct yq_conf *conf, const struct yq_setting *setting,
+                              struct yq_err *err);
+/* ": did you mean ..." material: the candidate nearest to `word`, NULL when none is near. */
+const char *conf_nearest(const char *word, const char *const *candidates, size_t count);
+/* Bytes from outside for a message: cut, without control characters. */
+const char *conf_shown(char *to, size_t size, const char *text);
+void conf_put_text(struct yq_buf *out, const char *text); /* as JSON, with its quotes */
+
+/* peers.c */
+yq_must_check bool conf_parse_peers(struct yq_conf *conf, const char *file, const void *bytes,
+                                    size_t length, struct yq_err *err);
+void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer); /* as a JSON object */
+
+/* match.c */
+enum conf_host { HOST_BAD, HOST_ADDRESS, HOST_NET, HOST_NAME };
+enum conf_host conf_host_kind(const char *host);
+bool conf_is_loopback(const char *bind);
+
+/* tokens.c */
+yq_must_check bool conf_parse_tokens(struct yq_conf *conf, const char *file, const void *bytes,
+                                     size_t length, struct yq_err *err);
+
+/* made by the build from dicom-conf/ */
+extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[];
+extern const size_t conf_example_node_size, conf_example_peers_size, conf_example_tokens_size;
+
+#endif

@@ -1,0 +1,355 @@
+/* peers.c: peers.json: who may call and whom we may call. An unknown member is refused with its
+ * line, as is a peer that would never match. AE titles: PS3.5 6.2 (VR AE). Pure: works on bytes and
+ * values.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts.h"
+#include "yq/text.h"
+
+static const struct {
+    const char *name, *uid;
+} syntax_names[] = {
+    /* the first name of a UID is the one that is written */
+    {"implicit", YQ_TS_IMPLICIT_LE},
+    {"explicit", YQ_TS_EXPLICIT_LE},
+    {"explicit-big-endian", YQ_TS_EXPLICIT_BE},
+    {"deflated", YQ_TS_DEFLATED},
+    {"jpeg-baseline", YQ_TS_JPEG_BASELINE},
+    {"jpeg-extended", YQ_TS_JPEG_EXTENDED},
+    {"jpeg-lossless", YQ_TS_JPEG_LOSSLESS_SV1},
+    {"jpeg-lossless-sv1", YQ_TS_JPEG_LOSSLESS_SV1},
+    {"jpeg-lossless-p14", YQ_TS_JPEG_LOSSLESS},
+    {"jpeg-ls", YQ_TS_JPEGLS_LOSSLESS},
+    {"jpeg-ls-lossless", YQ_TS_JPEGLS_LOSSLESS},
+    {"jpeg-ls-near", YQ_TS_JPEGLS_NEAR},
+    {"j2k", YQ_TS_J2K},
+    {"j2k-lossless", YQ_TS_J2K_LOSSLESS},
+    {"jpeg2000", YQ_TS_J2K},
+    {"jpeg2000-lossless", YQ_TS_J2K_LOSSLESS},
+    {"htj2k", YQ_TS_HTJ2K},
+    {"htj2k-lossless", YQ_TS_HTJ2K_LOSSLESS},
+    {"htj2k-lossless-rpcl", YQ_TS_HTJ2K_LOSSLESS_RPCL},
+    {"rle", YQ_TS_RLE},
+};
+#define SYNTAX_NAMES (sizeof syntax_names / sizeof *syntax_names)
+
+static const struct {
+    const char *name;
+    enum yq_right right;
+} rights[] = {{"store", YQ_MAY_STORE}, {"query", YQ_MAY_QUERY}, {"retrieve", YQ_MAY_RETRIEVE}};
+#define RIGHTS (sizeof rights / sizeof *rights)
+
+struct context { /* the peer that is read, and where */
+    const struct jsonc *doc;
+    struct yq_peer *peer;
+    struct yq_err *err;
+};
+
+static bool fail_kind(struct context *c, const struct jsonc_node *node, enum jsonc_kind wanted)
+{
+    return jsonc_fail(c->doc, node->line, c->err, "\"%s\" takes %s, not %s",
+                      node->name ? node->name : "each entry", jsonc_kind_name(wanted),
+                      jsonc_kind_name(node->kind));
+}
+
+/* Text without control characters into a field. */
+static bool read_text(struct context *c, const struct jsonc_node *node, char *field, size_t size)
+{
+    if (node->kind != JSONC_TEXT)
+        return fail_kind(c, node, JSONC_TEXT);
+    for (const char *p = node->text; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return jsonc_fail(c->doc, node->line, c->err, "\"%s\" has a control character in it",
+                              node->name);
+    }
+    if (!yq_copy(field, size, node->text))
+        return jsonc_fail(c->doc, node->line, c->err, "\"%s\" is longer than %zu bytes", node->name,
+                          size - 1);
+    return true;
+}
+
+static bool read_aet(struct context *c, const struct jsonc_node *node)
+{
+    char *aet = c->peer->aet, shown[64];
+    if (node->kind != JSONC_TEXT)
+        return fail_kind(c, node, JSONC_TEXT);
+    const char *from = node->text + strspn(node->text, " "); /* blanks at the ends mean nothing */
+    size_t length = strlen(from);
+    while (length && from[length - 1] == ' ')
+        length--;
+    bool good = length > 0 && length < YQ_AET_SIZE;
+    for (size_t i = 0; good && i < length; i++)
+        good = from[i] >= 0x20 && from[i] < 0x7f && from[i] != '\\';
+    if (!good)
+        return jsonc_fail(c->doc, node->line, c->err,
+                          "\"%s\" is no AE title: 1 to 16 ASCII characters, no backslash, no "
+                          "control characters",
+                          conf_shown(shown, sizeof shown, node->text));
+    memcpy(aet, from, length);
+    aet[length] = '\0';
+    return true;
+}
+
+static bool read_host(struct context *c, const struct jsonc_node *node)
+{
+    char shown[80];
+    if (!read_text(c, node, c->peer->host, sizeof c->peer->host))
+        return false;
+    if (conf_host_kind(c->peer->host) != HOST_BAD)
+        return true;
+    return jsonc_fail(c->doc, node->line, c->err,
+                      "\"%s\" is no host: a name, an address like 10.1.2.3, or a net like "
+                      "10.1.0.0/16",
+                      conf_shown(shown, sizeof shown, c->peer->host));
+}
+
+static bool read_count(struct context *c, const struct jsonc_node *node, unsigned most,
+                       unsigned *field)
+{
+    if (node->kind != JSONC_NUMBER)
+        return fail_kind(c, node, JSONC_NUMBER);
+    char *end;
+    unsigned long number = strtoul(node->text, &end, 10);
+    if (*end || node->text[0] == '-' || number > most)
+        return jsonc_fail(c->doc, node->line, c->err,
+                          "\"%s\" takes a whole number from 0 to %u, not %.20s", node->name, most,
+                          node->text);
+    *field = (unsigned)number;
+    return true;
+}
+
+static bool read_port(struct context *c, const struct jsonc_node *node)
+{
+    return read_count(c, node, 65535, &c->peer->port);
+}
+
+static bool read_limit(struct context *c, const struct jsonc_node *node)
+{
+    return read_count(c, node, 1000, &c->peer->max_associations);
+}
+
+static bool read_may(struct context *c, const struct jsonc_node *node)
+{
+    char shown[40];
+    if (node->kind != JSONC_ARRAY)
+        return fail_kind(c, node, JSONC_ARRAY);
+    c->peer->rights = 0;
+    for (const struct jsonc_node *at = node->child; at; at = at->next) {
+        size_t i = 0;
+        if (at->kind != JSONC_TEXT)
+            return fail_kind(c, at, JSONC_TEXT);
+        while (i < RIGHTS && strcmp(rights[i].name, at->text) != 0)
+            i++;
+        if (i == RIGHTS)
+            return jsonc_fail(c->doc, at->line, c->err,
+                              "\"%s\" is no right; \"may\" takes \"store\", \"query\" and "
+                              "\"retrieve\"",
+                              conf_shown(shown, sizeof shown, at->text));
+        c->peer->rights |= rights[i].right;
+    }
+    return true;
+}
+
+static bool read_syntax(struct context *c, const struct jsonc_node *node)
+{
+    struct yq_peer *peer = c->peer;
+    const char *names[SYNTAX_NAMES], *uid = NULL;
+    char shown[72];
+    if (node->kind != JSONC_TEXT)
+        return fail_kind(c, node, JSONC_TEXT);
+    if (peer->syntax_count == YQ_PEER_SYNTAXES)
+        return jsonc_fail(c->doc, node->line, c->err, "\"syntaxes\" takes at most %d",
+                          YQ_PEER_SYNTAXES);
+    for (size_t i = 0; i < SYNTAX_NAMES; i++) {
+        names[i] = syntax_names[i].name;
+        if (strcmp(names[i], node->text) == 0)
+            uid = syntax_names[i].uid;
+    }
+    if (!uid && yq_uid_valid(node->text) && strchr(node->text, '.'))
+        uid = node->text;
+    if (!uid) {
+        const char *nearest = conf_nearest(node->text, names, SYNTAX_NAMES);
+        return jsonc_fail(c->doc, node->line, c->err,
+                          "\"%s\" is no transfer syntax: a UID, or a name such as \"%s\"",
+                          conf_shown(shown, sizeof shown, node->text),
+                          nearest ? nearest : "explicit");
+    }
+    yq_copy(peer->syntaxes[peer->syntax_count++], YQ_UID_SIZE, uid);
+    return true;
+}
+
+static bool read_syntaxes(struct context *c, const struct jsonc_node *node)
+{
+    if (node->kind != JSONC_ARRAY)
+        return fail_kind(c, node, JSONC_ARRAY);
+    for (const struct jsonc_node *at = node->child; at; at = at->next) {
+        if (!read_syntax(c, at))
+            return false;
+    }
+    return true;
+}
+
+static bool read_charset(struct context *c, const struct jsonc_node *node)
+{
+    char shown[64];
+    if (!read_text(c, node, c->peer->charset, sizeof c->peer->charset))
+        return false;
+    if (yq_text_charset_known(c->peer->charset))
+        return true;
+    return jsonc_fail(c->doc, node->line, c->err,
+                      "\"%s\" is no character set; for Chinese: \"GB18030\" or \"ISO_IR 192\"",
+                      conf_shown(shown, sizeof shown, c->peer->charset));
+}
+
+static bool read_tls(struct context *c, const struct jsonc_node *node)
+{
+    if (node->kind != JSONC_FLAG)
+        return fail_kind(c, node, JSONC_FLAG);
+    return !node->flag ||
+           jsonc_fail(c->doc, node->line, c->err,
+                      "this version has no TLS yet: take \"tls\" out, or set it to false");
+}
+
+static bool read_note(struct context *c, const struct jsonc_node *node)
+{
+    return read_text(c, node, c->peer->note, sizeof c->peer->note);
+}
+
+static const struct {
+    const char *name;
+    bool (*read)(struct context *c, const struct jsonc_node *node);
+} members[] = {
+    {"aet", read_aet},
+    {"host", read_host},
+    {"port", read_port},
+    {"may", read_may},
+    {"syntaxes", read_syntaxes},
+    {"charset", read_charset},
+    {"max_associations", read_limit},
+    {"tls", read_tls},
+    {"note", read_note},
+};
+#define MEMBERS (sizeof members / sizeof *members)
+
+static bool read_member(struct context *c, const struct jsonc_node *node)
+{
+    const char *names[MEMBERS];
+    char shown[64];
+    for (size_t i = 0; i < MEMBERS; i++) {
+        names[i] = members[i].name;
+        if (strcmp(names[i], node->name) == 0)
+            return members[i].read(c, node);
+    }
+    const char *nearest = conf_nearest(node->name, names, MEMBERS);
+    conf_shown(shown, sizeof shown, node->name);
+    if (nearest)
+        return jsonc_fail(c->doc, node->line, c->err, "unknown key \"%s\" (did you mean \"%s\"?)",
+                          shown, nearest);
+    return jsonc_fail(c->doc, node->line, c->err,
+                      "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
+                      "max_associations, tls, note)",
+                      shown);
+}
+
+static bool read_peer(struct context *c, const struct jsonc_node *node)
+{
+    if (node->kind != JSONC_OBJECT)
+        return jsonc_fail(c->doc, node->line, c->err, "a peer is %s, not %s",
+                          jsonc_kind_name(JSONC_OBJECT), jsonc_kind_name(node->kind));
+    c->peer->rights = YQ_MAY_STORE | YQ_MAY_QUERY | YQ_MAY_RETRIEVE;
+    for (const struct jsonc_node *at = node->child; at; at = at->next) {
+        if (!read_member(c, at))
+            return false;
+    }
+    if (!jsonc_member(node, "aet") || !jsonc_member(node, "host"))
+        return jsonc_fail(c->doc, node->line, c->err, "this peer lacks \"%s\"",
+                          jsonc_member(node, "aet") ? "host" : "aet");
+    return true;
+}
+
+static bool read_list(struct yq_conf *conf, const struct jsonc *doc, struct yq_err *err)
+{
+    size_t count = 0;
+    unsigned lines[PEERS_MOST];
+    for (const struct jsonc_node *at = doc->root->child; at; at = at->next)
+        count++;
+    if (count > PEERS_MOST)
+        return jsonc_fail(doc, doc->root->line, err, "more than %d peers", PEERS_MOST);
+    conf->peers = count ? calloc(count, sizeof *conf->peers) : NULL;
+    if (count && !conf->peers)
+        return yq_fail(err, YQ_FULL, "conf", "no memory for %zu peers", count);
+    for (const struct jsonc_node *at = doc->root->child; at; at = at->next) {
+        struct yq_peer *peer = &conf->peers[conf->peer_count];
+        struct context context = {.doc = doc, .peer = peer, .err = err};
+        if (!read_peer(&context, at))
+            return false;
+        for (size_t i = 0; i < conf->peer_count; i++) {
+            if (strcmp(conf->peers[i].aet, peer->aet) == 0 &&
+                strcasecmp(conf->peers[i].host, peer->host) == 0)
+                return jsonc_fail(doc, at->line, err,
+                                  "%s at %s stands here twice; first in line %u", peer->aet,
+                                  peer->host, lines[i]);
+        }
+        lines[conf->peer_count++] = at->line;
+    }
+    return true;
+}
+
+bool conf_parse_peers(struct yq_conf *conf, const char *file, const void *bytes, size_t length,
+                      struct yq_err *err)
+{
+    struct jsonc doc yq_cleanup(jsonc_fini) = {0};
+    if (!jsonc_parse(&doc, file, bytes, length, err))
+        return false;
+    if (doc.root->kind != JSONC_ARRAY)
+        return jsonc_fail(&doc, doc.root->line, err, "the peers stand in %s, not %s",
+                          jsonc_kind_name(JSONC_ARRAY), jsonc_kind_name(doc.root->kind));
+    return read_list(conf, &doc, err);
+}
+
+static void put_syntaxes(struct yq_buf *out, const struct yq_peer *peer)
+{
+    for (size_t i = 0; i < peer->syntax_count; i++) {
+        size_t name = 0;
+        while (name < SYNTAX_NAMES && strcmp(syntax_names[name].uid, peer->syntaxes[i]) != 0)
+            name++;
+        yq_buf_puts(out, i ? ", " : ", \"syntaxes\": [");
+        conf_put_text(out, name < SYNTAX_NAMES ? syntax_names[name].name : peer->syntaxes[i]);
+    }
+    if (peer->syntax_count)
+        yq_buf_puts(out, "]");
+}
+
+void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
+{
+    yq_buf_puts(out, "{\"aet\": ");
+    conf_put_text(out, peer->aet);
+    yq_buf_puts(out, ", \"host\": ");
+    conf_put_text(out, peer->host);
+    yq_buf_putf(out, ", \"port\": %u, \"may\": [", peer->port);
+    bool any = false;
+    for (size_t i = 0; i < RIGHTS; i++) {
+        if (!(peer->rights & rights[i].right))
+            continue;
+        yq_buf_putf(out, "%s\"%s\"", any ? ", " : "", rights[i].name);
+        any = true;
+    }
+    yq_buf_puts(out, "]");
+    put_syntaxes(out, peer);
+    if (*peer->charset) {
+        yq_buf_puts(out, ", \"charset\": ");
+        conf_put_text(out, peer->charset);
+    }
+    if (peer->max_associations)
+        yq_buf_putf(out, ", \"max_associations\": %u", peer->max_associations);
+    if (peer->tls)
+        yq_buf_puts(out, ", \"tls\": true");
+    if (*peer->note) {
+        yq_buf_puts(out, ", \"note\": ");
+        conf_put_text(out, peer->note);
+    }
+    yq_buf_puts(out, "}");
+}

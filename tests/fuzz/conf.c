@@ -1,0 +1,50 @@
+/* conf.c: any bytes as node.json, peers.json and tokens.json. What is taken is printed, and the
+ * printed peers must be taken again. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parts.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_peers(const struct yq_conf *conf)
+{
+    struct yq_buf text = {0};
+    struct yq_err err;
+    struct yq_conf *again = calloc(1, sizeof *again);
+    yq_buf_puts(&text, "[");
+    for (size_t i = 0; i < conf->peer_count; i++) {
+        yq_buf_puts(&text, i ? ",\n" : "");
+        conf_put_peer(&text, &conf->peers[i]);
+    }
+    yq_buf_puts(&text, "]");
+    if (!again || !conf_parse_peers(again, "again", text.bytes, text.length, &err) ||
+        again->peer_count != conf->peer_count)
+        abort();
+    yq_conf_free(again);
+    yq_buf_fini(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct yq_err err;
+    struct yq_conf *conf = calloc(1, sizeof *conf);
+    struct yq_buf text = {0};
+    if (!conf)
+        return 0;
+    conf_defaults(conf);
+    if (!conf_parse_node(conf, "node.json", data, size, &err) && err.code == YQ_BUG)
+        abort();
+    if (conf_parse_peers(conf, "peers.json", data, size, &err))
+        check_peers(conf);
+    if (!conf_parse_tokens(conf, "tokens.json", data, size, &err) && !err.text[0])
+        abort();
+    for (size_t i = 0; i < conf->peer_count; i++) /* numeric hosts only: no name server here */
+        if (conf_host_kind(conf->peers[i].host) != HOST_NAME)
+            (void)yq_conf_peer(conf, conf->peers[i].aet, conf->peers[i].host, NULL);
+    yq_conf_print(conf, &text);
+    yq_buf_fini(&text);
+    yq_conf_free(conf);
+    return 0;
+}

@@ -20,7 +20,10 @@ extern "C" {
 #include "dcmtk/dcmnet/assoc.h"
 
 struct yq_assoc {
-    yq_assoc(int take_fd, const yq_assoc_limits &given) : limits(given), wire(take_fd, given) {}
+    yq_assoc(int take_fd, const yq_assoc_limits &given) : limits(given), wire(take_fd, given)
+    {
+        command.most = limits.command_most ? limits.command_most : 65536;
+    }
     ~yq_assoc();
     yq_assoc(const yq_assoc &) = delete;
     yq_assoc &operator=(const yq_assoc &) = delete;

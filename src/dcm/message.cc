@@ -8,8 +8,7 @@
 
 #include <cstring>
 
-static const size_t COMMAND_MOST = 65536; /* where limits.command_most is 0 */
-static const size_t WAITING_MOST = 16;    /* messages kept by yq_assoc_cancelled */
+static const size_t WAITING_MOST = 16; /* messages kept by yq_assoc_cancelled */
 
 static bool broke(yq_assoc *assoc, struct yq_err *err, const char *what)
 {

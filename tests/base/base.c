@@ -1,0 +1,407 @@
+/* What every room leans on: errors, buffers, files, claims, clock, log. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "yq/bytes.h"
+#include "yq/clock.h"
+#include "yq/err.h"
+#include "yq/file.h"
+#include "yq/log.h"
+#include "yq/sync.h"
+
+/* ---- errors ---- */
+
+static void an_error_tells_its_way_up(void **state)
+{
+    (void)state;
+    struct yq_err err;
+    assert_false(yq_fail(&err, YQ_FULL, "store", "no room for %d bytes", 7));
+    assert_int_equal(err.code, YQ_FULL);
+    assert_string_equal(err.room, "store");
+    assert_string_equal(err.text, "no room for 7 bytes");
+    assert_false(yq_while(&err, "import"));
+    assert_string_equal(err.text, "import: no room for 7 bytes");
+    assert_int_equal(err.code, YQ_FULL);
+    assert_string_equal(yq_code_name(YQ_PEER_GONE), "peer-gone");
+    assert_string_equal(yq_code_name((enum yq_code)99), "bug");
+}
+
+static void a_long_error_is_cut(void **state)
+{
+    (void)state;
+    struct yq_err err;
+    char long_text[500];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    yq_fail(&err, YQ_IO, "base", "%s", long_text);
+    assert_int_equal(strlen(err.text), sizeof err.text - 1);
+    yq_while(&err, "reading");
+    assert_int_equal(strlen(err.text), sizeof err.text - 1);
+    assert_memory_equal(err.text, "reading: xxx", 12);
+    yq_while(&err, long_text);
+    assert_true(strlen(err.text) < sizeof err.text);
+}
+
+/* ---- buffers ---- */
+
+static void a_buffer_grows(void **state)
+{
+    (void)state;
+    struct yq_buf buf yq_cleanup(yq_buf_fini) = {0};
+    assert_string_equal(yq_buf_text(&buf), "");
+    for (int i = 0; i < 1000; i++)
+        yq_buf_putf(&buf, "%03d,", i);
+    assert_int_equal(buf.length, 4000);
+    assert_memory_equal(buf.bytes + 3996, "999,", 5);
+    yq_buf_clear(&buf);
+    assert_string_equal(yq_buf_text(&buf), "");
+    yq_buf_put_le16(&buf, 0x1234);
+    yq_buf_put_le32(&buf, 0x89abcdef);
+    yq_buf_put_be16(&buf, 0x1234);
+    yq_buf_put_be32(&buf, 0x89abcdef);
+    assert_memory_equal(buf.bytes, "\x34\x12\xef\xcd\xab\x89\x12\x34\x89\xab\xcd\xef", 12);
+    assert_int_equal(yq_le32(buf.bytes + 2), 0x89abcdef);
+    assert_int_equal(yq_be32(buf.bytes + 8), 0x89abcdef);
+    assert_int_equal(yq_le16(buf.bytes), yq_be16(buf.bytes + 6));
+    uint8_t *room = yq_buf_room(&buf, 4);
+    assert_memory_equal(room, "\0\0\0\0", 4);
+    assert_int_equal(buf.length, 16);
+}
+
+static void a_bound_is_kept_and_remembered(void **state)
+{
+    (void)state;
+    struct yq_buf buf yq_cleanup(yq_buf_fini) = {.most = 4};
+    yq_buf_puts(&buf, "1234");
+    assert_false(buf.failed);
+    yq_buf_puts(&buf, "5");
+    assert_true(buf.failed);
+    assert_string_equal(yq_buf_text(&buf), "1234");
+    yq_buf_clear(&buf);
+    assert_null(yq_buf_room(&buf, 5));
+    yq_buf_puts(&buf, "1"); /* nothing after a failure */
+    assert_int_equal(buf.length, 0);
+    struct yq_buf huge yq_cleanup(yq_buf_fini) = {0};
+    assert_null(yq_buf_room(&huge, SIZE_MAX - 1));
+    assert_true(huge.failed);
+}
+
+static void fixed_fields_are_always_terminated(void **state)
+{
+    (void)state;
+    char field[4];
+    assert_true(yq_copy(field, sizeof field, "abc"));
+    assert_string_equal(field, "abc");
+    assert_false(yq_copy(field, sizeof field, "abcd"));
+    assert_string_equal(field, "abc");
+    assert_true(yq_copy_trimmed(field, sizeof field, "ab \0\0 ", 6));
+    assert_string_equal(field, "ab");
+    assert_true(yq_copy_trimmed(field, sizeof field, NULL, 0));
+    assert_string_equal(field, "");
+    assert_false(yq_copy_trimmed(field, sizeof field, "abcd", 4));
+    assert_true(yq_equal_secret("secret", 6, "secret", 6));
+    assert_false(yq_equal_secret("secret", 6, "secreT", 6));
+    assert_false(yq_equal_secret("secret", 6, "secre", 5));
+    char hex[7];
+    yq_hex(hex, "\x00\xa5\xff", 3);
+    assert_string_equal(hex, "00a5ff");
+}
+
+/* ---- files ---- */
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/yq-base-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+/* Also counts what is left: a test says what it made. */
+static int empty_folder(const char *path)
+{
+    int entries = 0;
+    DIR *dir = opendir(path);
+    if (!dir)
+        return -1;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char inside[512];
+        snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
+        entries++;
+        if (unlink(inside) != 0)
+            empty_folder(inside);
+    }
+    closedir(dir);
+    rmdir(path);
+    return entries;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return empty_folder(folder) < 0;
+}
+
+static void paths_are_joined_or_refused(void **state)
+{
+    (void)state;
+    char path[YQ_PATH_MOST], long_name[YQ_PATH_MOST];
+    struct yq_err err;
+    assert_true(yq_path_join(path, "a", "b", &err));
+    assert_string_equal(path, "a/b");
+    assert_true(yq_path_join(path, path, "c", &err)); /* in place */
+    assert_string_equal(path, "a/b/c");
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    assert_false(yq_path_join(path, "a", long_name, &err));
+    assert_int_equal(err.code, YQ_BAD_INPUT);
+    assert_string_equal(path, "a/b/c");
+}
+
+static void folders_are_made_with_their_parents(void **state)
+{
+    (void)state;
+    char path[YQ_PATH_MOST];
+    struct stat about;
+    struct yq_err err;
+    assert_true(yq_path_join(path, folder, "a/b/c", &err));
+    assert_true(yq_mkdirs(path, &err));
+    assert_true(yq_mkdirs(path, &err));
+    assert_int_equal(stat(path, &about), 0);
+    assert_true(S_ISDIR(about.st_mode));
+    assert_true(yq_path_join(path, folder, "file", &err));
+    assert_true(yq_file_write(path, "x", 1, 0600, &err));
+    assert_false(yq_mkdirs(path, &err));
+    assert_int_equal(err.code, YQ_IO);
+}
+
+static void a_file_is_replaced_whole(void **state)
+{
+    (void)state;
+    char path[YQ_PATH_MOST];
+    struct yq_err err;
+    struct stat about;
+    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
+    assert_true(yq_path_join(path, folder, "file", &err));
+    assert_true(yq_file_write(path, "first", 5, 0600, &err));
+    int old = open(path, O_RDONLY);
+    assert_true(old >= 0);
+    assert_true(yq_file_write(path, "second, longer", 14, 0600, &err));
+    /* who has the old one open still reads the old one: it was replaced, not written over */
+    char text[32];
+    size_t got;
+    assert_true(yq_read_at(old, text, sizeof text, 0, &got, &err));
+    assert_int_equal(got, 5);
+    assert_memory_equal(text, "first", 5);
+    yq_close(&old);
+    assert_int_equal(old, -1);
+    assert_true(yq_file_read(path, 14, &bytes, &err));
+    assert_string_equal(yq_buf_text(&bytes), "second, longer");
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    assert_int_equal(empty_folder(folder), 1); /* no temporary file beside it */
+    assert_int_equal(mkdir(folder, 0700), 0);
+}
+
+static void a_write_that_fails_leaves_the_old_file(void **state)
+{
+    (void)state;
+    char path[YQ_PATH_MOST];
+    struct yq_err err;
+    assert_true(yq_path_join(path, folder, "taken", &err));
+    assert_int_equal(mkdir(path, 0700), 0); /* rename onto a folder fails */
+    assert_false(yq_file_write(path, "x", 1, 0600, &err));
+    assert_int_equal(err.code, YQ_IO);
+    assert_int_equal(empty_folder(folder), 1);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_true(yq_path_join(path, folder, "none/file", &err));
+    assert_false(yq_file_write(path, "x", 1, 0600, &err));
+    assert_int_equal(err.code, YQ_ABSENT);
+}
+
+static void reading_is_bounded(void **state)
+{
+    (void)state;
+    char path[YQ_PATH_MOST];
+    struct yq_err err;
+    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
+    assert_true(yq_path_join(path, folder, "file", &err));
+    assert_false(yq_file_read(path, 10, &bytes, &err));
+    assert_int_equal(err.code, YQ_ABSENT);
+    assert_true(yq_file_write(path, "12345", 5, 0600, &err));
+    assert_false(yq_file_read(path, 4, &bytes, &err));
+    assert_int_equal(err.code, YQ_FULL);
+    errno = ENOSPC;
+    assert_false(yq_fail_errno(&err, "base", "write", "file"));
+    assert_int_equal(err.code, YQ_FULL);
+    errno = EROFS;
+    assert_false(yq_fail_errno(&err, "base", "write", "file"));
+    assert_int_equal(err.code, YQ_REFUSED);
+}
+
+/* ---- claims ---- */
+
+struct race {
+    struct yq_claims claims;
+    atomic_int inside, most_inside, rounds;
+};
+
+static void *claim_often(void *context)
+{
+    struct race *race = context;
+    for (int i = 0; i < 500; i++) {
+        uint64_t ticket = yq_claims_take(&race->claims, "1.2.3");
+        int now = atomic_fetch_add(&race->inside, 1) + 1;
+        if (now > atomic_load(&race->most_inside))
+            atomic_store(&race->most_inside, now);
+        atomic_fetch_add(&race->rounds, 1);
+        atomic_fetch_sub(&race->inside, 1);
+        yq_claims_release(&race->claims, ticket);
+    }
+    return NULL;
+}
+
+static void one_at_a_time_by_name(void **state)
+{
+    (void)state;
+    static struct race race;
+    pthread_t a, b;
+    yq_claims_init(&race.claims);
+    uint64_t other = yq_claims_take(&race.claims, "4.5.6"); /* in nobody's way */
+    assert_int_equal(pthread_create(&a, NULL, claim_often, &race), 0);
+    assert_int_equal(pthread_create(&b, NULL, claim_often, &race), 0);
+    assert_int_equal(pthread_join(a, NULL), 0);
+    assert_int_equal(pthread_join(b, NULL), 0);
+    assert_int_equal(atomic_load(&race.most_inside), 1);
+    assert_int_equal(atomic_load(&race.rounds), 1000);
+    yq_claims_release(&race.claims, other);
+    for (size_t i = 0; i < YQ_CLAIMS_MOST; i++)
+        assert_true(race.claims.held[i] == 0);
+    yq_claims_fini(&race.claims);
+}
+
+static void *wait_for_name(void *context)
+{
+    struct race *race = context;
+    uint64_t ticket = yq_claims_take(&race->claims, "1.2.3");
+    atomic_store(&race->inside, 1);
+    yq_claims_release(&race->claims, ticket);
+    return NULL;
+}
+
+static void a_claim_waits_until_it_is_released(void **state)
+{
+    (void)state;
+    static struct race race;
+    pthread_t thread;
+    yq_claims_init(&race.claims);
+    uint64_t ticket = yq_claims_take(&race.claims, "1.2.3");
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_name, &race), 0);
+    for (int i = 0; i < 100; i++) { /* however long: it cannot get in */
+        sched_yield();
+        assert_int_equal(atomic_load(&race.inside), 0);
+    }
+    yq_claims_release(&race.claims, ticket);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(atomic_load(&race.inside), 1);
+    yq_claims_fini(&race.claims);
+    assert_true(yq_hash_text("") != 0);
+    assert_true(yq_hash_text("1.2.3") != yq_hash_text("1.2.4"));
+}
+
+/* ---- clock and log ---- */
+
+static void time_is_written_in_utc(void **state)
+{
+    (void)state;
+    char text[32];
+    yq_clock_text(text, sizeof text, 1772352550123);
+    assert_string_equal(text, "2026-03-01T08:09:10.123Z");
+    int64_t before = yq_monotonic_ms();
+    assert_true(yq_monotonic_ms() >= before);
+    assert_true(yq_now_ms() > 1700000000000);
+}
+
+/* What `say` writes to standard error. */
+static char *caught(void (*say)(void), char *text, size_t size)
+{
+    int ends[2], saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    say();
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    close(ends[1]);
+    ssize_t got = read(ends[0], text, size - 1);
+    close(ends[0]);
+    text[got > 0 ? got : 0] = '\0';
+    return text;
+}
+
+static void say_something(void)
+{
+    struct yq_err err;
+    yq_fail(&err, YQ_REFUSED, "conf", "a \"quoted\"\nline");
+    yq_log_set_trace("t1");
+    yq_log(YQ_LOG_DEBUG, "silent", "a=1");
+    yq_log_err(YQ_LOG_WARN, "refused", &err, "aet=\"A\nB\" port=%d", 5);
+    yq_log_set_trace("");
+}
+
+static void a_line_is_one_line(void **state)
+{
+    (void)state;
+    char text[1024];
+    caught(say_something, text, sizeof text);
+    assert_null(strstr(text, "silent"));
+    assert_non_null(strstr(text,
+                           " warn  refused trace=t1 aet=\"A?B\" port=5 code=refused room=conf "
+                           "error=\"a 'quoted'?line\"\n"));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    yq_log_set_json(true);
+    caught(say_something, text, sizeof text);
+    yq_log_set_json(false);
+    assert_non_null(strstr(text, "\"level\":\"warn\",\"event\":\"refused\",\"trace\":\"t1\","
+                                 "\"aet\":\"A?B\",\"port\":\"5\",\"code\":\"refused\","));
+    assert_string_equal(text + strlen(text) - 2, "}\n");
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_error_tells_its_way_up),
+        cmocka_unit_test(a_long_error_is_cut),
+        cmocka_unit_test(a_buffer_grows),
+        cmocka_unit_test(a_bound_is_kept_and_remembered),
+        cmocka_unit_test(fixed_fields_are_always_terminated),
+        cmocka_unit_test(paths_are_joined_or_refused),
+        IN_FOLDER(folders_are_made_with_their_parents),
+        IN_FOLDER(a_file_is_replaced_whole),
+        IN_FOLDER(a_write_that_fails_leaves_the_old_file),
+        IN_FOLDER(reading_is_bounded),
+        cmocka_unit_test(one_at_a_time_by_name),
+        cmocka_unit_test(a_claim_waits_until_it_is_released),
+        cmocka_unit_test(time_is_written_in_utc),
+        cmocka_unit_test(a_line_is_one_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

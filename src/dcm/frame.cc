@@ -145,6 +145,9 @@ bool read_compressed(yq_pixels *pixels, unsigned number, uint64_t most, yq_buf *
     const char *syntax = pixels->part10.transfer_syntax;
     yq_frame &facts = pixels->facts;
     codec by = codec_of(syntax);
+    if (std::strcmp(syntax, YQ_TS_EXPLICIT_LE) == 0)
+        return yq_fail(err, YQ_BAD_INPUT, room,
+                       "the pixel data come in fragments although the transfer syntax has none");
     if (by == CODEC_NONE)
         return yq_fail(err, YQ_REFUSED, room, "no decoder for transfer syntax %s", syntax);
     uint64_t size = yq_pixels_frame_bytes(pixels);

@@ -5,6 +5,7 @@
 #include <dcmtk/dcmdata/dcdict.h>
 #include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dcrleerg.h>
+#include <dcmtk/dcmimage/diregist.h> // colour images, for the lossy encoder
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpeg/djencode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
@@ -23,7 +24,8 @@ void yq_dcm_init(void)
             yq_log(YQ_LOG_ERROR, "dictionary-missing",
                    "hint=\"install DCMTK's data dictionary (Debian: libdcmtk17), or set "
                    "DCMDICTPATH\"");
-        DJDecoderRegistration::registerCodecs();
+        // Colours of lossless JPEG stay as they are: what was without loss remains so.
+        DJDecoderRegistration::registerCodecs(EDC_lossyOnly);
         DJEncoderRegistration::registerCodecs();
         DJLSDecoderRegistration::registerCodecs();
         // Raw, not "cooked": what is in the unused bits of a pixel cell stays there.

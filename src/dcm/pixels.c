@@ -339,14 +339,14 @@ uint64_t yq_pixels_frame_bytes(const struct yq_pixels *pixels)
     return (frame_bits(pixels) + 7) / 8;
 }
 
-static void swap(uint8_t *bytes, size_t length, unsigned unit)
+/* Also for cells of 32 bits: OW is a stream of 16-bit words, the low one first. */
+static void swap_words(uint8_t *bytes, size_t length)
 {
-    for (size_t i = 0; i + unit <= length; i += unit)
-        for (unsigned j = 0; j < unit / 2; j++) {
-            uint8_t byte = bytes[i + j];
-            bytes[i + j] = bytes[i + unit - 1 - j];
-            bytes[i + unit - 1 - j] = byte;
-        }
+    for (size_t i = 0; i + 2 <= length; i += 2) {
+        uint8_t byte = bytes[i];
+        bytes[i] = bytes[i + 1];
+        bytes[i + 1] = byte;
+    }
 }
 
 /* Moves a frame that begins at bit `shift` of the first byte to bit 0. */
@@ -379,7 +379,7 @@ bool yq_pixels_plain(struct yq_pixels *pixels, unsigned number, uint64_t most, s
         !yq_scan_value(pixels->scan, (size_t)(to - from), &raw, err))
         return false;
     if (big)
-        swap(raw.bytes, raw.length, f->bits_allocated == 32 ? 4 : 2);
+        swap_words(raw.bytes, raw.length);
     uint8_t *start = raw.bytes + (first - from);
     shift_bits(start, (size_t)(end - first), (unsigned)(bits * number % 8));
     yq_buf_put(out, start, (size_t)size);

@@ -24,7 +24,9 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string>
+#include <vector>
 
 extern "C" {
 #include "pixels.h"
@@ -36,6 +38,7 @@ namespace
 {
 const char room[] = "dcm";
 const unsigned depth_most = 64;
+const size_t icon_most = 4 << 20;
 const uint64_t elements_most = 1000 * 1000;
 const uint64_t beside_pixels_most = 64ull << 20; // of a deflated dataset, which is kept in memory
 
@@ -101,8 +104,6 @@ bool inspect(int fd, const yq_part10 &part10, uint64_t most, yq_err *err)
         if (yq_scan_deepest(scan) > depth_most)
             return yq_fail(err, YQ_REFUSED, room, "sequences are nested deeper than %u levels",
                            depth_most);
-        if (element.depth && element.tag == 0x7fe00010 && element.length == 0xffffffff)
-            return yq_fail(err, YQ_REFUSED, room, "an icon image is compressed too");
         if (deflated && yq_scan_position(scan) + element.length > most + beside_pixels_most &&
             element.length != 0xffffffff)
             return yq_fail(err, YQ_FULL, room, "the deflated dataset is too large");
@@ -111,9 +112,10 @@ bool inspect(int fd, const yq_part10 &part10, uint64_t most, yq_err *err)
 }
 
 // Whether the pixels are what the attributes say, as far as encoders and decoders rely on it.
-bool pixels_allow(const yq_pixels &pixels, bool from_plain, bool to_plain, uint64_t most,
-                  yq_err *err)
+bool pixels_allow(const yq_pixels &pixels, const char *to, uint64_t most, yq_err *err)
 {
+    bool from_plain = abilities(pixels.part10.transfer_syntax) & PLAIN;
+    bool to_plain = abilities(to) & PLAIN;
     if (!from_plain && pixels.there && !pixels.encapsulated)
         return yq_fail(err, YQ_BAD_INPUT, room,
                        "the pixel data are plain although the transfer syntax is a compressed one");
@@ -130,6 +132,9 @@ bool pixels_allow(const yq_pixels &pixels, bool from_plain, bool to_plain, uint6
             err->code = YQ_REFUSED; // without pixels there is nothing to compress
         return false;
     }
+    if (pixels.facts.bits_allocated != 8 && (abilities(to) & LOSSY))
+        return yq_fail(err, YQ_REFUSED, room,
+                       "only pixels of eight bits can be compressed lossily");
     if (pixels.facts.bits_allocated == 1)
         return yq_fail(err, YQ_REFUSED, room, "pixels of one bit cannot be compressed");
     uint64_t frame = yq_pixels_frame_bytes(&pixels);
@@ -199,8 +204,10 @@ bool load(int fd, const yq_part10 &part10, DcmDataset &dataset, yq_err *err)
 {
     char path[64]; // DCMTK opens by name, and again for every value that it left in the file
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    DcmInputFileStream stream(path, static_cast<offile_off_t>(part10.dataset_offset));
-    if (!stream.good())
+    DcmInputFileStream stream(path, 0);
+    // Skipped, not opened there: DCMTK counts from where it opened when it comes back for a value.
+    offile_off_t offset = static_cast<offile_off_t>(part10.dataset_offset);
+    if (!stream.good() || (offset && stream.skip(offset) != offset))
         return yq_fail(err, YQ_IO, room, "cannot open an object by its descriptor");
     dataset.transferInit();
     OFCondition result =
@@ -209,16 +216,33 @@ bool load(int fd, const yq_part10 &part10, DcmDataset &dataset, yq_err *err)
     return result.good() || fail_with(err, "read", result);
 }
 
+// A pixel sequence with an empty offset table.
+std::unique_ptr<DcmPixelSequence> new_sequence()
+{
+    std::unique_ptr<DcmPixelSequence> sequence(new DcmPixelSequence(DCM_PixelSequenceTag));
+    std::unique_ptr<DcmPixelItem> table(new DcmPixelItem(DCM_PixelItemTag));
+    if (sequence->insert(table.get()).bad())
+        throw std::bad_alloc();
+    table.release();
+    return sequence;
+}
+
+void append_fragment(DcmPixelSequence &sequence, const yq_buf &stream)
+{
+    std::unique_ptr<DcmPixelItem> item(new DcmPixelItem(DCM_PixelItemTag));
+    if (item->putUint8Array(stream.bytes, static_cast<unsigned long>(stream.length)).bad() ||
+        sequence.insert(item.get()).bad())
+        throw std::bad_alloc(); // the only reason
+    item.release();
+}
+
 // Puts the frames, checked and one fragment each, in the place of the fragments as sent.
 bool replace_fragments(yq_pixels &pixels, bool jpeg, uint64_t most, DcmDataset &dataset,
                        yq_err *err)
 {
     if (!yq_pixels_index(&pixels, err))
         return false;
-    std::unique_ptr<DcmPixelSequence> sequence(new DcmPixelSequence(DCM_PixelSequenceTag));
-    std::unique_ptr<DcmPixelItem> table(new DcmPixelItem(DCM_PixelItemTag));
-    if (sequence->insert(table.get()).good())
-        table.release();
+    std::unique_ptr<DcmPixelSequence> sequence = new_sequence();
     uint64_t left = most;
     for (unsigned i = 0; i < pixels.facts.frames; i++) {
         yq_cleanup(yq_buf_fini) struct yq_buf stream = {};
@@ -226,14 +250,7 @@ bool replace_fragments(yq_pixels &pixels, bool jpeg, uint64_t most, DcmDataset &
             (jpeg && !yq_pixels_jpeg_fits(&pixels.facts, &stream, err)))
             return false;
         left -= stream.length;
-        std::unique_ptr<DcmPixelItem> item(new DcmPixelItem(DCM_PixelItemTag));
-        OFCondition result =
-            item->putUint8Array(stream.bytes, static_cast<unsigned long>(stream.length));
-        if (result.good())
-            result = sequence->insert(item.get());
-        if (result.bad())
-            return fail_with(err, "decoded", result);
-        item.release();
+        append_fragment(*sequence, stream);
     }
     std::unique_ptr<DcmPixelData> element(new DcmPixelData(DCM_PixelData));
     element->putOriginalRepresentation(DcmXfer(pixels.part10.transfer_syntax).getXfer(), NULL,
@@ -265,13 +282,81 @@ OFCondition represent(DcmDataset &dataset, E_TransferSyntax syntax)
     return result;
 }
 
-void keep_icons_plain(DcmDataset &dataset)
+// The stack of each icon image's pixel data (PS3.3 C.7.6.1.1.6): dataset, sequence, item, pixels.
+std::vector<DcmStack> icons_of(DcmDataset &dataset)
 {
+    std::vector<DcmStack> icons;
     DcmStack stack;
     while (dataset.search(DCM_PixelData, stack, ESM_afterStackTop, OFTrue).good())
         if (stack.card() > 2)
-            if (DcmPixelData *icon = dynamic_cast<DcmPixelData *>(stack.top()))
-                icon->setNonEncapsulationFlag(OFTrue);
+            icons.push_back(stack);
+    return icons;
+}
+
+unsigned short_of(DcmItem &item, const DcmTagKey &tag)
+{
+    Uint16 value = 0;
+    return item.findAndGetUint16(tag, value).good() ? value : 0;
+}
+
+// The fragments of a compressed icon in one piece.
+OFCondition gather_icon(DcmPixelSequence &sequence, yq_buf &stream)
+{
+    OFCondition result = EC_Normal;
+    for (unsigned long i = 1; result.good() && i < sequence.card(); i++) {
+        DcmPixelItem *item = NULL;
+        Uint8 *bytes = NULL;
+        result = sequence.getItem(item, i);
+        if (result.good())
+            result = item->getUint8Array(bytes);
+        if (result.good() && bytes)
+            yq_buf_put(&stream, bytes, item->getLength());
+    }
+    return stream.failed ? EC_MemoryExhausted : result;
+}
+
+bool decode_icon(DcmStack &stack, bool jpeg, yq_err *err)
+{
+    DcmPixelData *pixels = dynamic_cast<DcmPixelData *>(stack.top());
+    DcmItem *item = dynamic_cast<DcmItem *>(stack.elem(1));
+    if (!pixels || !item)
+        return yq_fail(err, YQ_BAD_INPUT, room, "an icon image is broken");
+    E_TransferSyntax syntax = EXS_Unknown;
+    const DcmRepresentationParameter *parameter = NULL;
+    DcmPixelSequence *sequence = NULL;
+    pixels->getOriginalRepresentationKey(syntax, parameter);
+    if (!DcmXfer(syntax).isEncapsulated())
+        return true;
+    yq_cleanup(yq_buf_fini) struct yq_buf stream = {};
+    stream.most = icon_most;
+    OFCondition result = pixels->getEncapsulatedRepresentation(syntax, parameter, sequence);
+    if (result.good())
+        result = gather_icon(*sequence, stream);
+    if (result.bad())
+        return fail_with(err, "decoded", result);
+    yq_frame facts = {};
+    facts.rows = short_of(*item, DCM_Rows);
+    facts.columns = short_of(*item, DCM_Columns);
+    facts.samples = short_of(*item, DCM_SamplesPerPixel);
+    facts.bits_allocated = short_of(*item, DCM_BitsAllocated);
+    uint64_t size = static_cast<uint64_t>(facts.rows) * facts.columns * facts.samples;
+    if (facts.samples > 3 || facts.bits_allocated > 16 || size > icon_most)
+        return yq_fail(err, YQ_REFUSED, room, "an icon image is too large");
+    if (jpeg && !yq_pixels_jpeg_fits(&facts, &stream, err))
+        return false;
+    auto whole = new_sequence();
+    append_fragment(*whole, stream);
+    pixels->putOriginalRepresentation(syntax, NULL, whole.release());
+    result = pixels->chooseRepresentation(EXS_LittleEndianExplicit, NULL, stack);
+    pixels->removeAllButCurrentRepresentations();
+    return result.good() || fail_with(err, "decoded", result);
+}
+
+void keep_icons_plain(DcmDataset &dataset)
+{
+    for (DcmStack &stack : icons_of(dataset))
+        if (DcmPixelData *icon = dynamic_cast<DcmPixelData *>(stack.top()))
+            icon->setNonEncapsulationFlag(OFTrue);
 }
 
 bool recode(yq_pixels &pixels, const char *to, uint64_t most, DcmDataset &dataset, yq_err *err)
@@ -283,12 +368,18 @@ bool recode(yq_pixels &pixels, const char *to, uint64_t most, DcmDataset &datase
         OFCondition result = represent(dataset, EXS_LittleEndianExplicit);
         if (result.bad())
             return fail_with(err, "decoded", result);
+        for (DcmStack &stack : icons_of(dataset))
+            if (!decode_icon(stack, from_can & JPEG, err))
+                return false;
     }
     if (!(to_can & PLAIN)) {
         keep_icons_plain(dataset);
         OFCondition result = represent(dataset, DcmXfer(to).getXfer());
-        if (result.bad())
-            return fail_with(err, "compressed", result);
+        if (result.bad()) {
+            fail_with(err, "compressed", result);
+            err->code = err->code == YQ_FULL ? YQ_FULL : YQ_REFUSED; // the encoder's limits
+            return false;
+        }
     }
     return true;
 }
@@ -342,8 +433,7 @@ bool transcode(int fd, yq_pixels &pixels, const char *to, uint64_t most, int out
     if (!(to_can & (PLAIN | ENCODES)))
         return yq_fail(err, YQ_REFUSED, room, "no encoder for transfer syntax %s yet", to);
     bool from_plain = from_can & PLAIN, to_plain = to_can & PLAIN;
-    if (!pixels_allow(pixels, from_plain, to_plain, most, err) ||
-        !inspect(fd, pixels.part10, most, err))
+    if (!pixels_allow(pixels, to, most, err) || !inspect(fd, pixels.part10, most, err))
         return false;
     DcmDataset dataset;
     return load(fd, pixels.part10, dataset, err) &&

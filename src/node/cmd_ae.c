@@ -113,7 +113,8 @@ static int read_peer(struct yq_cli *cli, struct yq_peer *peer)
         return yq_cli_usage(cli,
                             "an AE title has 1 to 16 printable ASCII characters, no backslash");
     (void)yq_copy(peer->aet, sizeof peer->aet, cli->args[1]);
-    if (!*cli->args[2] || !yq_copy(peer->host, sizeof peer->host, cli->args[2]))
+    if (!*cli->args[2] || strpbrk(cli->args[2], " \t\r\n\"\\") ||
+        !yq_copy(peer->host, sizeof peer->host, cli->args[2]))
         return yq_cli_usage(cli, "HOST is a name, an address or a CIDR of at most 255 characters");
     errno = 0;
     long port = strtol(cli->args[3], &end, 10);

@@ -85,16 +85,6 @@ static void tell(void *context, uint64_t done, uint64_t bytes, const char *troub
     fprintf(stderr, "%s\n", trouble);
 }
 
-static void remove_catalog(const char *path)
-{
-    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    char file[YQ_PATH_MOST + 16];
-    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-        snprintf(file, sizeof file, "%s%s", path, tails[i]);
-        unlink(file);
-    }
-}
-
 static bool move_away(const char *from, const char *to, const char *tail, struct yq_err *err)
 {
     char a[YQ_PATH_MOST + 16], b[YQ_PATH_MOST + 16];
@@ -111,7 +101,8 @@ static bool swap_catalogs(const char *data, const char *fresh, struct yq_err *er
     if (!yq_path_join(usual, data, "catalog.sqlite", err) ||
         !yq_path_join(old, data, "catalog.sqlite.old", err))
         return false;
-    remove_catalog(old);
+    if (!yq_catalog_discard(old, err))
+        return false;
     if (link(usual, old) != 0 && errno != ENOENT)
         return yq_fail_errno(err, "node", "keep the old catalog as", old);
     if (!move_away(usual, old, "-wal", err))
@@ -130,8 +121,9 @@ static bool reindex(struct yq_cli *cli, struct long_work *work, uint64_t *count,
     struct yq_progress progress = {.tell = tell, .context = work};
     if (!yq_path_join(fresh, cli->data, "catalog.sqlite.new", err))
         return false;
-    remove_catalog(fresh); /* of a reindex that did not come to its end */
-    if (!yq_home_open(cli, YQ_HOME_EXCLUSIVE, "catalog.sqlite.new", &home, err))
+    /* a reindex before may not have come to its end */
+    if (!yq_catalog_discard(fresh, err) ||
+        !yq_home_open(cli, YQ_HOME_EXCLUSIVE, "catalog.sqlite.new", &home, err))
         return false;
     bool ok = yq_catalog_health(home.house.catalog, true, err) &&
               yq_keep_reindex(&home.house, &progress, count, err);
@@ -142,8 +134,9 @@ static bool reindex(struct yq_cli *cli, struct long_work *work, uint64_t *count,
         ok = swap_catalogs(home.data, fresh, err);
     }
     yq_home_close(&home);
+    struct yq_err other; /* the first error is the one that is told */
     if (!ok)
-        remove_catalog(fresh);
+        (void)!yq_catalog_discard(fresh, &other);
     return ok;
 }
 

@@ -65,7 +65,7 @@ static bool write_object(const char *path, const struct yq_demo_object *object, 
 {
     struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
     char plain[YQ_PATH_MOST + 8];
-    bool native = strcmp(object->transfer_syntax, YQ_TS_EXPLICIT_LE) == 0 ||
+    bool native = object->compressed || strcmp(object->transfer_syntax, YQ_TS_EXPLICIT_LE) == 0 ||
                   strcmp(object->transfer_syntax, YQ_TS_IMPLICIT_LE) == 0;
     yq_part10_write(&bytes, object->sop_class, object->instance_uid,
                     native ? object->transfer_syntax : YQ_TS_EXPLICIT_LE);
@@ -116,14 +116,16 @@ static bool put(void *context, const struct yq_demo_object *object, struct yq_er
 
 static void invent(uint64_t seed, unsigned number, struct yq_demo_study *study)
 {
-    static const char *const charsets[] = {"GB18030", "ISO_IR 192", "GBK", "\\ISO 2022 IR 58"};
+    static const char *const charsets[] = {
+        "GB18030",          "ISO_IR 192", "GB18030", "\\ISO 2022 IR 58",
+        "\\ISO 2022 IR 58", "GB18030",    "GBK",     "ISO_IR 192"};
     struct yq_dice dice;
     char purpose[32];
     snprintf(purpose, sizeof purpose, "study %u", number);
     yq_dice_start(&dice, seed, purpose);
     *study = (struct yq_demo_study){.seed = seed, .number = number};
     const struct person *person = &people[(number + seed) % (sizeof people / sizeof *people)];
-    study->charset = charsets[number % 4];
+    study->charset = charsets[number % 8];
     (void)yq_copy(study->patient_name, sizeof study->patient_name, person->name);
     study->sex = person->sex;
     study->physician = physicians[yq_dice_below(&dice, 3)];

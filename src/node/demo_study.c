@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "yq/image.h"
+
 #define SOP_CR "1.2.840.10008.5.1.4.1.1.1"
 #define SOP_CT "1.2.840.10008.5.1.4.1.1.2"
 #define SOP_US_MULTI "1.2.840.10008.5.1.4.1.1.3.1"
@@ -91,6 +93,8 @@ bool yq_demo_put(const struct yq_demo_study *study, const struct yq_demo_series 
                                     .series_uid = series_uid,
                                     .study_uid = study->study_uid,
                                     .transfer_syntax = series->transfer_syntax,
+                                    .compressed =
+                                        strcmp(series->transfer_syntax, YQ_TS_JPEG_BASELINE) == 0,
                                     .sample = take,
                                     .series = series->number,
                                     .number = number};
@@ -113,9 +117,10 @@ void yq_demo_pixels(struct yq_sample *s, const struct yq_demo_pixels *p)
     yq_sample_textf(s, 0x00280101, "US", "%u", p->stored);
     yq_sample_textf(s, 0x00280102, "US", "%u", p->stored - 1);
     yq_sample_text(s, 0x00280103, "US", "0");
-    yq_sample_bytes(s, 0x7fe00010,
-                    p->allocated > 8 || s->layout == YQ_LAYOUT_IMPLICIT_LE ? "OW" : "OB", p->bytes,
-                    p->length);
+    if (p->bytes)
+        yq_sample_bytes(s, 0x7fe00010,
+                        p->allocated > 8 || s->layout == YQ_LAYOUT_IMPLICIT_LE ? "OW" : "OB",
+                        p->bytes, p->length);
 }
 
 /* 16-bit numbers as little-endian bytes, in place. */
@@ -226,7 +231,7 @@ static bool mr_slice(const struct yq_demo_study *study, const struct yq_demo_ser
     little_endian(pixels, (size_t)SIZE * SIZE);
     yq_demo_begin(study, series, number, &s);
     study_words(&s, "头颅MR平扫", "MR-HEAD");
-    yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\M\\SE");
+    yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\OTHER");
     image_plane(&s, study, YQ_PHANTOM_MR_MM, 5, 6, half, -42 + 5.6 * number);
     yq_sample_text(&s, 0x00180020, "CS", "SE");
     yq_sample_text(&s, 0x00180021, "CS", t2 ? "SK" : "NONE");
@@ -284,8 +289,6 @@ static bool cr_image(const struct yq_demo_study *study, const struct yq_demo_ser
     yq_sample_text(&s, 0x00181164, "DS", "0.2\\0.2");
     yq_sample_text(&s, 0x00185101, "CS", lateral ? "LL" : "PA");
     yq_sample_text(&s, 0x00200020, "CS", lateral ? "P\\F" : "L\\F");
-    yq_sample_text(&s, 0x00200060, "CS", "");
-    yq_sample_text(&s, 0x00281040, "CS", "LOG");
     yq_sample_text(&s, 0x00281050, "DS", "2050");
     yq_sample_text(&s, 0x00281051, "DS", "2700");
     struct yq_demo_pixels p = {
@@ -333,6 +336,31 @@ static void ultrasound_region(struct yq_sample *s)
     yq_sample_item(s, 0x00186011, &r);
 }
 
+/* JPEG at a quality that keeps chroma 4:2:2, as YBR_FULL_422 says. */
+static bool compress_clip(struct yq_sample *s, const uint8_t *rgb, unsigned frames,
+                          struct yq_err *err)
+{
+    size_t one = (size_t)3 * YQ_US_ROWS * YQ_US_COLUMNS, sum = 0;
+    struct yq_buf *coded = calloc(frames, sizeof *coded);
+    bool ok = coded || no_memory(err);
+    for (unsigned f = 0; ok && f < frames; f++) {
+        struct yq_picture picture = {.rows = YQ_US_ROWS, .columns = YQ_US_COLUMNS, .samples = 3};
+        yq_buf_put(&picture.pixels, rgb + one * f, one);
+        ok = yq_image_jpeg(&picture, 85, &coded[f], err);
+        yq_picture_fini(&picture);
+        sum += coded[f].length;
+    }
+    if (ok) {
+        yq_sample_frames(s, coded, frames);
+        yq_sample_textf(s, 0x00282112, "DS", "%.2f", (double)(one * frames) / (double)sum);
+        yq_sample_text(s, 0x00282114, "CS", "ISO_10918_1");
+    }
+    for (unsigned f = 0; coded && f < frames; f++)
+        yq_buf_fini(&coded[f]);
+    free(coded);
+    return ok;
+}
+
 static bool us_clip(const struct yq_demo_study *study, const struct yq_demo_series *series,
                     unsigned frames, uint8_t *rgb, struct yq_err *err)
 {
@@ -342,21 +370,32 @@ static bool us_clip(const struct yq_demo_study *study, const struct yq_demo_seri
         yq_phantom_us(study->seed + study->number, f, frames, rgb + one * f);
     yq_demo_begin(study, series, 1, &s);
     study_words(&s, "心脏超声", "US-HEART");
-    yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\\\0011");
+    yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\CARDIO\\0011");
     yq_sample_text(&s, 0x00082144, "IS", "25");
     yq_sample_text(&s, 0x00181063, "DS", "40");
     yq_sample_text(&s, 0x00181088, "IS", "75");
     yq_sample_text(&s, 0x00200020, "CS", "");
-    yq_sample_text(&s, 0x00200060, "CS", "");
     ultrasound_region(&s);
     yq_sample_textf(&s, 0x00280008, "IS", "%u", frames);
     yq_sample_text(&s, 0x00280009, "AT", "00181063");
     yq_sample_text(&s, 0x00280014, "US", "1");
     yq_sample_text(&s, 0x00280301, "CS", "NO");
-    yq_sample_text(&s, 0x00282110, "CS", "00");
-    struct yq_demo_pixels p = {YQ_US_ROWS, YQ_US_COLUMNS, frames, 3,           8,
-                               8,          "RGB",         rgb,    one * frames};
+    bool jpeg = strcmp(series->transfer_syntax, YQ_TS_JPEG_BASELINE) == 0;
+    yq_sample_text(&s, 0x00282110, "CS", jpeg ? "01" : "00");
+    struct yq_demo_pixels p = {.rows = YQ_US_ROWS,
+                               .columns = YQ_US_COLUMNS,
+                               .frames = frames,
+                               .samples = 3,
+                               .allocated = 8,
+                               .stored = 8,
+                               .photometric = jpeg ? "YBR_FULL_422" : "RGB",
+                               .bytes = jpeg ? NULL : rgb,
+                               .length = one * frames};
     yq_demo_pixels(&s, &p);
+    if (jpeg && !compress_clip(&s, rgb, frames, err)) {
+        yq_sample_fini(&s);
+        return false;
+    }
     return yq_demo_put(study, series, 1, &s, err);
 }
 

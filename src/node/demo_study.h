@@ -9,6 +9,7 @@
 struct yq_demo_object {
     const char *sop_class, *instance_uid, *series_uid, *study_uid;
     const char *transfer_syntax; /* what it is to become */
+    bool compressed;             /* it is that already */
     struct yq_sample *sample;    /* in explicit or implicit little endian */
     unsigned series, number;     /* from 1 */
 };
@@ -44,7 +45,7 @@ void yq_demo_begin(const struct yq_demo_study *study, const struct yq_demo_serie
 struct yq_demo_pixels {
     unsigned rows, columns, frames, samples, allocated, stored;
     const char *photometric;
-    const void *bytes;
+    const void *bytes; /* NULL: compressed, put by yq_sample_frames */
     size_t length;
 };
 void yq_demo_pixels(struct yq_sample *sample, const struct yq_demo_pixels *pixels);

@@ -208,8 +208,10 @@ bool yq_home_open_guest(const struct yq_cli *cli, struct yq_home *home, struct y
         return false;
     }
     if (yq_home_conf_folder(cli, home->conf_folder, err) && yq_home_conf(cli, &conf, err) &&
-        furnish(home, "catalog.sqlite", conf, err) && open_all(home, 0, err))
+        furnish(home, "catalog.sqlite", conf, err) && open_all(home, 0, err)) {
+        yq_store_set_reserve(home->house.store, 0); /* nothing stays here */
         return true;
+    }
     yq_home_close_guest(home);
     return false;
 }

@@ -10,6 +10,9 @@
 #include "yq/dcm.h"
 #include "yq/text.h"
 
+/* Stands for a VR: OB of undefined length. */
+#define ENCAPSULATED "--"
+
 static struct yq_buf *add(struct yq_sample *sample, uint32_t tag, const char *vr)
 {
     if (sample->count == sample->room) {
@@ -98,6 +101,46 @@ void yq_sample_code(struct yq_sample *sample, uint32_t tag, const char *value, c
     yq_sample_item(sample, tag, &item);
 }
 
+static void put_fragment(struct yq_buf *out, const void *bytes, size_t length)
+{
+    yq_buf_put_le16(out, 0xfffe);
+    yq_buf_put_le16(out, 0xe000);
+    yq_buf_put_le32(out, (uint32_t)(length + (length & 1)));
+    yq_buf_put(out, bytes, length);
+    if (length & 1)
+        yq_buf_put(out, "", 1);
+}
+
+void yq_sample_frames(struct yq_sample *sample, const struct yq_buf *frames, size_t count)
+{
+    struct yq_buf table yq_cleanup(yq_buf_fini) = {0};
+    struct yq_buf *value = add(sample, 0x7fe00010, ENCAPSULATED);
+    uint32_t offset = 0;
+    if (!value)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        yq_buf_put_le32(&table, offset);
+        offset += (uint32_t)(8 + frames[i].length + (frames[i].length & 1));
+    }
+    put_fragment(value, table.bytes, table.length);
+    for (size_t i = 0; i < count; i++)
+        put_fragment(value, frames[i].bytes, frames[i].length);
+    sample->failed |= value->failed | table.failed;
+}
+
+/* Explicit little endian: no other layout has encapsulated pixels. */
+static void write_frames(const struct yq_sample_element *element, struct yq_buf *out)
+{
+    yq_buf_put_le16(out, element->tag >> 16);
+    yq_buf_put_le16(out, element->tag & 0xffff);
+    yq_buf_put(out, "OB\0", 4);
+    yq_buf_put_le32(out, 0xffffffff);
+    yq_buf_put(out, element->value.bytes, element->value.length);
+    yq_buf_put_le16(out, 0xfffe);
+    yq_buf_put_le16(out, 0xe0dd);
+    yq_buf_put_le32(out, 0);
+}
+
 static int by_tag(const void *a, const void *b)
 {
     uint32_t x = ((const struct yq_sample_element *)a)->tag;
@@ -112,7 +155,9 @@ void yq_sample_write(struct yq_sample *sample, struct yq_buf *out)
         qsort(sample->elements, sample->count, sizeof *sample->elements, by_tag);
     for (size_t i = 0; i < sample->count; i++) {
         const struct yq_sample_element *e = &sample->elements[i];
-        if (strcmp(e->vr, "SQ") == 0) {
+        if (strcmp(e->vr, ENCAPSULATED) == 0) {
+            write_frames(e, out);
+        } else if (strcmp(e->vr, "SQ") == 0) {
             yq_writer_begin_sequence(&writer, e->tag);
             yq_buf_put(out, e->value.bytes, e->value.length);
             yq_writer_end_sequence(&writer);

@@ -148,7 +148,8 @@ static int keep_house(struct node *node, const sigset_t *signals)
 static int door_failed(const struct yq_err *err, const char *key, int64_t port)
 {
     if (err->code == YQ_CONFLICT || err->code == YQ_BUSY)
-        return yq_cli_fail("port %" PRId64 " is taken (by another program?): choose another with "
+        return yq_cli_fail("port %" PRId64
+                           " is taken (in use by another program?): choose another with "
                            "--set %s=...",
                            port, key);
     return yq_cli_fail_err(err);

@@ -450,7 +450,11 @@ static void on_complaint(void *context, const char *format, va_list args)
 
 static bool try_listen(struct yq_http *door, const struct addrinfo *at, int *fd)
 {
-    struct sockaddr_storage got;
+    union {
+        struct sockaddr_in6 v6;
+        struct sockaddr_in v4;
+        struct sockaddr any;
+    } got = {0};
     socklen_t length = sizeof got;
     int on = 1, off = 0;
     *fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -460,15 +464,14 @@ static bool try_listen(struct yq_http *door, const struct addrinfo *at, int *fd)
     if (at->ai_family == AF_INET6) /* "::" means IPv4 too */
         setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (bind(*fd, at->ai_addr, at->ai_addrlen) != 0 || listen(*fd, SOMAXCONN) != 0 ||
-        getsockname(*fd, (struct sockaddr *)&got, &length) != 0) {
+        getsockname(*fd, &got.any, &length) != 0) {
         int reason = errno;
         close(*fd);
         errno = reason;
         return false;
     }
-    door->loopback = yq_address_is_loopback((struct sockaddr *)&got);
-    door->port = ntohs(got.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&got)->sin6_port
-                                                 : ((struct sockaddr_in *)(void *)&got)->sin_port);
+    door->loopback = yq_address_is_loopback(&got.any);
+    door->port = ntohs(got.any.sa_family == AF_INET6 ? got.v6.sin6_port : got.v4.sin_port);
     return true;
 }
 

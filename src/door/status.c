@@ -168,7 +168,8 @@ void yq_route_health(struct yq_house *house, const struct request *request, stru
         yq_json_text(json, "aet", conf->dicom_aet);
         yq_conf_release(house->conf, conf);
         yq_json_text(json, "version", YQ_VERSION);
-        yq_json_number(json, "uptime_seconds", (double)((yq_now_ms() - house->started_ms) / 1000));
+        int64_t seconds = (yq_now_ms() - house->started_ms) / 1000;
+        yq_json_number(json, "uptime_seconds", (double)seconds);
         ask_totals(house, request->memo, &totals);
         put_totals(json, &totals);
     }

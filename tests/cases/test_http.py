@@ -451,6 +451,7 @@ def test_elsewhere_everybody_needs_a_token(nodes, tmp_path):
     folder = tmp_path / "guarded"
     conf = folder / "data" / "conf"
     conf.mkdir(parents=True)
+    (conf / "tokens.json").touch(0o600)
     (conf / "tokens.json").write_text(json.dumps({"tokens": [{"name": "viewer", "secret": TOKEN}]}))
     node = nodes(folder=folder, http__bind="0.0.0.0")
     assert os.path.samefile(os.path.join(node.data, "conf"), conf)

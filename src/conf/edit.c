@@ -90,19 +90,13 @@ static bool insert(const struct edit *edit, const struct yq_peer *peer, struct y
     return true;
 }
 
-bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer, struct yq_err *err)
+/* True when the file may hold this peer too: the file is sound and the peer is not in it. */
+static bool may_add(const struct yq_buf *bytes, const struct yq_peer *peer, struct yq_err *err)
 {
-    struct edit edit yq_cleanup(edit_end) = {.lock = -1};
-    struct yq_buf now yq_cleanup(yq_buf_fini) = {0}, entry yq_cleanup(yq_buf_fini) = {0};
-    yq_buf_puts(&entry, "[");
-    conf_put_peer(&entry, peer);
-    yq_buf_puts(&entry, "]");
-    struct yq_conf *alone = calloc(1, sizeof *alone), *all = calloc(1, sizeof *all);
-    bool ok = (alone && all && !entry.failed) ||
-              yq_fail(err, YQ_FULL, "conf", "no memory to edit peers.json");
-    ok = ok && conf_parse_peers(alone, "this peer", entry.bytes, entry.length, err) &&
-         edit_begin(&edit, folder, err) &&
-         conf_parse_peers(all, "peers.json", yq_buf_text(&edit.bytes), edit.bytes.length, err);
+    struct yq_conf *all = calloc(1, sizeof *all);
+    if (!all)
+        return yq_fail(err, YQ_FULL, "conf", "no memory to edit peers.json");
+    bool ok = conf_parse_peers(all, "peers.json", yq_buf_text(bytes), bytes->length, err);
     for (size_t i = 0; ok && i < all->peer_count; i++) {
         if (strcmp(all->peers[i].aet, peer->aet) == 0 &&
             strcasecmp(all->peers[i].host, peer->host) == 0)
@@ -110,14 +104,33 @@ bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer, struct yq_
                          "%s at %s is in peers.json already; \"yingqiao ae remove\" takes it out",
                          peer->aet, peer->host);
     }
-    yq_conf_free(alone);
     yq_conf_free(all);
-    if (!ok || !insert(&edit, peer, &now, err))
-        return false;
-    struct yq_conf *check = calloc(1, sizeof *check);
-    ok = check && !now.failed && conf_parse_peers(check, "peers.json", now.bytes, now.length, err);
-    yq_conf_free(check);
-    return ok && edit_commit(&edit, &now, err);
+    return ok;
+}
+
+/* True when a reader of `bytes` takes them. */
+static bool is_sound(const char *file, const struct yq_buf *bytes, struct yq_err *err)
+{
+    struct yq_conf *conf = calloc(1, sizeof *conf);
+    if (!conf || bytes->failed) {
+        yq_conf_free(conf);
+        return yq_fail(err, YQ_FULL, "conf", "no memory to edit peers.json");
+    }
+    bool ok = conf_parse_peers(conf, file, yq_buf_text(bytes), bytes->length, err);
+    yq_conf_free(conf);
+    return ok;
+}
+
+bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer, struct yq_err *err)
+{
+    struct edit edit yq_cleanup(edit_end) = {.lock = -1};
+    struct yq_buf now yq_cleanup(yq_buf_fini) = {0}, entry yq_cleanup(yq_buf_fini) = {0};
+    yq_buf_puts(&entry, "[");
+    conf_put_peer(&entry, peer);
+    yq_buf_puts(&entry, "]");
+    return is_sound("this peer", &entry, err) && edit_begin(&edit, folder, err) &&
+           may_add(&edit.bytes, peer, err) && insert(&edit, peer, &now, err) &&
+           is_sound("peers.json", &now, err) && edit_commit(&edit, &now, err);
 }
 
 static bool blank(char c) { return c == ' ' || c == '\t'; }

@@ -185,6 +185,7 @@ static bool parse_text(struct reader *r, const char **out)
 {
     static const char escapes[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
     size_t start = r->at + 1, end = start;
+    *out = "";
     while (end < r->length && r->bytes[end] != '"') {
         if ((unsigned char)r->bytes[end] < 0x20)
             return jsonc_fail(r->doc, r->line, r->err,

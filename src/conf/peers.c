@@ -273,7 +273,7 @@ static bool read_peer(struct context *c, const struct jsonc_node *node)
 static bool read_list(struct yq_conf *conf, const struct jsonc *doc, struct yq_err *err)
 {
     size_t count = 0;
-    unsigned lines[PEERS_MOST];
+    unsigned lines[PEERS_MOST] = {0};
     for (const struct jsonc_node *at = doc->root->child; at; at = at->next)
         count++;
     if (count > PEERS_MOST)

@@ -132,7 +132,7 @@ static void convert_in_icu(enum set set, const uint8_t *bytes, size_t length, st
         return;
     }
     const char *from = (const char *)bytes, *end = from + length;
-    UChar units[256], high = 0;
+    UChar units[256] = {0}, high = 0;
     UErrorCode error;
     kept->misfits = 0;
     ucnv_resetToUnicode(converter);

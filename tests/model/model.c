@@ -17,21 +17,14 @@ static void what_a_uid_looks_like(void **state)
     static const char *const good[] = {
         "1", "1.2", "1.2.840.10008.1.2", "1.02.3", /* devices write leading zeros */
         "1.2.3456789012345678901234567890123456789012345678901234567890.1"};
-    static const char *const bad[] = {"",
-                                      ".",
-                                      ".1",
-                                      "1.",
-                                      "1..2",
-                                      "1.a",
-                                      "1 ",
-                                      "1/2",
-                                      "../..",
-                                      "1.2\n",
-                                      "-1",
-                                      "1.2\\3",
-                                      "１.2",
-                                      "1.2.3456789012345678901234567890"
-                                      "123456789012345678901234567890.12"};
+    static const char *const bad[] = {
+        "",      ".",
+        ".1",    "1.",
+        "1..2",  "1.a",
+        "1 ",    "1/2",
+        "../..", "1.2\n",
+        "-1",    "1.2\\3",
+        "１.2",  "1.2.3456789012345678901234567890123456789012345678901234567890.12"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(yq_uid_valid(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

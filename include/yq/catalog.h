@@ -24,7 +24,11 @@ struct yq_catalog;
  * the catalog is then unwell (yq_catalog_health) and its calls fail until it is well. Only a newer
  * schema or no memory is. */
 yq_must_check bool yq_catalog_open(const char *path, struct yq_catalog **out, struct yq_err *err);
-void yq_catalog_close(struct yq_catalog *catalog);
+void yq_catalog_close(struct yq_catalog *catalog); /* no cursor is open, no call under way */
+/* Deletes a catalog's file with all that stands beside it (WAL), before another one takes its
+ * place: a WAL of the old one would be played into the new one. Nobody may have it open. A missing
+ * file is no error. */
+yq_must_check bool yq_catalog_discard(const char *path, struct yq_err *err);
 
 /* True: a read and, where `write`, an (empty) durable write work right now. */
 bool yq_catalog_health(struct yq_catalog *catalog, bool write, struct yq_err *err);
@@ -83,8 +87,9 @@ void yq_cursor_close(struct yq_cursor *cursor);
 yq_must_check bool yq_catalog_count(struct yq_catalog *catalog, const struct yq_query *query,
                                     uint64_t *count, struct yq_err *err);
 
-/* The served instances that a query at any level selects, in the order series number, instance
- * number, then arrival. *out is malloc'ed: the caller frees it. */
+/* The served instances that a query at any level selects, study by study in the order series
+ * number, instance number, then arrival. Keys of study level narrow a query at patient level. *out
+ * is malloc'ed: the caller frees it. */
 yq_must_check bool yq_catalog_list(struct yq_catalog *catalog, const struct yq_query *query,
                                    struct yq_entry **out, size_t *count, struct yq_err *err);
 
@@ -94,26 +99,28 @@ yq_must_check bool yq_catalog_entries(struct yq_catalog *catalog, int64_t after_
                                       struct yq_err *err);
 
 /* Removes rows, with their copies: of a study, a series (series not ""), or an instance (instance
- * not ""). The removed entries go to *out (malloc'ed; the caller moves their files to the trash
- * afterwards). YQ_ABSENT when nothing matches. */
+ * not ""); parts of the key that are "" do not narrow. The removed entries go to *out (malloc'ed;
+ * the caller moves their files to the trash afterwards). YQ_ABSENT when nothing matches. */
 yq_must_check bool yq_catalog_remove(struct yq_catalog *catalog, const struct yq_key *key,
                                      struct yq_entry **out, size_t *count, struct yq_err *err);
 
-/* Contradictions, newest first. */
+/* Contradictions that nobody has settled, newest first; at most 20000 (yq_catalog_totals counts
+ * all). */
 struct yq_contradiction {
     int64_t id, seen_ms;
     char study[YQ_UID_SIZE], instance[YQ_UID_SIZE];
     char source[YQ_AET_SIZE];
     char what[64]; /* attribute name, or "content" for another content under the same SOP Instance
                       UID */
-    char kept[256], came[256];
+    char kept[256], came[256]; /* cut at a character; digests in hex for "content" */
 };
 yq_must_check bool yq_catalog_contradictions(struct yq_catalog *catalog,
                                              struct yq_contradiction **out, size_t *count,
                                              struct yq_err *err);
 /* A correction: `value` becomes the study's value of a patient or study level attribute, and the
  * contradictions about that attribute are settled. YQ_ABSENT: no such study. YQ_BAD_INPUT: not an
- * attribute of these levels. */
+ * attribute of these levels, or not UTF-8. Neither the earlier value nor those that were settled
+ * are raised again when they come again. */
 yq_must_check bool yq_catalog_settle(struct yq_catalog *catalog, const char *study,
                                      enum yq_attr attr, const char *value, struct yq_err *err);
 
@@ -135,7 +142,7 @@ struct yq_commitment {
 yq_must_check bool yq_catalog_commitment_add(struct yq_catalog *catalog,
                                              struct yq_commitment *commitment,
                                              struct yq_err *err); /* fills in id */
-/* The one that is due first; YQ_ABSENT when none is due at `now_ms`. */
+/* The one that is due first; YQ_ABSENT when none is due at `now_ms`. *out is overwritten. */
 yq_must_check bool yq_catalog_commitment_due(struct yq_catalog *catalog, int64_t now_ms,
                                              struct yq_commitment *out, struct yq_err *err);
 yq_must_check bool yq_catalog_commitment_later(struct yq_catalog *catalog, int64_t id,

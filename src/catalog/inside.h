@@ -1,0 +1,243 @@
+/* inside.h: what the files of this room share; nobody else includes it, nor sqlite3.h.
+ *
+ * Lock order: `queue` and `state` are never held together, and no SQLite call is made under either.
+ * The writing connection belongs to whoever leads a group commit; a reading one to whoever took it.
+ */
+#ifndef YQ_CATALOG_INSIDE_H
+#define YQ_CATALOG_INSIDE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "yq/catalog.h"
+
+#define SCHEMA_VERSION 1
+#define RETRY_MS 1000
+#define IDLE_READERS_MOST 16
+
+/* Between the variants of a folded name; a fold of several begins with it, so that all of them
+ * stand together in the index (see fold_variants). */
+#define VARIANT "\x1f"
+
+/* ---- a connection (connection.c) ---- */
+
+enum statement { /* prepared once per connection; the texts are in schema.c */
+                 ST_SAVEPOINT,
+                 ST_RELEASE,
+                 ST_ROLLBACK_TO,
+                 ST_BEGIN,
+                 ST_COMMIT,
+                 ST_ROLLBACK,
+                 ST_PULSE,
+                 ST_PEEK,
+                 ST_ENTRY_SERVED,
+                 ST_ENTRIES_OF_SOP,
+                 ST_ENTRIES_AFTER,
+                 ST_STUDY_GET,
+                 ST_STUDY_ADD,
+                 ST_STUDY_GREW,
+                 ST_SERIES_GET,
+                 ST_SERIES_ADD,
+                 ST_SERIES_GREW,
+                 ST_INSTANCE_ADD,
+                 ST_INSTANCE_REMOVE,
+                 ST_SERIES_COUNT,
+                 ST_SERIES_PRUNE,
+                 ST_STUDY_COUNT,
+                 ST_STUDY_PRUNE,
+                 ST_CONTRADICTION_SEEN,
+                 ST_CONTRADICTION_ADD,
+                 ST_CONTRADICTION_OF_INSTANCE_REMOVE,
+                 ST_NOTE_GET,
+                 ST_NOTE_SET,
+                 ST_COUNT
+};
+
+struct connection {
+    sqlite3 *db;
+    sqlite3_stmt *statements[ST_COUNT];
+    uint64_t generation; /* of the file it has open */
+    int trouble;         /* SQLITE_CORRUPT or SQLITE_IOERR once the file failed, or 0 */
+    struct yq_err why;   /* its error */
+    bool read_only;
+    bool newer; /* the file's schema is newer than ours */
+    struct connection *next;
+};
+
+/* `write`: creates the file if need be. Fills *err and returns NULL when it cannot. */
+struct connection *connection_open(const char *path, bool write, struct yq_err *err);
+/* `gone`: the file is no longer the one at its path; nothing beside it may be touched. */
+void connection_close(struct connection *connection, bool gone);
+/* *err from the connection's last error; returns false. */
+bool connection_fail(struct connection *connection, const char *doing, struct yq_err *err);
+/* A cached statement, reset and without values; NULL with *err when it cannot be prepared. */
+sqlite3_stmt *connection_statement(struct connection *connection, enum statement which,
+                                   struct yq_err *err);
+sqlite3_stmt *connection_prepare(struct connection *connection, const char *sql,
+                                 struct yq_err *err);
+/* Runs a statement that gives no rows, then resets it. */
+bool statement_run(struct connection *connection, sqlite3_stmt *statement, struct yq_err *err);
+/* One row: true with *row set; *row false at the end. */
+bool statement_step(struct connection *connection, sqlite3_stmt *statement, bool *row,
+                    struct yq_err *err);
+void statement_done(sqlite3_stmt **statement); /* resets; for yq_cleanup */
+void statement_drop(sqlite3_stmt **statement); /* finalizes; for yq_cleanup */
+/* Binds text, NULL for NULL or "". The text lives until the statement is reset. */
+void bind_text(sqlite3_stmt *statement, int place, const char *text);
+/* A column's text, "" for NULL. */
+const char *column_text(sqlite3_stmt *statement, int column);
+
+/* ---- schema.c ---- */
+
+bool schema_make(struct connection *connection, struct yq_err *err); /* or checks, or extends */
+/* Statement texts that are made from the attribute table; NULL when `which` is fixed. */
+const char *statement_sql(enum statement which, struct yq_buf *made);
+bool attr_is_name(enum yq_attr attr); /* VR PN, which has a folded column */
+bool attr_in_table(enum yq_attr attr, enum yq_qr_level table); /* a column of the table of that
+                                                                   level; patients are in study */
+
+/* ---- the catalog (open.c) and its group commit (commit.c) ---- */
+
+struct work { /* one change, on the stack of the thread that waits for it */
+    bool (*run)(struct connection *writer, void *with, struct yq_err *err);
+    void *with;
+    bool keep; /* set by run: commit what it did though it answers false */
+    bool ok, done;
+    struct yq_err err;
+    struct work *next;
+};
+
+struct yq_catalog {
+    char *path;
+    pthread_mutex_t state; /* guards down to `idle_count` */
+    uint64_t generation;   /* grows whenever open connections must not be used any more */
+    bool well;
+    struct yq_err trouble; /* why not */
+    bool corrupt;          /* and stays so until the file changes */
+    bool newer;            /* its schema is newer than ours */
+    struct stat file;      /* as it was opened, or found corrupt */
+    int64_t tried_ms, looked_ms;
+    struct connection *idle;
+    size_t idle_count;
+    pthread_mutex_t queue; /* guards the rest but the writer */
+    pthread_cond_t settled;
+    struct work *first, **last;
+    bool leading;
+    struct connection *writer; /* the leader's */
+};
+
+struct connection *reader_take(struct yq_catalog *catalog, struct yq_err *err);
+void reader_give(struct yq_catalog *catalog, struct connection *reader);
+/* The leader's: opens or opens again; false with the reason. */
+bool writer_ready(struct yq_catalog *catalog, struct yq_err *err);
+/* Is the file at our path still the one that is open? Ends the generation when not. */
+bool file_is_ours(struct yq_catalog *catalog);
+/* Looks at connection->trouble after use and makes the catalog unwell where it must be. */
+void trouble_note(struct yq_catalog *catalog, struct connection *connection);
+/* Runs one change in the next group commit; its error otherwise. */
+bool commit_change(struct yq_catalog *catalog, struct work *work, struct yq_err *err);
+/* The same for a change that needs no work->keep. */
+bool commit_simple(struct yq_catalog *catalog,
+                   bool (*run)(struct connection *, void *, struct yq_err *), void *with,
+                   struct yq_err *err);
+
+/* ---- values.c: what a header says, as it is stored ---- */
+
+struct values {
+    const char *text[YQ_ATTR_COUNT]; /* NULL: absent */
+    const char *fold[YQ_ATTR_COUNT]; /* of names */
+    const char *patient;             /* the same for all studies of one patient */
+    struct yq_buf owned;
+    size_t text_at[YQ_ATTR_COUNT], fold_at[YQ_ATTR_COUNT], patient_at;
+};
+bool values_make(const struct yq_header *header, struct values *values, struct yq_err *err);
+/* One attribute only, as a correction gives it; not for UIDs. */
+bool values_make_one(enum yq_attr attr, const char *text, struct values *values,
+                     struct yq_err *err);
+void values_fini(struct values *values);
+/* Like yq_copy, without a character cut in two. */
+void copy_characters(char *field, size_t size, const char *text);
+/* Appends the folded variants of a name: the whole, and each group (alphabetic, ideographic,
+ * phonetic) of each value. */
+void fold_variants(const char *name, struct yq_buf *out);
+/* Two person names that speak of two persons: no group that both have is the same. */
+bool names_differ(const char *a, const char *b);
+/* Appends the key of a patient: id and issuer, or without an id the folded name. */
+void patient_key(const char *id, const char *issuer, const char *fold, struct yq_buf *out);
+
+/* ---- rows.c ---- */
+
+/* Columns of an entry, in the order entry_read wants them, from instance, series and study. */
+#define ENTRY_COLUMNS                                                                              \
+    "instance.id, study.StudyInstanceUID, series.SeriesInstanceUID, instance.SOPInstanceUID, "     \
+    "instance.size, instance.sha256, instance.SOPClassUID, instance.transfer_syntax, "             \
+    "instance.dataset_offset, instance.copy, instance.received_ms, instance.source"
+#define ENTRY_WIDTH 12
+#define ENTRY_FROM                                                                                 \
+    "instance JOIN series ON series.id = instance.series_id JOIN study ON study.id = "             \
+    "series.study_id"
+void entry_read(sqlite3_stmt *row, struct yq_entry *entry);
+/* A growing malloc'ed array of entries. */
+struct entries {
+    struct yq_entry *entry;
+    size_t count, room;
+};
+bool entries_push(struct entries *entries, const struct yq_entry *entry, struct yq_err *err);
+
+/* Counts and lists of a series and a study anew, and away with them when they are empty. */
+bool series_refresh(struct connection *writer, int64_t series, struct yq_err *err);
+bool study_refresh(struct connection *writer, int64_t study, struct yq_err *err);
+/* Appends to a backslash list what is not in it yet. */
+bool backslash_add(struct yq_buf *list, const char *value);
+
+/* ---- contradiction.c ---- */
+
+struct claim { /* what came, against what is kept */
+    int64_t study;
+    const char *instance, *source, *what, *kept, *came;
+    int64_t seen_ms;
+};
+/* Writes it down once; *open is false when it has been settled before. */
+bool contradiction_add(struct connection *writer, const struct claim *claim, bool *open,
+                       struct yq_err *err);
+
+/* ---- match.c: yq_match(kind, value, key), yq_time(value, from, to), yq_moment(...) in SQL ---- */
+
+enum match_kind {
+    MATCH_EQUAL, /* any of the values is the key, byte for byte */
+    MATCH_TEXT,  /* any of the values matches any of the keys, with * and ? */
+    MATCH_WHOLE, /* the value, which is one text, matches the key */
+    MATCH_NAME,  /* any of the folded variants matches the folded key */
+    MATCH_NUMBER /* any of the values is the same number as any of the keys */
+};
+bool match_register(sqlite3 *db);
+bool match_value(enum match_kind kind, const char *value, const char *key);
+/* A matching range, or the range that a single value stands for; "" open. Dates as YYYYMMDD, times
+ * as HHMMSS.FFFFFF. False: not understood. */
+struct span {
+    char from[16], to[16];
+    bool range;
+};
+bool span_parse(const char *key, bool time, struct span *span);
+/* "10:30" -> "103000.000000", padded with `pad` to `out` (16 bytes); false when it is no time. */
+bool time_normal(const char *text, size_t length, char pad, char *out);
+
+/* ---- condition.c and find.c ---- */
+
+struct sql { /* a statement that is being written, with what goes into its question marks */
+    struct yq_buf text, values; /* values: each followed by a 0 */
+    size_t value_count;
+};
+void sql_fini(struct sql *sql);
+void sql_value(struct sql *sql, const char *text, size_t length);
+/* Appends " AND ..." for every key of the query, rows of `level` and above being at hand. */
+bool conditions_write(struct sql *sql, const struct yq_query *query, struct yq_err *err);
+const char *attr_table(enum yq_attr attr);
+/* The whole statement of a query. columns[] gets the attribute of each column. */
+enum find_what { FIND_ROWS, FIND_COUNT, FIND_ENTRIES };
+bool find_write(struct sql *sql, const struct yq_query *query, enum find_what what,
+                enum yq_attr *columns, size_t *column_count, struct yq_err *err);
+sqlite3_stmt *sql_prepare(struct sql *sql, struct connection *connection, struct yq_err *err);
+
+#endif

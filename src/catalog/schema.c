@@ -1,0 +1,270 @@
+/* schema.c: the tables, made from the attribute table in attr.h, and the texts of statements.
+ *
+ * study holds the attributes of patient and study (PS3.4 C.6.1.1: patients have no other life here
+ * than their studies), series and instance their own. An attribute that joins attr.h later becomes
+ * a column at the next start; older rows have no value there until a reindex. */
+#include <stdio.h>
+#include <string.h>
+
+#include "inside.h"
+
+bool attr_is_name(enum yq_attr attr) { return strcmp(yq_attrs[attr].vr, "PN") == 0; }
+
+bool attr_in_table(enum yq_attr attr, enum yq_qr_level table)
+{
+    enum yq_qr_level level = yq_attrs[attr].level == YQ_PATIENT ? YQ_STUDY : yq_attrs[attr].level;
+    return level == table && yq_attrs[attr].source == YQ_FROM_HEADER;
+}
+
+static const char *const table_names[] = {"study", "study", "series", "instance"};
+
+static const char *const table_heads[] = {
+    [YQ_STUDY] =
+        "id INTEGER PRIMARY KEY, patient TEXT NOT NULL, "
+        "n_series INTEGER NOT NULL DEFAULT 0, n_instances INTEGER NOT NULL DEFAULT 0, "
+        "bytes INTEGER NOT NULL DEFAULT 0, ModalitiesInStudy TEXT, SOPClassesInStudy TEXT, "
+        "first_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL",
+    [YQ_SERIES] = "id INTEGER PRIMARY KEY, "
+                  "study_id INTEGER NOT NULL REFERENCES study(id) ON DELETE CASCADE, "
+                  "n_instances INTEGER NOT NULL DEFAULT 0",
+    [YQ_IMAGE] = "id INTEGER PRIMARY KEY, "
+                 "series_id INTEGER NOT NULL REFERENCES series(id) ON DELETE CASCADE, "
+                 "copy INTEGER NOT NULL, transfer_syntax TEXT NOT NULL, size INTEGER NOT NULL, "
+                 "sha256 BLOB NOT NULL, dataset_offset INTEGER NOT NULL, "
+                 "received_ms INTEGER NOT NULL, source TEXT NOT NULL, charset TEXT, "
+                 "charset_doubtful INTEGER NOT NULL",
+};
+
+static const char other_tables[] =
+    "CREATE TABLE contradiction(id INTEGER PRIMARY KEY,"
+    " study_id INTEGER NOT NULL REFERENCES study(id) ON DELETE CASCADE,"
+    " instance TEXT NOT NULL, source TEXT NOT NULL, what TEXT NOT NULL, kept TEXT NOT NULL,"
+    " came TEXT NOT NULL, seen_ms INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(study_id, what, came));"
+    "CREATE TABLE commitment(id INTEGER PRIMARY KEY, aet TEXT NOT NULL, txn TEXT NOT NULL,"
+    " asked_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    " pairs BLOB NOT NULL);"
+    "CREATE TABLE note(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
+
+/* The indices on `instr` hold the few rows with several values, for which equality with the whole
+ * does not do; see condition.c. */
+static const char indices[] =
+    "CREATE UNIQUE INDEX study_uid ON study(StudyInstanceUID);"
+    "CREATE INDEX study_patient ON study(patient);"
+    "CREATE INDEX study_patient_id ON study(PatientID);"
+    "CREATE INDEX study_patient_ids ON study(PatientID) WHERE instr(PatientID, '\\') > 0;"
+    "CREATE INDEX study_accession ON study(AccessionNumber);"
+    "CREATE INDEX study_accessions ON study(AccessionNumber)"
+    " WHERE instr(AccessionNumber, '\\') > 0;"
+    "CREATE INDEX study_date ON study(StudyDate, StudyTime);"
+    "CREATE INDEX study_patient_name ON study(PatientName_fold);"
+    "CREATE INDEX study_referring ON study(ReferringPhysicianName_fold);"
+    "CREATE UNIQUE INDEX series_of_study ON series(study_id, SeriesInstanceUID);"
+    "CREATE INDEX series_uid ON series(SeriesInstanceUID);"
+    "CREATE UNIQUE INDEX instance_uid ON instance(SOPInstanceUID, copy);"
+    "CREATE INDEX instance_series ON instance(series_id);"
+    "CREATE INDEX contradiction_open ON contradiction(id) WHERE settled = 0;"
+    "CREATE INDEX contradiction_instance ON contradiction(instance);"
+    "CREATE INDEX commitment_next ON commitment(next_ms);";
+
+/* before, name, after for each attribute column of a table, the folds too. */
+static void put_columns(struct yq_buf *sql, enum yq_qr_level table, const char *before,
+                        const char *after)
+{
+    for (int i = 0; i < YQ_ATTR_COUNT; i++) {
+        if (!attr_in_table((enum yq_attr)i, table))
+            continue;
+        yq_buf_putf(sql, "%s%s%s", before, yq_attrs[i].name, after);
+        if (attr_is_name((enum yq_attr)i))
+            yq_buf_putf(sql, "%s%s_fold%s", before, yq_attrs[i].name, after);
+    }
+}
+
+static void put_insert(struct yq_buf *sql, enum yq_qr_level table, const char *fixed)
+{
+    size_t places = 1;
+    for (const char *p = fixed; *p; p++)
+        places += *p == ',';
+    yq_buf_putf(sql, "INSERT INTO %s(%s", table_names[table], fixed);
+    put_columns(sql, table, ",", "");
+    yq_buf_puts(sql, ") VALUES(?");
+    while (--places)
+        yq_buf_puts(sql, ",?");
+    for (int i = 0; i < YQ_ATTR_COUNT; i++) {
+        if (attr_in_table((enum yq_attr)i, table))
+            yq_buf_puts(sql, attr_is_name((enum yq_attr)i) ? ",?,?" : ",?");
+    }
+    yq_buf_puts(sql, ")");
+}
+
+/* All attribute columns without the folds, in the order of attr.h. */
+static void put_select(struct yq_buf *sql, enum yq_qr_level table, const char *fixed)
+{
+    yq_buf_putf(sql, "SELECT %s", fixed);
+    for (int i = 0; i < YQ_ATTR_COUNT; i++) {
+        if (attr_in_table((enum yq_attr)i, table))
+            yq_buf_putf(sql, ",%s", yq_attrs[i].name);
+    }
+    yq_buf_putf(sql, " FROM %s", table_names[table]);
+}
+
+static const char *const fixed_sql[ST_COUNT] = {
+    [ST_BEGIN] = "BEGIN IMMEDIATE",
+    [ST_COMMIT] = "COMMIT",
+    [ST_ROLLBACK] = "ROLLBACK",
+    [ST_SAVEPOINT] = "SAVEPOINT one",
+    [ST_RELEASE] = "RELEASE one",
+    [ST_ROLLBACK_TO] = "ROLLBACK TO one",
+    [ST_PULSE] = "INSERT INTO pulse(id, at) VALUES(1, ?) ON CONFLICT(id) DO UPDATE SET at = "
+                 "excluded.at",
+    [ST_PEEK] = "SELECT n_instances FROM study ORDER BY id DESC LIMIT 1",
+    [ST_ENTRY_SERVED] = "SELECT " ENTRY_COLUMNS " FROM " ENTRY_FROM
+                        " WHERE instance.SOPInstanceUID = ? AND instance.copy = 0",
+    [ST_ENTRIES_OF_SOP] = "SELECT " ENTRY_COLUMNS ", series.id, study.id FROM " ENTRY_FROM
+                          " WHERE instance.SOPInstanceUID = ? ORDER BY instance.copy",
+    [ST_ENTRIES_AFTER] = "SELECT " ENTRY_COLUMNS " FROM " ENTRY_FROM
+                         " WHERE instance.id > ? ORDER BY instance.id LIMIT ?",
+    [ST_STUDY_GREW] = "UPDATE study SET n_series = n_series + ?, n_instances = n_instances + ?, "
+                      "bytes = bytes + ?, ModalitiesInStudy = ?, SOPClassesInStudy = ?, "
+                      "changed_ms = ? WHERE id = ?",
+    [ST_SERIES_GREW] = "UPDATE series SET n_instances = n_instances + 1 WHERE id = ?",
+    [ST_INSTANCE_REMOVE] = "DELETE FROM instance WHERE id = ?",
+    [ST_SERIES_COUNT] = "UPDATE series SET n_instances = (SELECT count(*) FROM instance WHERE "
+                        "series_id = ?1 AND copy = 0) WHERE id = ?1",
+    [ST_SERIES_PRUNE] = "DELETE FROM series WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM instance "
+                        "WHERE series_id = ?1)",
+    [ST_STUDY_COUNT] =
+        "UPDATE study SET "
+        "n_series = (SELECT count(*) FROM series WHERE study_id = ?1 AND n_instances > 0), "
+        "n_instances = (SELECT coalesce(sum(n_instances), 0) FROM series WHERE study_id = ?1), "
+        "bytes = (SELECT coalesce(sum(size), 0) FROM instance JOIN series ON series.id = series_id "
+        "WHERE study_id = ?1), "
+        "ModalitiesInStudy = (SELECT group_concat(m, '\\') FROM (SELECT DISTINCT Modality AS m "
+        "FROM "
+        "series WHERE study_id = ?1 AND n_instances > 0 AND Modality IS NOT NULL)), "
+        "SOPClassesInStudy = (SELECT group_concat(c, '\\') FROM (SELECT DISTINCT SOPClassUID AS c "
+        "FROM instance JOIN series ON series.id = series_id WHERE study_id = ?1 AND copy = 0 AND "
+        "SOPClassUID IS NOT NULL)), "
+        "changed_ms = ?2 WHERE id = ?1",
+    [ST_STUDY_PRUNE] = "DELETE FROM study WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM series WHERE "
+                       "study_id = ?1)",
+    [ST_CONTRADICTION_SEEN] =
+        "SELECT settled FROM contradiction WHERE study_id = ? AND what = ? AND came = ?",
+    [ST_CONTRADICTION_ADD] = "INSERT INTO contradiction(study_id, instance, source, what, kept, "
+                             "came, seen_ms, settled) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [ST_CONTRADICTION_OF_INSTANCE_REMOVE] =
+        "DELETE FROM contradiction WHERE instance = ? AND what = 'content'",
+    [ST_NOTE_GET] = "SELECT value FROM note WHERE name = ?",
+    [ST_NOTE_SET] = "INSERT INTO note(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET "
+                    "value = excluded.value",
+};
+
+const char *statement_sql(enum statement which, struct yq_buf *made)
+{
+    switch (which) {
+    case ST_STUDY_GET:
+        put_select(made, YQ_STUDY,
+                   "id, patient, n_instances, ModalitiesInStudy, SOPClassesInStudy");
+        yq_buf_puts(made, " WHERE StudyInstanceUID = ?");
+        break;
+    case ST_STUDY_ADD: put_insert(made, YQ_STUDY, "patient, first_ms, changed_ms"); break;
+    case ST_SERIES_GET:
+        put_select(made, YQ_SERIES, "id, n_instances");
+        yq_buf_puts(made, " WHERE study_id = ? AND SeriesInstanceUID = ?");
+        break;
+    case ST_SERIES_ADD: put_insert(made, YQ_SERIES, "study_id"); break;
+    case ST_INSTANCE_ADD:
+        put_insert(made, YQ_IMAGE,
+                   "series_id, copy, transfer_syntax, size, sha256, dataset_offset, received_ms, "
+                   "source, charset, charset_doubtful");
+        break;
+    default: return fixed_sql[which];
+    }
+    return yq_buf_text(made);
+}
+
+static bool run(struct connection *connection, const char *sql, struct yq_err *err)
+{
+    return sqlite3_exec(connection->db, sql, NULL, NULL, NULL) == SQLITE_OK ||
+           connection_fail(connection, "make the catalog's tables", err);
+}
+
+static bool make_tables(struct connection *connection, struct yq_err *err)
+{
+    struct yq_buf sql yq_cleanup(yq_buf_fini) = {0};
+    for (int table = YQ_STUDY; table <= YQ_IMAGE; table++) {
+        yq_buf_putf(&sql, "CREATE TABLE %s(%s", table_names[table], table_heads[table]);
+        put_columns(&sql, (enum yq_qr_level)table, ",", " TEXT");
+        yq_buf_puts(&sql, ");");
+    }
+    yq_buf_puts(&sql, other_tables);
+    yq_buf_puts(&sql, indices);
+    yq_buf_putf(&sql, "PRAGMA user_version=%d;", SCHEMA_VERSION);
+    if (sql.failed)
+        return yq_fail(err, YQ_FULL, "catalog", "no memory for the schema");
+    return run(connection, yq_buf_text(&sql), err);
+}
+
+static bool add_column(struct connection *connection, const char *table, const char *name,
+                       const char *suffix, struct yq_err *err)
+{
+    char column[128];
+    snprintf(column, sizeof column, "%s%s", name, suffix);
+    if (sqlite3_table_column_metadata(connection->db, "main", table, column, NULL, NULL, NULL, NULL,
+                                      NULL) == SQLITE_OK)
+        return true;
+    struct yq_buf sql yq_cleanup(yq_buf_fini) = {0};
+    yq_buf_putf(&sql, "ALTER TABLE %s ADD COLUMN %s TEXT", table, column);
+    return run(connection, yq_buf_text(&sql), err);
+}
+
+static bool add_new_columns(struct connection *connection, struct yq_err *err)
+{
+    for (int i = 0; i < YQ_ATTR_COUNT; i++) {
+        if (yq_attrs[i].source != YQ_FROM_HEADER)
+            continue;
+        const char *table = table_names[yq_attrs[i].level];
+        if (!add_column(connection, table, yq_attrs[i].name, "", err) ||
+            (attr_is_name((enum yq_attr)i) &&
+             !add_column(connection, table, yq_attrs[i].name, "_fold", err)))
+            return false;
+    }
+    return true;
+}
+
+static bool read_version(struct connection *connection, int *version, struct yq_err *err)
+{
+    bool row;
+    sqlite3_stmt *statement yq_cleanup(statement_drop) =
+        connection_prepare(connection, "PRAGMA user_version", err);
+    if (!statement || !statement_step(connection, statement, &row, err))
+        return false;
+    *version = row ? sqlite3_column_int(statement, 0) : 0;
+    return true;
+}
+
+bool schema_make(struct connection *connection, struct yq_err *err)
+{
+    int version = 0;
+    if (!read_version(connection, &version, err))
+        return false;
+    connection->newer = version > SCHEMA_VERSION;
+    if (connection->newer)
+        return yq_fail(err, YQ_REFUSED, "catalog",
+                       "the catalog was made by a newer version of this program (schema %d)",
+                       version);
+    if (connection->read_only)
+        return version == SCHEMA_VERSION ||
+               yq_fail(err, YQ_REFUSED, "catalog", "open the catalog: it is read-only");
+    if (!run(connection, "BEGIN IMMEDIATE", err))
+        return false;
+    /* Asked again: another process may have made it while we waited. */
+    bool ok = read_version(connection, &version, err) &&
+              (version == SCHEMA_VERSION ? add_new_columns(connection, err)
+                                         : make_tables(connection, err)) &&
+              run(connection, "COMMIT", err);
+    if (!ok)
+        sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    return ok;
+}

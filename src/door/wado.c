@@ -24,6 +24,7 @@ struct wish { /* what the client wants, made out of its request */
     size_t media_count;
     bool any;                 /* no preference at all */
     const char *said_by;      /* "contentType" or "Accept" */
+    bool file_too;            /* application/dicom would do as well */
     uint64_t frame;           /* from 1; 0: not said */
     uint64_t quality;         /* 0: not said */
     char syntax[YQ_UID_SIZE]; /* "": as stored */
@@ -147,6 +148,7 @@ static const char *choose_type(struct yq_house *house, const struct yq_entry *en
         yq_reply_error(reply, &err);
         return NULL;
     }
+    wish->file_too = file > 0;
     if (!image && !file) {
         yq_reply_problem(reply, 406,
                          picture ? "the object is no image: %s must allow application/dicom"
@@ -161,14 +163,36 @@ static const char *choose_type(struct yq_house *house, const struct yq_entry *en
     return DICOM;
 }
 
-static void send_picture(struct yq_house *house, const struct request *request,
-                         const struct yq_entry *entry, const struct wish *wish, struct reply *reply)
+enum outcome { ANSWERED, GONE, HAS_NO_PICTURE };
+
+/* What became of a picture that could not be made. */
+static enum outcome explain(const struct wish *wish, struct reply *reply, struct yq_err *err)
+{
+    bool of_object = strcmp(err->room, "dcm") == 0 || strcmp(err->room, "image") == 0;
+    bool no_pixels = err->code == YQ_ABSENT && of_object && wish->frame <= 1;
+    if (err->code == YQ_ABSENT && !of_object)
+        return GONE;
+    if (wish->file_too && !wish->frame && !wish->quality && (no_pixels || err->code == YQ_REFUSED))
+        return HAS_NO_PICTURE;
+    if (no_pixels || err->code == YQ_REFUSED || err->code == YQ_BAD_INPUT || err->code == YQ_FULL) {
+        /* the object's fault: asking again does not help */
+        yq_while(err, "this object cannot be shown; application/dicom sends it as it is");
+        yq_reply_error_as(reply, 406, err);
+    } else {
+        yq_reply_error(reply, err);
+    }
+    return ANSWERED;
+}
+
+static enum outcome send_picture(struct yq_house *house, const struct request *request,
+                                 const struct yq_entry *entry, const struct wish *wish,
+                                 struct reply *reply)
 {
     char digest[65], etag[128];
     struct yq_err err = {0};
     if (*wish->syntax) {
         yq_reply_problem(reply, 400, "transferSyntax goes with contentType=application/dicom only");
-        return;
+        return ANSWERED;
     }
     unsigned frame = wish->frame ? (unsigned)wish->frame : 1;
     int quality = wish->quality ? (int)wish->quality : QUALITY;
@@ -176,22 +200,13 @@ static void send_picture(struct yq_house *house, const struct request *request,
     /* another version may render otherwise */
     snprintf(etag, sizeof etag, "\"%s-%u-%d-%s\"", digest, frame, quality, YQ_VERSION);
     if (yq_reply_unchanged(request, reply, etag, 0))
-        return;
+        return ANSWERED;
     if (yq_render_jpeg(house, entry, frame - 1, quality, &reply->body, &err)) {
         yq_reply_body(reply, 200, JPEG);
-        return;
+        return ANSWERED;
     }
-    switch (err.code) {
-    case YQ_ABSENT:
-    case YQ_IO: yq_reply_error(reply, &err); break;
-    case YQ_BAD_INPUT:
-    case YQ_REFUSED:
-    case YQ_FULL: /* the object's fault, and asking again does not help */
-        yq_while(&err, "this object cannot be shown; application/dicom sends it as it is");
-        yq_reply_error_as(reply, 406, &err);
-        break;
-    default: yq_reply_error(reply, &err);
-    }
+    yq_reply_fini(reply); /* begins again */
+    return explain(wish, reply, &err);
 }
 
 static void send_transcoded(struct yq_house *house, const struct yq_entry *entry,
@@ -286,11 +301,12 @@ void yq_route_wado(struct yq_house *house, const struct request *request, struct
         const char *type = choose_type(house, &entry, &wish, reply);
         if (!type)
             return;
-        if (strcmp(type, JPEG) == 0) {
-            send_picture(house, request, &entry, &wish, reply);
+        enum outcome outcome = HAS_NO_PICTURE;
+        if (strcmp(type, JPEG) == 0)
+            outcome = send_picture(house, request, &entry, &wish, reply);
+        if (outcome == ANSWERED)
             return;
-        }
-        if (send_file(house, request, &entry, &wish, reply))
+        if (outcome == HAS_NO_PICTURE && send_file(house, request, &entry, &wish, reply))
             return;
     }
     yq_fail(&err, YQ_IO, "door",

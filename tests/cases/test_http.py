@@ -252,6 +252,22 @@ def test_an_object_without_pixels(node):
     assert wado(node, one, contentType="image/jpeg").status == 406
 
 
+def test_a_kind_of_pixels_that_is_not_shown(node):
+    """In a syntax that nobody here decodes: the file where that will do, otherwise the reason."""
+    one = samples.instance(samples.INVENTED)
+    assert node.send(one) == [0]
+    assert wado(node, one).type == "application/dicom"
+    assert wado(node, one, contentType="image/jpeg").status == 406
+    assert wado(node, one, frameNumber=1).status == 406
+
+
+def test_rows_without_pixels(node):
+    one = samples.encode(samples.header(samples.CT, Rows=16, Columns=16))
+    assert node.send(one) == [0]
+    assert wado(node, one).type == "application/dicom"
+    assert wado(node, one, contentType="image/jpeg").status == 406
+
+
 def test_pixels_that_cannot_be_shown(node):
     """Noise under a JPEG 2000 label: said so, and the file is still there to fetch."""
     one = samples.instance(samples.JPEG2000)

@@ -98,7 +98,7 @@ bool yq_file_read(const char *path, size_t most, struct yq_buf *out, struct yq_e
             return yq_fail_errno(err, "base", "read", path);
         if (got == 0)
             return true;
-        if ((size_t)got > most - out->length)
+        if (out->length > most || (size_t)got > most - out->length)
             return yq_fail(err, YQ_FULL, "base", "%s is larger than %zu bytes", path, most);
         yq_buf_put(out, chunk, (size_t)got);
         if (out->failed)

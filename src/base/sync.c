@@ -6,7 +6,7 @@
 
 uint64_t yq_hash_text(const char *text)
 {
-    uint64_t hash = 1469598103934665603u;
+    uint64_t hash = 14695981039346656037u;
     for (const unsigned char *p = (const unsigned char *)text; *p; p++)
         hash = (hash ^ *p) * 1099511628211u;
     return hash ? hash : 1;

@@ -266,7 +266,8 @@ static bool parse_items(struct parser *p, struct cursor body)
 
 static void take_title(char *title, const uint8_t *bytes)
 {
-    yq_copy_trimmed(title, YQ_AET_SIZE, bytes, 16);
+    /* up to a NUL first: DUL fails, and leaks, over a title that is nothing but blanks */
+    yq_copy_trimmed(title, YQ_AET_SIZE, bytes, strnlen((const char *)bytes, 16));
     for (char *c = title; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';

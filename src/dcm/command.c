@@ -143,7 +143,8 @@ static bool take_text(struct value value, char *field, size_t size, struct yq_er
         value.bytes++;
         value.length--;
     }
-    if (!yq_copy_trimmed(field, size, value.bytes, value.length))
+    if (!yq_copy_trimmed(field, size, value.bytes,
+                         strnlen((const char *)value.bytes, value.length)))
         return yq_fail(err, YQ_BAD_INPUT, "dcm", "a text of the command set is too long");
     return true;
 }

@@ -3,8 +3,10 @@
  *
  * No memory mapping of the file: a file cut short under a mapping would kill the process. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "inside.h"
 
@@ -74,6 +76,15 @@ bool connection_fail(struct connection *connection, const char *doing, struct yq
     return false;
 }
 
+/* SQLite would make it readable for everybody. Only a file that is not there yet is opened here:
+ * closing one that SQLite has open would drop its locks. */
+static void make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd >= 0)
+        close(fd);
+}
+
 struct connection *connection_open(const char *path, bool write, struct yq_err *err)
 {
     struct connection *connection = calloc(1, sizeof *connection);
@@ -81,6 +92,8 @@ struct connection *connection_open(const char *path, bool write, struct yq_err *
         yq_fail(err, YQ_FULL, "catalog", "no memory for a connection");
         return NULL;
     }
+    if (write)
+        make_private(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (write ? SQLITE_OPEN_CREATE : 0);
     if (sqlite3_open_v2(path, &connection->db, flags, NULL) != SQLITE_OK) {
         connection_fail(connection, "open the catalog", err);

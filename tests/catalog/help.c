@@ -1,5 +1,7 @@
 #include "help.h"
 
+#include <ftw.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 char dir[64], path[256];
@@ -16,13 +18,17 @@ int set_up(void **state)
     return yq_catalog_open(path, &catalog, &err) ? 0 : -1;
 }
 
+static int remove_entry(const char *name, const struct stat *about, int type, struct FTW *where)
+{
+    (void)about, (void)type, (void)where;
+    return remove(name);
+}
+
 int tear_down(void **state)
 {
     (void)state;
-    char command[128];
     yq_catalog_close(catalog);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
+    return nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 void make(struct made *made, int study, int series, int instance, int content)

@@ -46,7 +46,7 @@ static void keys_that_are_no_uids_are_bad_input(void **state)
     made.header.key.series[0] = '\0';
     refused(add(&made), YQ_BAD_INPUT);
     make(&made, 1, 1, 1, 1);
-    strcpy(made.header.key.study, "../1");
+    yq_copy(made.header.key.study, YQ_UID_SIZE, "../1");
     refused(add(&made), YQ_BAD_INPUT);
     assert_int_equal(totals().studies, 0);
 }
@@ -132,7 +132,7 @@ static void replacing_may_move_to_another_study(void **state)
     put(1, 1, 1, YQ_Modality, "CT", -1);
     put(1, 2, 1, YQ_Modality, "MR", -1);
     make(&made, 2, 1, 1, 99);
-    strcpy(made.header.key.instance, "1.1.2.1");
+    yq_copy(made.header.key.instance, YQ_UID_SIZE, "1.1.2.1");
     made.duplicates = YQ_REPLACE;
     ok(add(&made));
     assert_int_equal(made.added.stored, YQ_STORED_REPLACED);
@@ -143,7 +143,7 @@ static void replacing_may_move_to_another_study(void **state)
     assert_int_equal(t.instances, 2);
     assert_string_equal(ask(YQ_STUDY, YQ_ModalitiesInStudy, YQ_StudyInstanceUID, "1.1", -1), "CT");
     make(&made, 2, 1, 1, 98);
-    strcpy(made.header.key.instance, "1.1.1.1");
+    yq_copy(made.header.key.instance, YQ_UID_SIZE, "1.1.1.1");
     made.duplicates = YQ_REPLACE;
     ok(add(&made));
     assert_int_equal(totals().studies, 1);
@@ -197,7 +197,7 @@ static void a_copy_under_another_study_shows_no_empty_study(void **state)
     size_t count;
     put(1, 1, 1, -1);
     make(&made, 2, 1, 1, 99);
-    strcpy(made.header.key.instance, "1.1.1.1");
+    yq_copy(made.header.key.instance, YQ_UID_SIZE, "1.1.1.1");
     made.duplicates = YQ_KEEP_BOTH;
     ok(add(&made));
     assert_string_equal(ask(YQ_STUDY, YQ_StudyInstanceUID, -1), "1.1");

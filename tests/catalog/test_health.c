@@ -39,6 +39,9 @@ static void a_new_catalog_is_well(void **state)
     (void)state;
     ok(yq_catalog_health(catalog, false, &err));
     ok(yq_catalog_health(catalog, true, &err));
+    struct stat about;
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0007, 0); /* patients are in it */
 }
 
 static void a_corrupt_file_says_what_to_do(void **state)

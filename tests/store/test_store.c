@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 #include <setjmp.h>
-// after setjmp.h
+/* after the above */
 #include <cmocka.h>
 
 #include "yq/clock.h"
@@ -29,18 +30,22 @@ static const struct yq_key key = {"1.2.3", "1.2.3.4", "1.2.3.4.5"};
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/yq-store-XXXXXX");
+    snprintf(dir, sizeof dir, "/tmp/yq-store-XXXXXX");
     assert_non_null(mkdtemp(dir));
     return yq_store_open(dir, true, &store, &err) ? 0 : -1;
+}
+
+static int remove_entry(const char *name, const struct stat *about, int type, struct FTW *where)
+{
+    (void)about, (void)type, (void)where;
+    return remove(name);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    char command[YQ_PATH_MOST];
     yq_store_close(store);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
+    return nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static struct yq_staged *stage(const void *bytes, size_t length)

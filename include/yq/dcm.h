@@ -62,7 +62,7 @@ yq_must_check bool yq_dcm_read_header(int fd, uint64_t offset, const char *trans
 
 struct yq_writer { /* elements are put in ascending tag order by the caller */
     struct yq_buf *out;
-    enum yq_layout layout; /* not deflated: see yq_writer_deflate */
+    enum yq_layout layout; /* not deflated */
 };
 /* Pads to even length as the VR asks (UI: NUL, text: blank). Numbers (US, UL, SS, SL, AT) are given
  * as text by put_text, as bytes in the dataset's byte order by put. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,14 @@ static bool open_part(const char *dir, const char *name, char *path, struct yq_e
     return yq_fail_errno(err, "store", "use folder", path);
 }
 
-/* What a crash left; only the process that serves comes here, so nobody else is writing. */
+/* "<pid>-<n>.part" of a process that still lives, an import beside the node say, is being written. */
+static bool is_being_written(const char *name)
+{
+    long pid = strtol(name, NULL, 10);
+    return pid > 0 && pid != (long)getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+/* What a crash left. */
 static void sweep_staging(struct yq_store *store)
 {
     char *roots[] = {store->staging, NULL};
@@ -42,7 +50,7 @@ static void sweep_staging(struct yq_store *store)
         return;
     size_t swept = 0;
     for (FTSENT *entry; (entry = fts_read(tree));) {
-        if (entry->fts_level < 1 || entry->fts_info == FTS_D)
+        if (entry->fts_level < 1 || entry->fts_info == FTS_D || is_being_written(entry->fts_name))
             continue;
         swept += remove(entry->fts_accpath) == 0;
     }

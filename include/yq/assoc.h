@@ -146,7 +146,8 @@ yq_must_check bool yq_assoc_read_all(struct yq_assoc *assoc, size_t most, struct
  * meanwhile are kept for next. */
 bool yq_assoc_cancelled(struct yq_assoc *assoc, unsigned id);
 
-/* Sends a command set with an optional dataset (already in the context's transfer syntax). */
+/* Sends a command set with an optional dataset (already in the context's transfer syntax).
+ * message->has_dataset does not matter here or below: what is sent says whether its length is 0. */
 yq_must_check bool yq_assoc_send(struct yq_assoc *assoc, const struct yq_message *message,
                                  const void *dataset, size_t length, struct yq_err *err);
 /* Sends a command set with a dataset from a file. */

@@ -178,6 +178,10 @@ void yq_assoc_extended_accept(struct yq_assoc *assoc, const char *sop_class, con
     /* without memory the negotiation is simply not accepted */
     (void)yq_guarded(&err, [&] {
         auto *&list = assoc->params->DULparams.acceptedExtNegList;
+        if (list)
+            for (const auto *other : *list)
+                if (other->sopClassUID == sop_class)
+                    return true; /* proposed in several contexts, answered once */
         std::unique_ptr<SOPClassExtendedNegotiationSubItem> item(
             new SOPClassExtendedNegotiationSubItem);
         if (!list)

@@ -172,7 +172,7 @@ static bool take_offending(struct value value, struct yq_message *message)
 
 static bool take_element(unsigned element, struct value v, struct yq_message *m, struct yq_err *err)
 {
-    unsigned number;
+    unsigned number = NO_DATASET;
     switch (element) {
     case E_REQUESTED_CLASS: m->requested = true; /* fall through */
     case E_AFFECTED_CLASS: return take_text(v, m->sop_class, sizeof m->sop_class, err);

@@ -75,6 +75,11 @@ bool yq_wire::wait(short events, int seconds, const char *late)
     if (deadline_ms && deadline_ms < until)
         until = deadline_ms;
     short also = events & POLLOUT ? POLLRDHUP : 0;
+    /* Peers that left Nagle's algorithm on (DCMTK's default) hold back the rest of a message until
+     * what they sent is acknowledged, which the kernel would otherwise delay by 40 ms. */
+    int on = 1;
+    if (events & POLLIN)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     for (;;) {
         int64_t left = until - yq_monotonic_ms();
         struct pollfd poll_fd = {fd, short(events | also), 0};

@@ -165,6 +165,7 @@ static void accept_all(struct yq_dimse *door, struct antechamber *room, int arti
         }
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on); /* see dcm/transport.cc */
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         if (room->count == WAITING_MOST)
             send_away(room, 0, "too many silent connections: the oldest goes");

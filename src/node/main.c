@@ -139,7 +139,7 @@ int main(int argc, char **argv)
     struct yq_cli cli;
     umask(027); /* what the node writes is for its own user and group */
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not an end */
+    signal(SIGXFSZ, SIG_IGN);       /* a file size limit is an error of write(2), not an end */
     setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters only */
     if (!yq_cli_parse(&cli, argc, argv))
         return YQ_EXIT_USAGE;

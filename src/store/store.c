@@ -34,7 +34,8 @@ static bool open_part(const char *dir, const char *name, char *path, struct yq_e
     return yq_fail_errno(err, "store", "use folder", path);
 }
 
-/* "<pid>-<n>.part" of a process that still lives, an import beside the node say, is being written. */
+/* "<pid>-<n>.part" of a process that still lives, an import beside the node say, is being written.
+ */
 static bool is_being_written(const char *name)
 {
     long pid = strtol(name, NULL, 10);

@@ -109,9 +109,10 @@ def yingqiao(*args, data=None, code=0, **options):
 class Node:
     """A running `yingqiao serve`."""
 
-    def __init__(self, folder, settings=None, binary=BINARY, conf=None, wait=True):
+    def __init__(self, folder, settings=None, binary=BINARY, conf=None, wait=True, data=None, user=None):
         self.folder = str(folder)
-        self.data = os.path.join(self.folder, "data")
+        self.data = str(data or os.path.join(self.folder, "data"))
+        self.user = {"user": user, "group": user, "extra_groups": []} if user else {}
         self.log_path = os.path.join(self.folder, "node.log")
         self.binary, self.conf = binary, conf
         self.aet = "YQTEST"
@@ -136,7 +137,7 @@ class Node:
                 args += ["--set", f"{key}={value}"]
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                                env=environment(), cwd=self.folder)
+                                                env=environment(), cwd=os.path.dirname(self.data), **self.user)
             if not wait:
                 return self
             if self.came_up(begun):
@@ -387,10 +388,11 @@ def nodes(tmp_path):
     at the end."""
     started = []
 
-    def begin(wait=True, conf=None, binary=BINARY, folder=None, **settings):
-        home = folder or tmp_path / f"node{len(started)}"
+    def begin(wait=True, conf=None, binary=BINARY, data=None, user=None, **settings):
+        home = tmp_path / f"node{len(started)}"
         os.makedirs(home, exist_ok=True)
-        node = Node(home, {key.replace("__", "."): value for key, value in settings.items()}, binary, conf, wait)
+        settings = {key.replace("__", "."): value for key, value in settings.items()}
+        node = Node(home, settings, binary, conf, wait, data, user)
         started.append(node)
         return node
 

@@ -152,24 +152,48 @@ static int conflicts(struct yq_cli *cli, struct yq_home *home)
     return YQ_EXIT_FINE;
 }
 
-static int settle(struct yq_cli *cli, struct yq_home *home, const char *study)
+/* "Key=Value" apart; returns an exit status. */
+static int read_correction(struct yq_cli *cli, const char *word, enum yq_attr *attr,
+                           const char **value)
 {
-    struct yq_err err = {0};
+    char name[64];
+    size_t length = strcspn(word, "=");
+    if (!word[length] || length >= sizeof name)
+        return yq_cli_usage(cli, "%.80s is no Key=Value", word);
+    memcpy(name, word, length);
+    name[length] = '\0';
+    *attr = yq_key_attr(name);
+    *value = word + length + 1;
+    if (*attr == YQ_ATTR_COUNT)
+        return yq_cli_usage(cli, "there is no attribute %s", name);
+    return YQ_EXIT_FINE;
+}
+
+/* Whether --settle can be understood; returns an exit status. */
+static int check_settle(struct yq_cli *cli, const char *study)
+{
     if (!yq_uid_valid(study))
         return yq_cli_usage(cli, "--settle wants the Study Instance UID");
     if (!cli->arg_count)
         return yq_cli_usage(cli, "--settle wants the right value: Key=Value");
+    int status = YQ_EXIT_FINE;
+    for (size_t i = 0; status == YQ_EXIT_FINE && i < cli->arg_count; i++) {
+        enum yq_attr attr;
+        const char *value;
+        status = read_correction(cli, cli->args[i], &attr, &value);
+    }
+    return status;
+}
+
+static int settle(struct yq_cli *cli, struct yq_home *home, const char *study)
+{
+    struct yq_err err = {0};
     for (size_t i = 0; i < cli->arg_count; i++) {
-        char name[64];
-        size_t length = strcspn(cli->args[i], "=");
-        if (!cli->args[i][length] || length >= sizeof name)
-            return yq_cli_usage(cli, "%.80s is no Key=Value", cli->args[i]);
-        memcpy(name, cli->args[i], length);
-        name[length] = '\0';
-        enum yq_attr attr = yq_key_attr(name);
-        if (attr == YQ_ATTR_COUNT)
-            return yq_cli_usage(cli, "there is no attribute %s", name);
-        if (!yq_catalog_settle(home->house.catalog, study, attr, cli->args[i] + length + 1, &err))
+        enum yq_attr attr;
+        const char *value;
+        if (read_correction(cli, cli->args[i], &attr, &value) != YQ_EXIT_FINE)
+            return YQ_EXIT_USAGE;
+        if (!yq_catalog_settle(home->house.catalog, study, attr, value, &err))
             return yq_cli_fail_err(&err);
     }
     if (!cli->json)
@@ -204,7 +228,7 @@ int yq_run_studies(struct yq_cli *cli)
     struct yq_err err = {0};
     struct yq_query query yq_cleanup(yq_query_fini) = {0};
     const char *study = yq_cli_value(cli, "settle");
-    int status = study ? YQ_EXIT_FINE : read_query(cli, &query);
+    int status = study ? check_settle(cli, study) : read_query(cli, &query);
     if (status != YQ_EXIT_FINE)
         return status;
     if (!yq_home_open(cli, YQ_HOME_NO_STORE, NULL, &home, &err))

@@ -139,7 +139,9 @@ void yq_size_text(char *text, size_t size, double bytes)
 void yq_duration_text(char *text, size_t size, double seconds)
 {
     long whole = (long)(seconds + 0.5);
-    if (whole < 60)
+    if (seconds < 9.95)
+        snprintf(text, size, "%.1f s", seconds);
+    else if (whole < 60)
         snprintf(text, size, "%ld s", whole);
     else if (whole < 3600)
         snprintf(text, size, "%ld min %ld s", whole / 60, whole % 60);

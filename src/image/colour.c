@@ -10,9 +10,9 @@ static void put_ybr(uint8_t *out, int y, int cb, int cr)
 {
     cb -= 128;
     cr -= 128;
-    out[0] = clamp(y + (91881 * cr + 32768) / 65536);
-    out[1] = clamp(y - (22554 * cb + 46802 * cr + 32768) / 65536);
-    out[2] = clamp(y + (116130 * cb + 32768) / 65536);
+    out[0] = clamp(y + ((91881 * cr + 32768) >> 16));
+    out[1] = clamp(y - ((22554 * cb + 46802 * cr + 32768) >> 16));
+    out[2] = clamp(y + ((116130 * cb + 32768) >> 16));
 }
 
 /* A sample in eight bits, whatever it was stored in. */

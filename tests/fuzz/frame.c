@@ -1,0 +1,60 @@
+/* frame.c: any bytes as a file: its first frame shown, and written in other transfer syntaxes, or
+ * refused. */
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "yq/dcm.h"
+#include "yq/file.h"
+#include "yq/image.h"
+#include "yq/uid.h"
+
+enum { MOST = 1 << 22 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void show(int fd)
+{
+    struct yq_err err;
+    struct yq_frame frame;
+    struct yq_picture picture;
+    if (!yq_dcm_read_frame(fd, 0, MOST, &frame, &err))
+        return;
+    if (yq_image_render(&frame, MOST, &picture, &err)) {
+        struct yq_buf jpeg = {0};
+        (void)!yq_image_jpeg(&picture, 80, &jpeg, &err);
+        yq_buf_fini(&jpeg);
+        yq_picture_fini(&picture);
+    }
+    yq_frame_fini(&frame);
+}
+
+static void transcode(int fd, const char *to)
+{
+    struct yq_err err;
+    int out = memfd_create("out", 0);
+    if (out < 0)
+        return;
+    if (yq_dcm_transcode(fd, to, MOST, out, &err))
+        show(out);
+    close(out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool ready;
+    if (!ready)
+        yq_dcm_init();
+    ready = true;
+    struct yq_err err;
+    int fd = memfd_create("fuzz", 0);
+    if (fd < 0)
+        return 0;
+    if (yq_write_all(fd, data, size, &err)) {
+        show(fd);
+        transcode(fd, YQ_TS_EXPLICIT_BE);
+        transcode(fd, YQ_TS_JPEGLS_LOSSLESS);
+    }
+    close(fd);
+    return 0;
+}

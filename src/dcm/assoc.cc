@@ -85,6 +85,7 @@ static void remember_peer(yq_assoc *assoc)
     yq_associate *peer = &assoc->peer;
     if (!peer->max_pdu || peer->max_pdu > YQ_PDU_SIZE)
         peer->max_pdu = YQ_PDU_SIZE;
+    peer->max_pdu &= ~1u; /* fragments have even lengths (PS3.8 annex E.1) */
     assoc->pdu_size = peer->max_pdu;
     assoc->called = without_leading_blanks(peer->called);
     assoc->calling = without_leading_blanks(peer->calling);

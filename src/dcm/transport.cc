@@ -254,6 +254,7 @@ bool yq_wire::take_answer(size_t length)
     yq_buf_fini(&whole);
     if (!fine)
         return violation(6, room ? err.text : "no memory");
+    answer->max_pdu &= ~1u; /* fragments have even lengths (PS3.8 annex E.1) */
     yq_associate_encode(answer, &given);
     return !given.failed || fail(YQ_FULL, "no memory");
 }

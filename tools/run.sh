@@ -41,20 +41,23 @@ if [ -n "$demo" ] && [ ! -f "$data/demo-loaded" ]; then
     : >"$data/demo-loaded"
 fi
 
-# value KEY DEFAULT: a setting as the node will see it
-effective=$("$program" check --data "$data" "$@") || stop "The configuration in $data/conf has a mistake; see above."
+# value SECTION KEY DEFAULT: a setting as the node will see it
+if ! effective=$("$program" check --data "$data" "$@" 2>/dev/null); then
+    "$program" check --data "$data" "$@" >/dev/null || stop "The configuration in $data/conf has a mistake; see above."
+fi
 value() {
-    found=$(printf '%s\n' "$effective" | sed -n 's/^ *"'"$1"'": *"\{0,1\}\([^",]*\)"\{0,1\},\{0,1\} *$/\1/p' | head -n 1)
-    printf '%s' "${found:-$2}"
+    found=$(printf '%s\n' "$effective" |
+        sed -n '/^  "'"$1"'": {/,/^  }/s/^    "'"$2"'": "\{0,1\}\([^",]*\)"\{0,1\},\{0,1\}$/\1/p')
+    printf '%s' "${found:-$3}"
 }
-aet=$(value 'dicom\.aet' YINGQIAO)
-dicom=$(value 'dicom\.port' 11112)
-http=$(value 'http\.port' 8080)
+aet=$(value dicom aet YINGQIAO)
+dicom=$(value dicom port 11112)
+http=$(value http port 8080)
 addresses=$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -v -e '^$' -e '^169\.254\.' -e '^fe80:' | head -n 4 | tr '\n' ' ')
 
 say ""
 say "Point a modality at     AE title $aet, host ${addresses:-127.0.0.1 }port $dicom"
-if [ "$(value 'dicom\.unknown_peers' refuse)" = refuse ]; then
+if [ "$(value dicom unknown_peers refuse)" = refuse ]; then
     say "  and let it in with    $program ae add ITS_AE_TITLE ITS_ADDRESS ITS_PORT --data $data"
 fi
 if [ "$http" != 0 ]; then

@@ -355,37 +355,131 @@ static bool serve_pull(struct yq_house *house, struct yq_assoc *assoc, const str
     }
 }
 
+/* What is usual in hospitals, for a peer that does not say which classes a study has. */
+static const char *const usual[] = {
+    "1.2.840.10008.5.1.4.1.1.2",        /* CT */
+    "1.2.840.10008.5.1.4.1.1.4",        /* MR */
+    "1.2.840.10008.5.1.4.1.1.1",        /* CR */
+    "1.2.840.10008.5.1.4.1.1.1.1",      /* DX for presentation */
+    "1.2.840.10008.5.1.4.1.1.6.1",      /* US */
+    "1.2.840.10008.5.1.4.1.1.3.1",      /* US multi-frame */
+    "1.2.840.10008.5.1.4.1.1.7",        /* secondary capture */
+    "1.2.840.10008.5.1.4.1.1.7.1",      /* its multi-frame forms: 1 bit, */
+    "1.2.840.10008.5.1.4.1.1.7.2",      /* 8 bits, */
+    "1.2.840.10008.5.1.4.1.1.7.3",      /* 16 bits, */
+    "1.2.840.10008.5.1.4.1.1.7.4",      /* true colour */
+    "1.2.840.10008.5.1.4.1.1.12.1",     /* XA */
+    "1.2.840.10008.5.1.4.1.1.12.2",     /* RF */
+    "1.2.840.10008.5.1.4.1.1.20",       /* NM */
+    "1.2.840.10008.5.1.4.1.1.128",      /* PT */
+    "1.2.840.10008.5.1.4.1.1.1.2",      /* MG for presentation */
+    "1.2.840.10008.5.1.4.1.1.1.2.1",    /* MG for processing */
+    "1.2.840.10008.5.1.4.1.1.1.1.1",    /* DX for processing */
+    "1.2.840.10008.5.1.4.1.1.1.3",      /* intra-oral */
+    "1.2.840.10008.5.1.4.1.1.13.1.3",   /* breast tomosynthesis */
+    "1.2.840.10008.5.1.4.1.1.2.1",      /* enhanced CT */
+    "1.2.840.10008.5.1.4.1.1.4.1",      /* enhanced MR */
+    "1.2.840.10008.5.1.4.1.1.77.1.1",   /* endoscopy */
+    "1.2.840.10008.5.1.4.1.1.77.1.1.1", /* video endoscopy */
+    "1.2.840.10008.5.1.4.1.1.77.1.4",   /* photography */
+    "1.2.840.10008.5.1.4.1.1.77.1.6",   /* whole slide */
+    "1.2.840.10008.5.1.4.1.1.9.1.1",    /* 12-lead ECG */
+    "1.2.840.10008.5.1.4.1.1.11.1",     /* greyscale presentation state */
+    "1.2.840.10008.5.1.4.1.1.88.11",    /* basic text SR */
+    "1.2.840.10008.5.1.4.1.1.88.22",    /* enhanced SR */
+    "1.2.840.10008.5.1.4.1.1.88.33",    /* comprehensive SR */
+    "1.2.840.10008.5.1.4.1.1.88.59",    /* key objects */
+    "1.2.840.10008.5.1.4.1.1.88.67",    /* dose SR */
+    "1.2.840.10008.5.1.4.1.1.104.1",    /* PDF */
+    "1.2.840.10008.5.1.4.1.1.104.2",    /* CDA */
+    "1.2.840.10008.5.1.4.1.1.66.4",     /* segmentation */
+    "1.2.840.10008.5.1.4.1.1.481.1",    /* RT image, */
+    "1.2.840.10008.5.1.4.1.1.481.2",    /* dose, */
+    "1.2.840.10008.5.1.4.1.1.481.3",    /* structure set, */
+    "1.2.840.10008.5.1.4.1.1.481.5",    /* plan */
+};
+
+struct wanted { /* the SOP classes to offer for a pull */
+    char found[64][YQ_UID_SIZE];
+    const char *classes[CONTEXTS_MOST];
+    size_t found_count, count;
+};
+
+static bool note_classes(void *context, const char *const *values)
+{
+    struct wanted *w = context;
+    const char *list = values[YQ_SOPClassesInStudy];
+    while (list && *list) {
+        char uid[YQ_UID_SIZE];
+        size_t length = strcspn(list, "\\"), i = 0;
+        (void)yq_copy_trimmed(uid, sizeof uid, list, length);
+        while (i < w->found_count && strcmp(w->found[i], uid) != 0)
+            i++;
+        if (i == w->found_count && i < sizeof w->found / sizeof *w->found && yq_uid_valid(uid))
+            (void)yq_copy(w->found[w->found_count++], YQ_UID_SIZE, uid);
+        list += length + (list[length] == '\\');
+    }
+    return true;
+}
+
+/* Asks the peer which SOP classes its study has, so that each can be offered in every transfer
+ * syntax on its own and comes as it is stored. */
+static void ask_classes(const char *our_aet, const struct yq_peer *peer,
+                        const struct yq_query *query, struct wanted *w)
+{
+    struct yq_query studies = {.level = YQ_STUDY};
+    struct yq_err err = {0};
+    bool ok = true;
+    studies.wanted[YQ_StudyInstanceUID] = studies.wanted[YQ_SOPClassesInStudy] = true;
+    for (size_t i = 0; ok && i < query->match_count; i++)
+        if (yq_attrs[query->matches[i].attr].level <= YQ_STUDY)
+            ok = yq_query_add(&studies, query->matches[i].attr, query->matches[i].value, false,
+                              &err);
+    if (!ok || !studies.match_count ||
+        !yq_call_find(our_aet, peer, &studies, note_classes, w, &err))
+        w->found_count = 0;
+    yq_query_fini(&studies);
+    for (size_t i = 0; i < w->found_count; i++)
+        w->classes[w->count++] = w->found[i];
+    for (size_t i = 0; !w->found_count && i < sizeof usual / sizeof *usual; i++)
+        w->classes[w->count++] = usual[i];
+}
+
+/* As many contexts with one syntax each as there is room for; the last of a class has the remaining
+ * ones. */
+static size_t propose(const struct wanted *w, struct yq_proposal *proposals)
+{
+    static const char *const all[] = {
+        YQ_TS_EXPLICIT_LE,   YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_J2K_LOSSLESS,
+        YQ_TS_JPEG_BASELINE, YQ_TS_JPEGLS_LOSSLESS,   YQ_TS_RLE,
+        YQ_TS_J2K,           YQ_TS_JPEG_LOSSLESS,     YQ_TS_JPEGLS_NEAR,
+        YQ_TS_JPEG_EXTENDED, YQ_TS_HTJ2K_LOSSLESS,    YQ_TS_HTJ2K_LOSSLESS_RPCL,
+        YQ_TS_HTJ2K,         YQ_TS_DEFLATED,          YQ_TS_EXPLICIT_BE,
+        YQ_TS_IMPLICIT_LE};
+    enum { ALL = sizeof all / sizeof *all };
+    size_t count = 1, each = (CONTEXTS_MOST - 1) / (w->count ? w->count : 1);
+    if (each > ALL)
+        each = ALL;
+    for (size_t i = 0; i < w->count; i++)
+        for (size_t k = 0; k < each; k++)
+            proposals[count++] =
+                (struct yq_proposal){w->classes[i], all + k, k + 1 < each ? 1 : ALL - k, true};
+    return count;
+}
+
 bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const struct yq_query *query,
                   struct yq_sent_counts *counts, struct yq_err *err)
 {
-    static const char *const all[] = {YQ_TS_EXPLICIT_LE,
-                                      YQ_TS_IMPLICIT_LE,
-                                      YQ_TS_JPEG_LOSSLESS_SV1,
-                                      YQ_TS_JPEG_LOSSLESS,
-                                      YQ_TS_J2K_LOSSLESS,
-                                      YQ_TS_J2K,
-                                      YQ_TS_JPEGLS_LOSSLESS,
-                                      YQ_TS_JPEGLS_NEAR,
-                                      YQ_TS_JPEG_BASELINE,
-                                      YQ_TS_JPEG_EXTENDED,
-                                      YQ_TS_RLE,
-                                      YQ_TS_DEFLATED,
-                                      YQ_TS_HTJ2K_LOSSLESS,
-                                      YQ_TS_HTJ2K_LOSSLESS_RPCL,
-                                      YQ_TS_HTJ2K,
-                                      YQ_TS_EXPLICIT_BE};
     struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
     struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
     struct yq_proposal proposals[CONTEXTS_MOST];
-    const char *const *classes;
+    struct wanted wanted = {.count = 0};
     const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_GET_PATIENT : YQ_SOP_GET_STUDY;
     *counts = (struct yq_sent_counts){0};
-    size_t known = yq_dcm_storage_classes(&classes), count = 1;
     proposals[0] = (struct yq_proposal){sop_class, native, 2, false};
-    for (size_t i = 0; i < known && count < CONTEXTS_MOST; i++)
-        proposals[count++] = (struct yq_proposal){classes[i], all, sizeof all / sizeof *all, true};
     const struct yq_conf *conf = yq_conf_hold(house->conf);
-    bool ok = open_to(conf->dicom_aet, peer, proposals, count, &assoc, err);
+    ask_classes(conf->dicom_aet, peer, query, &wanted);
+    bool ok = open_to(conf->dicom_aet, peer, proposals, propose(&wanted, proposals), &assoc, err);
     yq_conf_release(house->conf, conf);
     if (!ok)
         return false;

@@ -1,6 +1,7 @@
 /* identifier.c: C-FIND identifiers from outside, and the answers made for them. First byte: which
  * syntax and root. */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "yq/walk.h"
@@ -19,8 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          [YQ_StudyInstanceUID] = "1.2.3",
                                          [YQ_RequestedProcedureID] = "RP1"};
     const char *syntax = syntaxes[data[0] % 3];
-    if (yq_find_parse(data + 1, size - 1, syntax, data[0] & 4, &find, &err))
-        (void)yq_find_answer(&find, values, find.charset, "YINGQIAO", syntax, &out, &err);
+    if (yq_find_parse(data + 1, size - 1, syntax, data[0] & 4, &find, &err) &&
+        !yq_find_answer(&find, values, find.charset, "YINGQIAO", syntax, &out, &err))
+        abort(); /* the row is sound: whatever was asked, it can be answered */
     yq_find_fini(&find);
     return 0;
 }

@@ -464,13 +464,12 @@ def test_a_foreign_host_name_is_refused(node):
 
 
 def test_elsewhere_everybody_needs_a_token(nodes, tmp_path):
-    folder = tmp_path / "guarded"
-    conf = folder / "data" / "conf"
+    data = tmp_path / "guarded"
+    conf = data / "conf"
     conf.mkdir(parents=True)
     (conf / "tokens.json").touch(0o600)
     (conf / "tokens.json").write_text(json.dumps({"tokens": [{"name": "viewer", "secret": TOKEN}]}))
-    node = nodes(folder=folder, http__bind="0.0.0.0")
-    assert os.path.samefile(os.path.join(node.data, "conf"), conf)
+    node = nodes(data=data, http__bind="0.0.0.0")
     for path in ("/", "/metrics", "/api/v1/studies", "/wado?requestType=WADO&objectUID=1.2", "/nowhere"):
         answer = ask(node, path)
         assert (answer.status, answer.headers["www-authenticate"].split()[0]) == (401, "Bearer")

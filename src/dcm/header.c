@@ -163,7 +163,7 @@ static bool settle(const struct collector *c, struct yq_header *header, struct y
         offsets[i] = header->text.length;
         if (!raw->there)
             continue;
-        if (raw->number)
+        if (raw->number && raw->length)
             put_numbers(c, raw, &header->text);
         else if (raw->length)
             yq_text_decode(charset_for(c, info->within), info->vr, c->bytes.bytes + raw->offset,

@@ -162,6 +162,7 @@ static unsigned negotiate(struct visit *visit)
             right = YQ_MAY_STORE | YQ_MAY_RETRIEVE; /* C-GET: they receive */
         const char *syntax = choose_syntax(context, service);
         context->accepted = service != SERVICE_NONE && syntax && (rights_of(visit) & right);
+        context->syntaxes_refused = service != SERVICE_NONE && !syntax;
         if (!context->accepted)
             continue;
         accepted++;

@@ -145,7 +145,7 @@ static bool run(opj_codec_t *codec, opj_stream_t *stream, const struct yq_frame 
     opj_set_info_handler(codec, say_nothing, NULL);
     opj_set_warning_handler(codec, say_nothing, NULL);
     opj_set_error_handler(codec, say_nothing, NULL);
-    if (!opj_setup_decoder(codec, &parameters) || !opj_read_header(stream, codec, image))
+    if (!opj_setup_decoder(codec, &parameters) || !opj_read_header(stream, codec, image) || !*image)
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JPEG 2000 header is broken");
     if ((*image)->numcomps != frame->samples)
         return yq_fail(err, YQ_BAD_INPUT, ROOM,

@@ -201,7 +201,7 @@ bool yq_image_render(const struct yq_frame *frame, uint64_t most, struct yq_pict
         return yq_fail(err, YQ_FULL, ROOM, "the picture takes %llu bytes",
                        (unsigned long long)size);
     yq_cleanup(yq_buf_fini) struct yq_buf decoded = {0};
-    struct plain plain;
+    struct plain plain = {0};
     bool halved = false;
     bool fine = frame->codestream_syntax[0] ? yq_j2k_decode(frame, most, &decoded, &plain, err)
                                             : take_plain(frame, kind, &plain, &halved, err);

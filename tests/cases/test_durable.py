@@ -440,6 +440,32 @@ def test_a_second_node_on_the_same_folder_is_refused_in_words(nodes):
     assert node.echo() == 0x0000
 
 
+def test_a_node_may_be_stopped_at_any_moment_of_a_visit(nodes):
+    """Visits that begin, go on and end while SIGTERM arrives: the node goes in order all the same."""
+    node = nodes()
+    for n in range(25):
+        stop = threading.Event()
+
+        def visit():
+            while not stop.is_set():
+                try:
+                    node.echo()
+                except (dul.Aborted, dul.Rejected, dul.Released, OSError, AssertionError):
+                    pass
+
+        visitors = [threading.Thread(target=visit) for _ in range(3)]
+        for visitor in visitors:
+            visitor.start()
+        node.echo()
+        try:
+            node.stop()
+        finally:
+            stop.set()
+            for visitor in visitors:
+                visitor.join(60)
+        node.start()
+
+
 def test_a_node_that_is_stopped_twice_goes_once(nodes):
     node = nodes()
     held = node.associate([(dul.VERIFICATION, [dul.IMPLICIT])])

@@ -86,6 +86,7 @@ void make_pixels(struct yq_buf *out, const struct sample *s)
 {
     size_t count = (size_t)s->rows * s->columns * s->samples * s->frames;
     unsigned stored = s->stored ? s->stored : s->bits;
+    assert_true(stored > 0);
     if (s->bits == 1) {
         uint8_t *bytes = yq_buf_room(out, (count + 7) / 8);
         for (size_t i = 0; i < count; i++)

@@ -151,7 +151,7 @@ static void one_image_in_many_syntaxes(void **state)
         if (!testdata(name, path, sizeof path))
             skip();
         struct yq_frame frame;
-        struct yq_picture picture;
+        struct yq_picture picture = {0};
         struct yq_err err = {0};
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (!yq_dcm_read_frame(fd, 0, MOST, &frame, &err) ||

@@ -190,7 +190,7 @@ static int settle(struct yq_cli *cli, struct yq_home *home, const char *study)
     struct yq_err err = {0};
     for (size_t i = 0; i < cli->arg_count; i++) {
         enum yq_attr attr;
-        const char *value;
+        const char *value = NULL;
         if (read_correction(cli, cli->args[i], &attr, &value) != YQ_EXIT_FINE)
             return YQ_EXIT_USAGE;
         if (!yq_catalog_settle(home->house.catalog, study, attr, value, &err))

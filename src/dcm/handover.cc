@@ -2,11 +2,11 @@
  * or connecting by itself.
  *
  * The wire keeps the socket; DUL never sees it. Accepting: DUL takes dcmExternalSocketHandle, one
- * for the whole process, instead of accepting; that is set once, to one end of a socket pair that
- * only serves DUL's getpeername and setsockopt. Requesting: DUL connects to a listener on loopback
- * that lives as long as the call. In both cases it then asks our transport layer for a connection,
- * and gets one over the wire that the calling thread laid ready. No lock: what is shared is made
- * once and only read. */
+ * for the whole process, instead of accepting; that is set once, to one end of a connection to
+ * ourselves that only serves DUL's getpeername and setsockopt. Requesting: DUL connects to a
+ * listener on loopback that lives as long as the call. In both cases it then asks our transport
+ * layer for a connection, and gets one over the wire that the calling thread laid ready. No lock:
+ * what is shared is made once and only read. */
 #include <cstdio>
 #include <cstring>
 #include <netinet/in.h>
@@ -76,6 +76,38 @@ class yq_layer : public DcmTransportLayer
     bool dials; /* the socket is one DUL made, so it is ours to close */
 };
 
+/* Listens on a port of loopback; -1 when that fails. */
+static int listen_here(struct sockaddr_in &here)
+{
+    socklen_t length = sizeof here;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    here.sin_family = AF_INET;
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr *name = reinterpret_cast<struct sockaddr *>(&here);
+    if (listener < 0 || bind(listener, name, sizeof here) || listen(listener, 16) ||
+        getsockname(listener, name, &length)) {
+        if (listener >= 0)
+            (void)close(listener);
+        return -1;
+    }
+    return listener;
+}
+
+/* A TCP connection of this process to itself, as DUL sets options on it that only TCP has
+ * (TCP_NODELAY, when the environment asks for it). */
+static bool connect_pair(int pair[2])
+{
+    struct sockaddr_in here = {};
+    int listener = listen_here(here);
+    pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener >= 0 && pair[1] >= 0 &&
+        connect(pair[1], reinterpret_cast<struct sockaddr *>(&here), sizeof here) == 0)
+        pair[0] = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    if (listener >= 0)
+        (void)close(listener);
+    return pair[0] >= 0;
+}
+
 struct networks { /* DUL only reads a network key once it is made */
     DUL_NETWORKKEY *acceptor = nullptr, *requestor = nullptr;
     int pair[2] = {-1, -1};
@@ -84,7 +116,7 @@ struct networks { /* DUL only reads a network key once it is made */
     {
         OFLog::configure(OFLogger::OFF_LOG_LEVEL);
         dcmDisableGethostbyaddr.set(OFTrue);
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        if (!connect_pair(pair))
             return;
         dcmExternalSocketHandle.set(pair[0]); /* also keeps DUL from listening */
         int port = 0;
@@ -115,25 +147,6 @@ OFCondition yq_wire_accept(yq_wire *wire, DUL_ASSOCIATESERVICEPARAMETERS *params
     return cond;
 }
 
-/* Listens on a port of loopback and writes its address as DUL wants it; -1 when that fails. */
-static int listen_for_dul(char *address, size_t size)
-{
-    struct sockaddr_in here = {};
-    socklen_t length = sizeof here;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    here.sin_family = AF_INET;
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    struct sockaddr *name = reinterpret_cast<struct sockaddr *>(&here);
-    if (listener < 0 || bind(listener, name, sizeof here) || listen(listener, 16) ||
-        getsockname(listener, name, &length)) {
-        if (listener >= 0)
-            (void)close(listener);
-        return -1;
-    }
-    snprintf(address, size, "127.0.0.1:%u", unsigned(ntohs(here.sin_port)));
-    return listener;
-}
-
 OFCondition yq_wire_request(yq_wire *wire, DUL_ASSOCIATESERVICEPARAMETERS *params,
                             DUL_ASSOCIATIONKEY **out)
 {
@@ -141,12 +154,14 @@ OFCondition yq_wire_request(yq_wire *wire, DUL_ASSOCIATESERVICEPARAMETERS *param
     if (!net.requestor)
         return EC_IllegalCall;
     ready.reset(new yq_connection(wire));
-    int listener =
-        listen_for_dul(params->calledPresentationAddress, sizeof params->calledPresentationAddress);
+    struct sockaddr_in here = {};
+    int listener = listen_here(here);
     if (listener < 0) {
         ready.reset();
         return EC_IllegalCall;
     }
+    snprintf(params->calledPresentationAddress, sizeof params->calledPresentationAddress,
+             "127.0.0.1:%u", unsigned(ntohs(here.sin_port)));
     OFCondition cond = DUL_RequestAssociation(&net.requestor, DUL_BLOCK, 0, params, out, 0);
     ready.reset();
     (void)close(listener);

@@ -18,7 +18,7 @@ lint=0
 "$root/tools/lint.sh" || lint=$?
 
 tests=0
-rm -rf "$root/build/asan/cases"
+rm -rf "$root/build/asan/cases" && mkdir -p "$root/build/asan/cases"
 ctest --test-dir "$root/build/asan" -j 2 --output-on-failure --no-tests=error "$@" </dev/null || tests=$?
 
 echo

@@ -116,7 +116,7 @@ class Node:
         self.log_path = os.path.join(self.folder, "node.log")
         self.binary, self.conf = binary, conf
         self.aet = "YQTEST"
-        self.settings = {"dicom.aet": self.aet, "dicom.unknown_peers": "accept", "store.reserve_mb": 0}
+        self.settings = {"dicom.aet": self.aet, "dicom.unknown_peers": "accept"}
         self.settings.update(settings or {})
         self.aet = self.settings["dicom.aet"]
         self.process = None
@@ -211,7 +211,8 @@ class Node:
         return self.cli("ae", "add", aet, host, port, *more)
 
     def add_destination(self, aet, port, *more):
-        """A peer on this machine that the running node may send to; waits until the node knows of it."""
+        """A peer on this machine that the running node may send to; waits until the node knows of it. Each title once:
+        the node may for a moment still know an earlier one of that name."""
         self.ae_add(aet, "127.0.0.1", port, *more)
         nothing = samples.uid()
         wait_until(lambda: self.move("STUDY", aet, StudyInstanceUID=nothing)[-1].Status != 0xA801, 10,
@@ -383,7 +384,7 @@ def identifier(level, charset=None, **keys):
 
 
 @pytest.fixture
-def nodes(tmp_path):
+def nodes(tmp_path, request):
     """nodes(**settings) starts a node of its own; "__" in a name stands for the dot. All are stopped, and looked over,
     at the end."""
     started = []
@@ -397,7 +398,7 @@ def nodes(tmp_path):
         return node
 
     yield begin
-    finish(started)
+    finish(started, getattr(request.node, "went_wrong", False))
 
 
 @pytest.fixture(scope="module")
@@ -415,14 +416,25 @@ def shared_nodes(tmp_path_factory):
     finish(started)
 
 
-def finish(started):
+def finish(started, keep=False):
+    """Stops all, then says what was wrong with any. What they stored goes, unless somebody will want to look at it."""
     trouble = []
     for node in started:
         try:
             node.stop()
         except AssertionError as error:
             trouble.append(str(error))
+    for node in started:
+        if not trouble and not keep:
+            shutil.rmtree(node.data, ignore_errors=True)
     assert not trouble, "\n".join(trouble)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if report.failed:
+        item.went_wrong = True
 
 
 @pytest.fixture

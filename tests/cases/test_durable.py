@@ -148,6 +148,14 @@ def test_the_same_instance_in_two_associations_at_once_is_one_instance(nodes):
     assert node.verify() == "no damage"
 
 
+def test_the_first_instances_of_many_senders_are_all_taken(nodes):
+    """The very first moment of a node: nothing is known yet, of the disk for one."""
+    node = nodes()
+    for _ in range(12):
+        assert at_once(node, [samples.instance() for _ in range(6)]) == [0x0000] * 6
+        node.start_again()
+
+
 def test_two_contents_of_one_instance_at_once_leave_one_of_them(nodes):
     node = nodes()
     for _ in range(15):
@@ -211,7 +219,7 @@ def well(node):
 
 
 def test_a_full_disk_is_refused_told_and_got_over(nodes, small_disk):
-    node = nodes(data=small_disk / "data")
+    node = nodes(data=small_disk / "data", store__reserve_mb=0)
     one = samples.instance()
     assert node.send(one) == [0x0000]
     assert node.health()[0] == 200
@@ -234,7 +242,7 @@ def test_a_full_disk_is_refused_told_and_got_over(nodes, small_disk):
 
 
 def test_a_disk_that_fills_up_while_many_send_keeps_every_promise(nodes, small_disk):
-    node = nodes(data=small_disk / "data")
+    node = nodes(data=small_disk / "data", store__reserve_mb=0)
     told, refused = [], []
 
     def send():
@@ -327,7 +335,7 @@ def test_folders_that_may_no_longer_be_written_are_refused_told_and_got_over(nod
 
 
 def test_a_node_on_a_read_only_disk_says_so(nodes, small_disk):
-    node = nodes(data=small_disk / "data")
+    node = nodes(data=small_disk / "data", store__reserve_mb=0)
     assert node.send(samples.instance()) == [0x0000]
     node.stop()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)

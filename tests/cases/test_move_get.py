@@ -65,13 +65,13 @@ def test_movescu_brings_a_study_to_storescp_bit_for_bit(node, loaded, storescp):
 ])
 def test_a_move_at_every_level_brings_just_what_was_named(node, loaded, root, level, keys, expected):
     with dul.Acceptor() as sink:
-        node.add_destination("LEVELS", sink.port)
-        final = node.move(level, "LEVELS", root=root, **keys(loaded))[-1]
+        sink_aet = f"SINK{sink.port}"
+        node.add_destination(sink_aet, sink.port)
+        final = node.move(level, sink_aet, root=root, **keys(loaded))[-1]
         wanted = {one.uid: one.raw for one in expected(loaded)}
         assert final.Status == 0x0000
         assert (final.NumberOfCompletedSuboperations or 0) == len(wanted)
         assert received(sink) == wanted
-        node.cli("ae", "remove", "LEVELS")
 
 
 def test_the_counts_of_a_move_are_true_all_the_way(node, loaded):

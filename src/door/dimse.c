@@ -52,23 +52,34 @@ static void send_away(struct antechamber *room, size_t i, const char *why)
     room->count--;
 }
 
+static void strike(struct yq_dimse *door, struct visit *visit) /* under the lock */
+{
+    *visit->link = visit->next;
+    if (visit->next)
+        visit->next->link = visit->link;
+    door->open--;
+    atomic_store(&door->house->counts.associations_open, door->open);
+}
+
+/* What the visit holds goes before the door may think it gone: the house is taken down after that.
+ */
 static void *run_visit(void *context)
 {
     struct visit *visit = context;
     struct yq_dimse *door = visit->door;
     dimse_serve(visit);
     pthread_mutex_lock(&door->lock);
-    *visit->link = visit->next;
-    if (visit->next)
-        visit->next->link = visit->link;
-    door->open--;
-    atomic_store(&door->house->counts.associations_open, door->open);
-    pthread_cond_broadcast(&door->changed);
+    struct yq_assoc *assoc = visit->assoc;
+    visit->assoc = NULL;
     pthread_mutex_unlock(&door->lock);
-    if (visit->assoc)
-        yq_assoc_free(visit->assoc);
+    if (assoc)
+        yq_assoc_free(assoc);
     yq_conf_release(visit->house->conf, visit->conf);
     yq_buf_fini(&visit->first);
+    pthread_mutex_lock(&door->lock);
+    strike(door, visit);
+    pthread_cond_broadcast(&door->changed);
+    pthread_mutex_unlock(&door->lock);
     free(visit);
     return NULL;
 }
@@ -88,16 +99,6 @@ static bool enlist(struct yq_dimse *door, struct visit *visit, unsigned most)
     }
     pthread_mutex_unlock(&door->lock);
     return room;
-}
-
-static void strike(struct yq_dimse *door, struct visit *visit)
-{
-    pthread_mutex_lock(&door->lock);
-    *visit->link = visit->next;
-    if (visit->next)
-        visit->next->link = visit->link;
-    door->open--;
-    pthread_mutex_unlock(&door->lock);
 }
 
 /* Tells the caller "local limit exceeded, try again later" (PS3.8 9.3.4) on the bare socket, then
@@ -142,7 +143,9 @@ static void admit(struct yq_dimse *door, struct antechamber *room, size_t i)
         pthread_attr_destroy(&attributes);
         if (!failed)
             return;
+        pthread_mutex_lock(&door->lock);
         strike(door, visit);
+        pthread_mutex_unlock(&door->lock);
     }
     turn_away(fd, door);
     yq_conf_release(door->house->conf, visit->conf);

@@ -155,6 +155,12 @@ static bool report(struct yq_house *house, struct yq_assoc *assoc, const struct 
     return yq_assoc_send(assoc, &message, dataset.bytes, dataset.length, err);
 }
 
+static bool names_the_instance(const struct yq_message *request, struct yq_err *err)
+{
+    return strcmp(request->sop_instance, YQ_SOP_COMMITMENT_INSTANCE) == 0 ||
+           yq_fail(err, YQ_ABSENT, "door", "not the well-known instance of storage commitment");
+}
+
 bool commitment_request(struct visit *visit, const struct yq_message *request, struct yq_err *err)
 {
     struct yq_buf dataset yq_cleanup(yq_buf_fini) = {0};
@@ -170,10 +176,12 @@ bool commitment_request(struct visit *visit, const struct yq_message *request, s
     bool kept = dimse_may(visit, YQ_MAY_STORE, &why) &&
                 (request->type_id == 1 || yq_fail(&why, YQ_BAD_INPUT, "door",
                                                   "unknown Action Type ID %u", request->type_id)) &&
+                names_the_instance(request, &why) &&
                 parse(&dataset, context->accepted_syntax, &commitment, &why) &&
                 yq_catalog_commitment_add(visit->house->catalog, &commitment, &why);
     unsigned status = kept                       ? 0x0000
                       : request->type_id != 1    ? 0x0123
+                      : why.code == YQ_ABSENT    ? 0x0112
                       : why.code == YQ_BAD_INPUT ? 0x0115
                       : why.code == YQ_REFUSED   ? 0x0124
                                                  : 0x0213;
@@ -205,6 +213,17 @@ void commitment_answered(struct visit *visit, const struct yq_message *answer)
 
 /* ---- the courier: reports over new associations ---- */
 
+/* We are the SCP of it, whether the peer said so in its role selection or left it out. */
+static const struct yq_context *commitment_context(struct yq_assoc *assoc)
+{
+    struct yq_context *contexts;
+    size_t count = yq_assoc_contexts(assoc, &contexts);
+    for (size_t i = 0; i < count; i++)
+        if (contexts[i].accepted && strcmp(contexts[i].abstract_syntax, YQ_SOP_COMMITMENT) == 0)
+            return &contexts[i];
+    return NULL;
+}
+
 static bool deliver(struct yq_house *house, const struct yq_conf *conf, const struct yq_peer *to,
                     const struct yq_commitment *commitment, struct yq_err *err)
 {
@@ -224,7 +243,7 @@ static bool deliver(struct yq_house *house, const struct yq_conf *conf, const st
     unsigned id = 0;
     if (!yq_assoc_request(&call, &assoc, err))
         return false;
-    const struct yq_context *context = yq_assoc_context_for(assoc, YQ_SOP_COMMITMENT, "");
+    const struct yq_context *context = commitment_context(assoc);
     bool ok = context != NULL || yq_fail(err, YQ_REFUSED, "door",
                                          "%s does not take storage commitment reports", to->aet);
     ok = ok && report(house, assoc, context, commitment, conf->dicom_aet, &id, err);

@@ -274,11 +274,13 @@ bool yq_assoc_send(struct yq_assoc *assoc, const struct yq_message *message, con
     });
 }
 
-/* The file piece by piece, each as long as a PDU of the peer takes. */
+/* The file piece by piece, each as long as a PDU of the peer takes. A dataset of odd length (a
+ * deflated one out of a file, say) gets a null byte at its end, as PS3.5 A.5 wants it: fragments
+ * are even (PS3.8 annex E.1), and DCMTK ends the whole association over one that is not. */
 static bool send_pieces(yq_assoc *assoc, const yq_message *message, int fd, uint64_t offset,
                         uint64_t length, struct yq_err *err)
 {
-    assoc->chunk.resize(assoc->pdu_size - 12); /* as DUL cuts them */
+    assoc->chunk.resize((assoc->pdu_size - 12) & ~size_t(1)); /* as DUL cuts them */
     while (length) {
         size_t want = length < assoc->chunk.size() ? size_t(length) : assoc->chunk.size(), got;
         if (!yq_read_at(fd, assoc->chunk.data(), want, offset, &got, err)) {
@@ -291,6 +293,8 @@ static bool send_pieces(yq_assoc *assoc, const yq_message *message, int fd, uint
         }
         offset += got;
         length -= got;
+        if (!length && (got & 1))
+            assoc->chunk[got++] = 0; /* chunks are even, so there is room */
         if (!send_fragment(assoc, message->context, false, assoc->chunk.data(), got, !length, err))
             return false;
     }

@@ -26,6 +26,7 @@ static const size_t IN_ROOM = 65536;
 static const size_t HELD_MOST = 262144;     /* flushed beyond that, corked or not */
 static const size_t WRITE_THROUGH = 8192;   /* data that is sent from where it lies */
 static const uint32_t PDU_MOST = 1u << 24;  /* longer than announced is borne up to here */
+static const size_t PACE_BYTES = 1024;      /* of a message come in each stall_seconds of waiting */
 static const int CLOSE_MS = 500;            /* how long a peer may take to read our last words */
 static const size_t CLOSE_BYTES = 1u << 20; /* and what it may still send meanwhile */
 
@@ -121,6 +122,7 @@ ssize_t yq_wire::receive(void *bytes, size_t room)
         end_reason = got < 0 ? errno : 0;
         return 0;
     }
+    pace_bytes += size_t(got);
     if (size_t(got) > room) {
         in_to += size_t(got) - room;
         return ssize_t(room);
@@ -142,9 +144,27 @@ bool yq_wire::fail_ended()
     return false;
 }
 
-/* More bytes into the input buffer, which must have room; waits at most `seconds`. */
-bool yq_wire::fill(int seconds)
+/* A byte now and then is as good as none: without this it would hold its thread for ever. Only the
+ * time spent here counts, not what this node is busy with in between. */
+bool yq_wire::wait_within_message(const char *late)
 {
+    if (pace_bytes >= PACE_BYTES)
+        pace_bytes = 0, pace_waited = 0;
+    if (pace_waited >= int64_t(stall_seconds) * 1000) {
+        fail(YQ_TIMEOUT, "the peer sends a message too slowly");
+        abort(0, 0);
+        return false;
+    }
+    int64_t before = yq_monotonic_ms();
+    bool ready = wait(POLLIN, stall_seconds, late);
+    pace_waited += yq_monotonic_ms() - before;
+    return ready;
+}
+
+/* More bytes into the input buffer, which must have room; waits no longer than may be. */
+bool yq_wire::fill(bool may_idle)
+{
+    static const char late[] = "the peer sent nothing for too long";
     for (;;) {
         if (broken())
             return false;
@@ -155,7 +175,9 @@ bool yq_wire::fill(int seconds)
             return true;
         if (ended)
             return fail_ended();
-        if (!wait(POLLIN, seconds, "the peer sent nothing for too long"))
+        if (may_idle)
+            pace_bytes = 0, pace_waited = 0;
+        if (!(may_idle ? wait(POLLIN, idle_seconds, late) : wait_within_message(late)))
             return false;
     }
 }
@@ -168,7 +190,7 @@ bool yq_wire::need(size_t count, bool may_idle)
         in_from = 0;
     }
     while (buffered() < count)
-        if (!fill(may_idle && !buffered() ? idle_seconds : stall_seconds))
+        if (!fill(may_idle && !buffered()))
             return false;
     return true;
 }
@@ -367,7 +389,7 @@ ssize_t yq_wire::read(void *bytes, size_t room)
         if (broken())
             return -1;
         while (!ended && (got = receive(bytes, some)) < 0)
-            if (!wait(POLLIN, stall_seconds, "the peer stopped within a message"))
+            if (!wait_within_message("the peer stopped within a message"))
                 break;
         if (ended)
             fail_ended();

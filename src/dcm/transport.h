@@ -70,7 +70,8 @@ struct yq_wire {
     void give_fragment();
     bool violation(unsigned reason, const char *what);
     bool need(size_t count, bool may_idle);
-    bool fill(int seconds);
+    bool fill(bool may_idle);
+    bool wait_within_message(const char *late);
     bool fail_ended();
     ssize_t receive(void *bytes, size_t room);
     bool wait(short events, int seconds, const char *late);
@@ -86,7 +87,9 @@ struct yq_wire {
 
     std::unique_ptr<uint8_t[]> in; /* read from the socket, not yet used */
     size_t in_from = 0, in_to = 0;
-    bool ended = false; /* nothing more will come: end_reason says why (errno, 0: closed) */
+    size_t pace_bytes = 0;   /* of a message, since the last PACE_BYTES of it ... */
+    int64_t pace_waited = 0; /* ... and the milliseconds spent waiting for them */
+    bool ended = false;      /* nothing more will come: end_reason says why (errno, 0: closed) */
     int end_reason = 0;
 
     yq_buf given = {}; /* heads and whole PDUs for DUL */

@@ -329,6 +329,30 @@ def test_an_association_that_stalls_in_a_pdu_is_reaped(node):
     association.close()
 
 
+def test_an_association_that_drips_is_reaped_all_the_same(node):
+    """A byte now and then, within a PDU, is no progress, though it is never silence."""
+    one = samples.instance(size=3000)
+    association = node.associate(CONTEXTS)
+    whole = dul.pdu(4, dul.pdv(1, store_command(one), True)) + dul.pdu(4, dul.pdv(1, one.raw))
+    association.raw(whole[:700])
+    association.sock.settimeout(0.5)
+    deadline, at = time.monotonic() + 60, 700
+    while at < len(whole) - 1:
+        try:
+            association.sock.sendall(whole[at:at + 1])
+            at += 1
+            if association.sock.recv(1)[:1] in (b"", b"\7"):
+                break
+        except socket.timeout:
+            assert time.monotonic() < deadline, "the node still listens"
+        except OSError:
+            break
+    else:
+        raise AssertionError("the node let the dataset drip to its end")
+    association.close()
+    assert node.count(StudyInstanceUID=one.study) == 0
+
+
 def test_a_receiver_that_does_not_read_is_reaped(nodes):
     node = nodes(dicom__stall_seconds=1)
     ones = samples.series_of(4, size=4_000_000)

@@ -42,6 +42,11 @@ bool yq_retrieve_list(struct yq_house *house, const void *identifier, size_t len
         keyed |= match->attr == yq_level_key(query.level) ||
                  (match->attr == YQ_AccessionNumber && query.level == YQ_STUDY);
         bool uid_list = strcmp(yq_attrs[match->attr].vr, "UI") == 0;
+        if (uid_list && strpbrk(match->value, "*?")) {
+            ok = yq_fail(err, YQ_BAD_INPUT, "walk", "%s is a pattern: to retrieve takes UIDs",
+                         yq_attrs[match->attr].name);
+            break;
+        }
         ok = yq_query_add(&query, match->attr, match->value, !uid_list, err);
     }
     if (ok && !keyed)
@@ -186,6 +191,11 @@ static bool await_answer(struct yq_assoc *assoc, unsigned id, struct yq_delivery
     }
 }
 
+static bool is_warning(unsigned status) /* PS3.7 annex C.3 */
+{
+    return (status & 0xf000) == 0xb000 || status == 0x0001 || status == 0x0107 || status == 0x0116;
+}
+
 bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *assoc, const struct yq_entry *entry,
                       struct yq_delivery *delivery, struct yq_err *err)
 {
@@ -220,7 +230,7 @@ bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *assoc, const stru
         return false;
     if (answer.status == 0x0000)
         return true;
-    delivery->warned = (answer.status & 0xf000) == 0xb000 || answer.status == 0x0001;
+    delivery->warned = is_warning(answer.status);
     if (delivery->warned)
         return true;
     return yq_fail(err, (answer.status & 0xff00) == 0xa700 ? YQ_FULL : YQ_REFUSED, "walk",

@@ -1,5 +1,6 @@
 """A workstation fetches, a cloud platform pulls: C-MOVE and C-GET."""
 import re
+import zlib
 
 import dul
 import pytest
@@ -106,12 +107,13 @@ def test_a_destination_that_does_not_answer_fails_the_move_and_nothing_else(node
 
 
 def test_warnings_are_told_from_failures_and_failures_are_listed(node, loaded):
-    verdict = {loaded.all[0].uid: 0xB000, loaded.all[1].uid: 0xA700, loaded.all[2].uid: 0x0122}
+    verdict = {loaded.all[0].uid: 0xB000, loaded.all[1].uid: 0xA700, loaded.all[2].uid: 0x0122,
+               loaded.all[3].uid: 0x0107}  # attribute list error: a warning of PS3.7 annex C
     with dul.Acceptor(on_store=lambda message, _: verdict.get(message.AffectedSOPInstanceUID, 0)) as sink:
         node.add_destination("PICKY", sink.port)
         final = node.move("STUDY", "PICKY", StudyInstanceUID=loaded.study)[-1]
         assert final.Status == 0xB000
-        assert counts(final)[1:] == (2, 2, 1)
+        assert counts(final)[1:] == (1, 2, 2)
         failed = dul.decode_dataset(final.dataset).FailedSOPInstanceUIDList
         assert set(map(str, failed)) == {loaded.all[1].uid, loaded.all[2].uid}
 
@@ -212,6 +214,34 @@ def test_a_move_without_its_unique_key_is_refused(node):
             final = node.move(level, "KEYLESS", **keys)[-1]
             assert final.Status & 0xF000 in (0xA000, 0xC000) and final.Status != 0xA801
         assert sink.stored == []
+
+
+def test_a_pattern_of_uids_does_not_fetch_the_whole_archive(node, loaded):
+    for level, keys in (("STUDY", dict(StudyInstanceUID="*")), ("STUDY", dict(StudyInstanceUID="2.25*")),
+                        ("SERIES", dict(StudyInstanceUID=loaded.study, SeriesInstanceUID="*")),
+                        ("IMAGE", dict(StudyInstanceUID="*", SOPInstanceUID=loaded.ct[0].uid))):
+        got, answers = node.get(level, **keys)
+        assert answers[-1].Status == 0xA900 and got == [], keys
+
+
+def test_a_dataset_of_odd_length_goes_out_even_and_does_not_end_the_others(node, storescp):
+    """DCMTK ends the association over an odd fragment. A deflated dataset is padded (PS3.5 A.5)."""
+    need_tool("storescp")
+    study, odd = samples.uid(), None
+    while not odd or len(odd.raw) % 2 == 0:
+        odd = samples.instance(dul.EXPLICIT, study=study, size=64, PatientComments="x" * (len(odd.raw) % 7 if odd else 1))
+        squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        odd.raw = squeeze.compress(odd.raw) + squeeze.flush()
+    odd.syntax = dul.DEFLATED
+    whole = samples.instance(study=study)
+    assert node.send(odd, whole) == [0x0000, 0x0000]
+    got, answers = node.get("STUDY", [dul.DEFLATED], StudyInstanceUID=study)
+    assert [raw for uid, _, raw in got if uid == odd.uid] == [odd.raw + b"\0"]
+    port, folder = storescp("+B", "+xd")
+    node.add_destination("EVEN", port)
+    final = node.move("STUDY", "EVEN", StudyInstanceUID=study)[-1]
+    assert final.Status == 0x0000 and final.NumberOfCompletedSuboperations == 2
+    assert len(files_below(folder)) == 2
 
 
 def test_many_sop_classes_go_out_over_as_many_contexts_as_it_takes(nodes):

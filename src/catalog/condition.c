@@ -223,9 +223,13 @@ static bool put_names(struct sql *sql, enum yq_attr attr, const char *key, struc
         free(one);
         if (!one || fold.failed)
             return yq_fail(err, YQ_FULL, "catalog", "no memory for a query");
-        if (fold.length) {
+        while (fold.length) {
             yq_buf_puts(&sql->text, count++ ? " OR " : "");
             put_name(sql, attr, yq_buf_text(&fold));
+            if (fold.length < 3 || memcmp(fold.bytes + fold.length - 2, " *", 2) != 0)
+                break;
+            fold.length -= 2; /* "Zhang^*" is also a Zhang without a given name */
+            fold.bytes[fold.length] = '\0';
         }
         p += length;
         if (!*p)

@@ -115,6 +115,8 @@ void fold_variants(const char *name, struct yq_buf *out)
         count += put_variant(p, length, &variants);
         for (size_t i = 0; groups > 1 && i < groups; i++)
             count += put_variant(group[i], size[i], &variants);
+        if (groups == 3) /* without the phonetic one, as workstations ask */
+            count += put_variant(p, size[0] + 1 + size[1], &variants);
         p += length;
         if (!*p)
             break;

@@ -60,6 +60,8 @@ static bool take_element(struct yq_find *find, struct yq_scan *scan,
     struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = VALUE_MOST};
     struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
     bool doubtful = false;
+    if ((element->tag & 0xffff) == 0)
+        return true; /* a group length (PS3.5 7.2) is no key */
     if (strcmp(element->vr, "SQ") == 0)
         return element->depth == 0 ? ask(find, element, err) : true;
     if (element->depth > 1 || (element->depth == 1 && element->item > 0))

@@ -1,4 +1,6 @@
 """A workstation's view of the node: what it finds, and how it is told."""
+import struct
+
 import dul
 import pytest
 import samples
@@ -131,6 +133,31 @@ def test_keys_match_as_the_standard_says(node, archive, key, value, found):
 @pytest.mark.parametrize("name", ["Zhang^San", "ZHANG^SAN", "zhang^*", "*三*", "Zhang*", "张^三", "Zhang^San=张^三"])
 def test_a_patient_is_found_by_a_name_as_people_write_it(node, archive, name):
     assert studies(node, charset="ISO_IR 192", PatientName=name) == {archive.zhang_ct, archive.zhang_mr}
+
+
+def test_missing_parts_of_a_name_are_empty_parts(nodes):
+    """Zhang is Zhang^^^^ (PS3.5 6.2.1), so Zhang^* means him too; a third group need not be asked for."""
+    node = nodes()
+    short, long = samples.instance(PatientName="Zhang"), samples.instance(PatientName="Zhang^San=张^三=zhang^san")
+    assert node.send(short, long) == [0x0000, 0x0000]
+    for name, found in (("Zhang^*", [short, long]), ("Zhang^*^*", [short, long]), ("*^*", [short, long]),
+                        ("Zhang^San^*", [long]), ("Zhang^", [short]), ("Zhang^San=张^三", [long]), ("=张^三", [long])):
+        assert studies(node, charset="ISO_IR 192", PatientName=name) == {one.study for one in found}, name
+
+
+def test_group_lengths_are_no_keys(node, archive):
+    """Old workstations send them; an empty one in an answer would be no number."""
+    def element(tag, value):
+        return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value
+
+    raw = (element(0x00080000, struct.pack("<I", 99)) + element(0x00080052, b"STUDY ") +
+           element(0x00100000, struct.pack("<I", 99)) + element(0x00100020, b"P-LI"))
+    with node.associate([(dul.FIND["study"], [dul.IMPLICIT])]) as association:
+        association.ask(dul.C_FIND, dul.FIND["study"], raw)
+        pending, final = association.answers()
+    assert final.Status == 0x0000
+    row = dul.decode_dataset(pending.dataset)
+    assert row.PatientID == "P-LI" and not [one.tag for one in row if one.tag.element == 0]
 
 
 def test_a_name_in_gb18030_is_the_same_name(node, archive):

@@ -97,18 +97,26 @@ static bool same_content(const struct arrival *a, const struct yq_entry *entry)
            entry->object.size == a->object.size;
 }
 
-/* The identical instance is there, row and file: nothing needs to be written. */
-static bool is_there_already(struct arrival *a)
+/* The identical instance is there, row and file: nothing needs to be written. The file is read for
+ * that: whoever sends again what was damaged is told of success only when it is whole again. False
+ * with an error: a damaged file could not be put aside. */
+static bool is_there_already(struct arrival *a, bool *there, struct yq_err *err)
 {
-    struct yq_err ignored;
+    struct yq_err trouble = {0};
     struct yq_entry entry;
-    int fd yq_cleanup(yq_close) = -1;
-    if (!yq_catalog_get(a->house->catalog, a->header.key.instance, &entry, &ignored) ||
-        !same_content(a, &entry) ||
-        !yq_store_read(a->house->store, &entry.key, &entry.object, &fd, &ignored))
-        return false;
+    char label[64];
+    *there = false;
+    if (!yq_catalog_get(a->house->catalog, a->header.key.instance, &entry, &trouble) ||
+        !same_content(a, &entry))
+        return true;
+    *there = yq_keep_check(a->house, &entry, &trouble);
     a->added.stored = YQ_STORED_ALREADY;
-    return true;
+    if (*there)
+        return true;
+    yq_log_err(YQ_LOG_ERROR, "object-damaged", &trouble,
+               "sop=%s next=\"what was sent now takes its place\"", entry.key.instance);
+    yq_keep_label(label, sizeof label, "damaged");
+    return yq_store_trash(a->house->store, &entry.key, entry.object.sha256, label, err);
 }
 
 /* Under the claim: nobody else in this process works on the same SOP instance. */
@@ -116,7 +124,10 @@ static bool keep(struct arrival *a, struct yq_err *err)
 {
     struct yq_house *house = a->house;
     const struct yq_key *key = &a->header.key;
-    if (is_there_already(a)) {
+    bool there;
+    if (!is_there_already(a, &there, err))
+        return false;
+    if (there) {
         yq_staged_abandon(a->staged);
         a->staged = NULL;
         return true;

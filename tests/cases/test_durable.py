@@ -428,6 +428,28 @@ def test_a_deleted_study_stays_deleted_after_a_reindex(nodes):
     assert node.wado(gone) is None and node.wado(kept)
 
 
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
+def test_what_is_sent_again_is_whole_again(nodes, how):
+    """Success for an instance that is there already is true only when its file is whole."""
+    node = nodes()
+    one = samples.instance(size=9000)
+    assert node.send(one) == [0x0000]
+    path, = node.objects()
+    os.chmod(path, 0o644)
+    if how == "gone":
+        os.unlink(path)
+    else:
+        with open(path, "r+b") as file:
+            if how == "cut":
+                file.truncate(5000)
+            else:
+                file.seek(5000)
+                file.write(b"rotten")
+    assert node.send(one) == [0x0000]
+    assert node.verify() == "no damage"
+    assert node.get_one(one) == one.raw
+
+
 def test_a_file_that_rots_is_found_by_verify(nodes):
     node = nodes()
     one = samples.instance(size=9000)

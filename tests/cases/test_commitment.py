@@ -20,11 +20,11 @@ def request(instances, transaction=None):
     return dataset
 
 
-def ask(association, instances, transaction, action=1):
+def ask(association, instances, transaction, action=1, instance=dul.COMMITMENT_INSTANCE):
     dataset = request(instances, transaction)
     association.send(association.need(dul.COMMITMENT), dul.encode_dataset(dataset), CommandField=dul.N_ACTION,
                      MessageID=association.next_id(), RequestedSOPClassUID=dul.COMMITMENT,
-                     RequestedSOPInstanceUID=dul.COMMITMENT_INSTANCE, ActionTypeID=action)
+                     RequestedSOPInstanceUID=instance, ActionTypeID=action)
     return association.receive()
 
 
@@ -152,6 +152,11 @@ def test_a_request_that_makes_no_sense_is_refused(node, what, make):
     with node.associate(CONTEXTS) as association:
         assert make(association).Status not in (0x0000, None), what
     assert node.echo() == 0x0000
+
+
+def test_another_instance_than_the_well_known_one_is_told_so(node):
+    with node.associate(CONTEXTS) as association:
+        assert ask(association, [samples.instance()], samples.uid(), instance="1.2.3").Status == 0x0112
 
 
 def bare(association, dataset):

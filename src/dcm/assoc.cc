@@ -63,7 +63,16 @@ static std::string peer_address(int fd)
     return strncmp(text, "::ffff:", 7) ? text : text + 7;
 }
 
-static std::string without_leading_blanks(const char *title) { return title + strspn(title, " "); }
+/* Without leading blanks, and without what no AE title may have (PS3.5 6.2) and log lines must not.
+ */
+static std::string plain_title(const char *title)
+{
+    std::string plain = title + strspn(title, " ");
+    for (char &c : plain)
+        if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ' || c == 0x7f)
+            c = '?';
+    return plain;
+}
 
 static void show_contexts(yq_assoc *assoc)
 {
@@ -87,8 +96,8 @@ static void remember_peer(yq_assoc *assoc)
         peer->max_pdu = YQ_PDU_SIZE;
     peer->max_pdu &= ~1u; /* fragments have even lengths (PS3.8 annex E.1) */
     assoc->pdu_size = peer->max_pdu;
-    assoc->called = without_leading_blanks(peer->called);
-    assoc->calling = without_leading_blanks(peer->calling);
+    assoc->called = plain_title(peer->called);
+    assoc->calling = plain_title(peer->calling);
     assoc->implementation =
         peer->implementation_name[0] ? peer->implementation_name : peer->implementation_uid;
     show_contexts(assoc);

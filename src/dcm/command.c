@@ -149,6 +149,22 @@ static bool take_text(struct value value, char *field, size_t size, struct yq_er
     return true;
 }
 
+/* What is written into log lines: nothing that could be taken for their quotes or ends. None of it
+ * belongs into an AE title (PS3.5 6.2). */
+static void make_plain(char *text)
+{
+    for (char *c = text; *c; c++)
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+}
+
+static bool take_destination(struct value value, struct yq_message *message, struct yq_err *err)
+{
+    bool taken = take_text(value, message->move_destination, sizeof message->move_destination, err);
+    make_plain(message->move_destination);
+    return taken;
+}
+
 static bool take_count(struct value value, unsigned *out, struct yq_message *message,
                        struct yq_err *err)
 {
@@ -160,6 +176,7 @@ static bool take_comment(struct value value, struct yq_message *message)
 {
     /* cut instead of refused: it is for people only */
     (void)yq_copy_trimmed(message->comment, sizeof message->comment, value.bytes, value.length);
+    make_plain(message->comment);
     return true;
 }
 
@@ -181,8 +198,7 @@ static bool take_element(unsigned element, struct value v, struct yq_message *m,
     case E_COMMAND: return take_number(v, &m->command, err);
     case E_ID:
     case E_ID_RESPONDED_TO: return take_number(v, &m->id, err);
-    case E_MOVE_DESTINATION:
-        return take_text(v, m->move_destination, sizeof m->move_destination, err);
+    case E_MOVE_DESTINATION: return take_destination(v, m, err);
     case E_PRIORITY: return take_number(v, &m->priority, err);
     case E_DATASET_TYPE:
         if (!take_number(v, &number, err))

@@ -97,6 +97,23 @@ def test_an_unknown_destination_is_refused_and_the_log_says_what_to_add(node, lo
     assert "ae add" in line or "peers.json" in line, line
 
 
+def test_what_others_say_does_not_forge_log_lines(node, loaded):
+    node.move("STUDY", 'X" status=0000\n', StudyInstanceUID=loaded.study)
+    with dul.Association(node.port, [(dul.VERIFICATION, [dul.IMPLICIT])], called='A" end="x') as association:
+        assert association.echo() == 0x0000
+    with dul.Acceptor() as sink:
+        def talk(connection):
+            while True:
+                connection.respond(connection.receive(), 0xC123, ErrorComment='no" status=0000 x="\x1b[31m')
+        sink.talk = talk
+        node.add_destination("FORGER", sink.port)
+        final = node.move("STUDY", "FORGER", StudyInstanceUID=loaded.study)[-1]
+    assert final.Status == 0xA702 and "\x1b" not in final.ErrorComment
+    log = node.log()
+    assert not re.search(r'(X|no|A)" (status|end)=', log) and "\x1b" not in log
+    assert 'destination="X? status=0000?"' in log and "FORGER" in log
+
+
 def test_a_destination_that_does_not_answer_fails_the_move_and_nothing_else(node, loaded):
     with dul.Acceptor() as sink:
         node.add_destination("GONE", sink.port)

@@ -128,7 +128,7 @@ bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer, struct yq_
     yq_buf_puts(&entry, "[");
     conf_put_peer(&entry, peer);
     yq_buf_puts(&entry, "]");
-    return is_sound("this peer", &entry, err) && edit_begin(&edit, folder, err) &&
+    return is_sound(NULL, &entry, err) && edit_begin(&edit, folder, err) &&
            may_add(&edit.bytes, peer, err) && insert(&edit, peer, &now, err) &&
            is_sound("peers.json", &now, err) && edit_commit(&edit, &now, err);
 }

@@ -31,6 +31,8 @@ bool jsonc_fail(const struct jsonc *doc, unsigned line, struct yq_err *err, cons
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (!doc->file)
+        return yq_fail(err, YQ_BAD_INPUT, "conf", "%s", text);
     return yq_fail(err, YQ_BAD_INPUT, "conf", "%s:%u: %s", doc->file, line, text);
 }
 

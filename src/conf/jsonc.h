@@ -29,7 +29,7 @@ struct jsonc_node {
 };
 
 struct jsonc {
-    const char *file; /* name for messages; borrowed */
+    const char *file; /* name for messages, NULL: from no file; borrowed */
     struct jsonc_node *root;
     void *blocks; /* all memory of the tree */
     size_t nodes;

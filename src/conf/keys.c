@@ -100,7 +100,7 @@ static bool unknown_key(const char *where, const char *key, struct yq_err *err)
         return yq_fail(err, YQ_BAD_INPUT, "conf", "%s: unknown key \"%s\" (did you mean \"%s\"?)",
                        where, shown, nearest);
     return yq_fail(err, YQ_BAD_INPUT, "conf",
-                   "%s: unknown key \"%s\" (\"yingqiao help\" lists the keys)", where, shown);
+                   "%s: unknown key \"%s\" (\"yingqiao help check\" lists the keys)", where, shown);
 }
 
 /* ---- one value ---- */

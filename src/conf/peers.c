@@ -153,24 +153,28 @@ static bool read_may(struct context *c, const struct jsonc_node *node)
     return true;
 }
 
+const char *yq_conf_syntax(const char *text)
+{
+    for (size_t i = 0; i < SYNTAX_NAMES; i++)
+        if (strcmp(syntax_names[i].name, text) == 0)
+            return syntax_names[i].uid;
+    return yq_uid_valid(text) && strchr(text, '.') ? text : NULL;
+}
+
 static bool read_syntax(struct context *c, const struct jsonc_node *node)
 {
     struct yq_peer *peer = c->peer;
-    const char *names[SYNTAX_NAMES], *uid = NULL;
+    const char *names[SYNTAX_NAMES], *uid;
     char shown[72];
     if (node->kind != JSONC_TEXT)
         return fail_kind(c, node, JSONC_TEXT);
     if (peer->syntax_count == YQ_PEER_SYNTAXES)
         return jsonc_fail(c->doc, node->line, c->err, "\"syntaxes\" takes at most %d",
                           YQ_PEER_SYNTAXES);
-    for (size_t i = 0; i < SYNTAX_NAMES; i++) {
-        names[i] = syntax_names[i].name;
-        if (strcmp(names[i], node->text) == 0)
-            uid = syntax_names[i].uid;
-    }
-    if (!uid && yq_uid_valid(node->text) && strchr(node->text, '.'))
-        uid = node->text;
+    uid = yq_conf_syntax(node->text);
     if (!uid) {
+        for (size_t i = 0; i < SYNTAX_NAMES; i++)
+            names[i] = syntax_names[i].name;
         const char *nearest = conf_nearest(node->text, names, SYNTAX_NAMES);
         return jsonc_fail(c->doc, node->line, c->err,
                           "\"%s\" is no transfer syntax: a UID, or a name such as \"%s\"",

@@ -127,9 +127,11 @@ static int read_peer(struct yq_cli *cli, struct yq_peer *peer)
     for (size_t i = 0; (syntax = yq_cli_nth(cli, "syntax", i)) != NULL; i++) {
         if (i == YQ_PEER_SYNTAXES)
             return yq_cli_usage(cli, "at most %d times --syntax", YQ_PEER_SYNTAXES);
-        if (!yq_uid_valid(syntax))
-            return yq_cli_usage(cli, "--syntax wants a UID such as " YQ_TS_EXPLICIT_LE);
-        (void)yq_copy(peer->syntaxes[peer->syntax_count++], YQ_UID_SIZE, syntax);
+        const char *uid = yq_conf_syntax(syntax);
+        if (!uid)
+            return yq_cli_usage(cli, "--syntax wants a UID such as " YQ_TS_EXPLICIT_LE
+                                     " or a name such as explicit, jpeg-lossless, j2k");
+        (void)yq_copy(peer->syntaxes[peer->syntax_count++], YQ_UID_SIZE, uid);
     }
     if (charset &&
         (!yq_text_charset_known(charset) || !yq_copy(peer->charset, sizeof peer->charset, charset)))
@@ -151,8 +153,9 @@ static int add(struct yq_cli *cli)
         (!cli->conf && (!yq_mkdirs(folder, &err) || !yq_conf_write_examples(folder, &err))) ||
         !yq_conf_peer_add(folder, &peer, &err))
         return yq_cli_fail_err(&err);
-    if (!cli->json)
-        printf("added %s; `yingqiao ae test %s` tries it\n", peer.aet, peer.aet);
+    if (cli->json)
+        return yq_print_json(peer_json(&peer)) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
+    printf("added %s; `yingqiao ae test %s` tries it\n", peer.aet, peer.aet);
     return YQ_EXIT_FINE;
 }
 
@@ -164,6 +167,11 @@ static int take_away(struct yq_cli *cli)
         return yq_cli_usage(cli, "ae remove wants AET");
     if (!yq_home_conf_folder(cli, folder, &err) || !yq_conf_peer_remove(folder, cli->args[1], &err))
         return yq_cli_fail_err(&err);
+    if (cli->json) {
+        struct yq_json *object = yq_json_object();
+        yq_json_text(object, "removed", cli->args[1]);
+        return yq_print_json(object) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
+    }
     printf("removed %s\n", cli->args[1]);
     return YQ_EXIT_FINE;
 }

@@ -358,6 +358,9 @@ int yq_run_send(struct yq_cli *cli)
         return status;
     if (cli->arg_count > 1 && cli->given_count)
         return yq_cli_usage(cli, "send takes files, or one of --study, --series, --instance");
+    if (cli->arg_count == 1 && !cli->given_count)
+        return yq_cli_usage(cli, "send what? Files and folders, or --study, --series or "
+                                 "--instance with a UID");
     if (cli->arg_count == 1 && (status = yq_which_read(cli, &which)) != YQ_EXIT_FINE)
         return status;
     sending.failures = cli->json ? yq_json_array() : NULL;

@@ -17,12 +17,6 @@ static void warn(const char *text)
     fprintf(stderr, "warning: %s\n", text);
 }
 
-static bool from_anywhere(const char *bind)
-{
-    return strncmp(bind, "127.", 4) != 0 && strcmp(bind, "::1") != 0 &&
-           strcmp(bind, "localhost") != 0;
-}
-
 static void look_at_peers(const struct yq_conf *conf)
 {
     char text[YQ_PATH_MOST + 256];
@@ -54,9 +48,6 @@ static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
         warn("dicom.unknown_peers=accept: everybody who reaches the port may store, query and "
              "retrieve");
     look_at_peers(conf);
-    if (conf->http_port && from_anywhere(conf->http_bind) && !conf->token_count)
-        warn("http.bind reaches beyond this machine but tokens.json has no token: others are "
-             "refused");
     if (conf->http_port && conf->http_port == conf->dicom_port)
         warn("dicom.port and http.port are the same: the second one will not open");
     if (access(cli->data, F_OK) != 0) {

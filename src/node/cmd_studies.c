@@ -1,5 +1,6 @@
 /* cmd_studies.c: what the node has, and what contradicts itself in it. Names are shown: this is the
  * terminal of who runs the node. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,9 +96,13 @@ static int list(struct yq_cli *cli, struct yq_home *home, struct yq_query *query
         return yq_cli_fail_err(&err);
     if (!cli->json && !total)
         printf("no studies\n");
-    else if (!cli->json && rows < total)
-        printf("%llu of %llu studies; --offset %llu shows the next\n", (unsigned long long)rows,
-               (unsigned long long)total, (unsigned long long)(query->offset + rows));
+    else if (!cli->json && rows < total) {
+        uint64_t shown = query->offset + rows;
+        printf("%" PRIu64 " of %" PRIu64 " studies", rows, total);
+        if (shown < total)
+            printf("; --offset %" PRIu64 " shows the next", shown);
+        printf("\n");
+    }
     return YQ_EXIT_FINE;
 }
 
@@ -196,9 +201,13 @@ static int settle(struct yq_cli *cli, struct yq_home *home, const char *study)
         if (!yq_catalog_settle(home->house.catalog, study, attr, value, &err))
             return yq_cli_fail_err(&err);
     }
-    if (!cli->json)
+    if (!cli->json) {
         printf("settled\n");
-    return YQ_EXIT_FINE;
+        return YQ_EXIT_FINE;
+    }
+    struct yq_json *object = yq_json_object();
+    yq_json_text(object, "settled", study);
+    return yq_print_json(object) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
 }
 
 /* Returns an exit status; what is wrong was said. */

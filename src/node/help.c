@@ -40,6 +40,26 @@ void yq_help_overview(void)
            "not understood.\n");
 }
 
+/* Calls `put` for each line "key\tdefault\thelp" of the keyword table. */
+static void each_key(void (*put)(const char *key, const char *otherwise, const char *help))
+{
+    struct yq_buf keys yq_cleanup(yq_buf_fini) = {0};
+    char *save = NULL;
+    yq_conf_manual(&keys);
+    for (char *line = keys.length ? strtok_r((char *)keys.bytes, "\n", &save) : NULL; line;
+         line = strtok_r(NULL, "\n", &save)) {
+        const char *key = strsep(&line, "\t"), *otherwise = strsep(&line, "\t");
+        if (otherwise && line)
+            put(key, otherwise, line);
+    }
+}
+
+static void print_key(const char *key, const char *otherwise, const char *help)
+{
+    printf("  %-26s %s%s%s%s\n", key, help, *otherwise ? " (" : "", otherwise,
+           *otherwise ? ")" : "");
+}
+
 void yq_help_command(const struct yq_verb *command)
 {
     printf("yingqiao %s: %s\n\nusage:\n", command->name, command->summary);
@@ -51,6 +71,10 @@ void yq_help_command(const struct yq_verb *command)
     }
     printf("\noptions of every command:\n");
     print_options(yq_common_options);
+    if (command->run == yq_run_check) {
+        printf("\nkeys of node.json and of --set, with their defaults:\n");
+        each_key(print_key);
+    }
 }
 
 /* Text for roff: backslashes, dashes and leading dots made harmless. */
@@ -111,28 +135,18 @@ static void man_command(const struct yq_verb *command)
     man_options(command->options);
 }
 
-/* The keyword table of conf.h: "key\tdefault\thelp" per line. */
-static void man_keys(void)
+static void man_key(const char *key, const char *otherwise, const char *help)
 {
-    struct yq_buf keys yq_cleanup(yq_buf_fini) = {0};
-    yq_conf_manual(&keys);
-    for (const char *line = yq_buf_text(&keys); *line;) {
-        const char *end = strchr(line, '\n'), *tab = strchr(line, '\t');
-        const char *second = tab ? strchr(tab + 1, '\t') : NULL;
-        if (!end || !second || second > end)
-            break;
-        printf(".TP\n.B ");
-        put_roff(line, (size_t)(tab - line));
-        printf("\n");
-        put_roff(second + 1, (size_t)(end - second - 1));
-        if (second > tab + 1) {
-            printf(" (default: ");
-            put_roff(tab + 1, (size_t)(second - tab - 1));
-            printf(")");
-        }
-        printf("\n");
-        line = end + 1;
+    printf(".TP\n.B ");
+    put_roff_text(key);
+    printf("\n");
+    put_roff_text(help);
+    if (*otherwise) {
+        printf(" (default: ");
+        put_roff_text(otherwise);
+        printf(")");
     }
+    printf("\n");
 }
 
 static void print_man(void)
@@ -151,7 +165,7 @@ static void print_man(void)
     for (const struct yq_verb *c = yq_verbs; c->name; c++)
         man_command(c);
     printf(".SH CONFIGURATION\nKeys of node.json and of \\-\\-set:\n");
-    man_keys();
+    each_key(man_key);
     printf(".SH FILES\n"
            ".TP\n.I DIR/conf/node.json\nthe settings above\n"
            ".TP\n.I DIR/conf/peers.json\nwho may send, query and retrieve, and where they are "

@@ -23,7 +23,9 @@ const struct yq_option yq_common_options[] = {
 
 static const struct yq_option ae_options[] = {
     {"may", "RIGHTS", "what the peer may do: store,query,retrieve (all three when not given)"},
-    {"syntax", "UID", "transfer syntax it prefers when we send; may be repeated, best first"},
+    {"syntax", "SYNTAX",
+     "transfer syntax it prefers when we send, a UID or a name of peers.json (explicit, j2k, ...); "
+     "may be repeated, best first"},
     {"charset", "TERM", "Specific Character Set of answers to it, for example GB18030"},
     {"note", "TEXT", "a remark for people"},
     {NULL, NULL, NULL},
@@ -78,7 +80,7 @@ const struct yq_verb yq_verbs[] = {
      "was: files that are in already are passed over quickly.",
      NULL},
     {"ae", yq_run_ae,
-     "list\nadd AET HOST PORT [--may RIGHTS] [--syntax UID]... [--charset TERM] [--note TEXT]\n"
+     "list\nadd AET HOST PORT [--may RIGHTS] [--syntax SYNTAX]... [--charset TERM] [--note TEXT]\n"
      "remove AET\ntest AET",
      "list, add, remove, test peers",
      "A peer is another DICOM application: a modality, a PACS, a workstation. HOST is a name, an\n"

@@ -36,17 +36,34 @@ size_t yq_display_width(const char *text)
     return sum;
 }
 
+/* A UID fits; what somebody wrote into a description without end does not push the rest away. */
+enum { CELL_MOST = 64 };
+
+static size_t cell_width(const char *text)
+{
+    size_t width = yq_display_width(text);
+    return width < CELL_MOST ? width : CELL_MOST;
+}
+
+/* Exactly cell_width() places; what is cut off leaves its mark. */
 static void put_cell(FILE *file, const char *text)
 {
+    bool cut = yq_display_width(text) > CELL_MOST;
+    size_t room = cut ? CELL_MOST - 1 : CELL_MOST;
     while (*text) {
         int width;
-        size_t used = one_character(text, &width);
+        size_t used = one_character(text, &width), places = width < 0 ? 1 : (size_t)width;
+        if (places > room)
+            break;
+        room -= places;
         if (width < 0)
             fputc('?', file);
         else
             fwrite(text, 1, used, file);
         text += used;
     }
+    if (cut)
+        fprintf(file, "…%*s", (int)room, "");
 }
 
 void yq_table_add(struct yq_table *table, const char *cell)
@@ -74,7 +91,7 @@ static void put_row(FILE *file, const char *const *cells, const size_t *widths, 
     for (size_t i = 0; i < last; i++) {
         put_cell(file, cells[i]);
         if (i + 1 < last)
-            fprintf(file, "%*s", (int)(widths[i] - yq_display_width(cells[i]) + 2), "");
+            fprintf(file, "%*s", (int)(widths[i] - cell_width(cells[i]) + 2), "");
     }
     fputc('\n', file);
 }
@@ -90,7 +107,7 @@ void yq_table_print(const struct yq_table *table, FILE *file)
             widths[i] = yq_display_width(table->heads[i]);
         const char *cell = yq_buf_text(&table->cells);
         for (size_t i = 0; i < table->count; i++, cell += strlen(cell) + 1) {
-            size_t width = yq_display_width(cell);
+            size_t width = cell_width(cell);
             if (width > widths[i % table->columns])
                 widths[i % table->columns] = width;
         }

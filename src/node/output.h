@@ -11,7 +11,8 @@
 #include "yq/form.h"
 
 /* A table that is printed when all its rows are there: columns as wide as their widest cell, by
- * the width that characters take on a terminal (Chinese ones take two places). */
+ * the width that characters take on a terminal (Chinese ones take two places). A cell of more than
+ * 64 places ends with "…"; --json has all of it. */
 struct yq_table {
     const char *const *heads;
     size_t columns;

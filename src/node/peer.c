@@ -1,6 +1,7 @@
 /* peer.c: reads the words by which people name peers and attributes. */
 #include "peer.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,31 @@ enum yq_attr yq_key_attr(const char *name)
     return yq_attr_by_name(name);
 }
 
+static bool is_dashed(const char *text)
+{
+    for (size_t i = 0; i < 10; i++)
+        if (i == 4 || i == 7 ? text[i] != '-' : !isdigit((unsigned char)text[i]))
+            return false;
+    return !isdigit((unsigned char)text[10]);
+}
+
+/* Dates as our listing shows them, alone or in ranges, as DICOM has them: 2026-05-25 is 20260525.
+ */
+static void drop_dashes(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from;) {
+        if (!is_dashed(from)) {
+            *to++ = *from++;
+            continue;
+        }
+        for (size_t i = 0; i < 10; i++, from++)
+            if (i != 4 && i != 7)
+                *to++ = *from;
+    }
+    *to = '\0';
+}
+
 int yq_key_add(const struct yq_cli *cli, const char *word, struct yq_query *query)
 {
     char name[64];
@@ -115,7 +141,20 @@ int yq_key_add(const struct yq_cli *cli, const char *word, struct yq_query *quer
                             "as PatientID or a tag such as 0010,0020",
                             name);
     query->wanted[attr] = true;
-    if (!yq_query_add(query, attr, word[length] ? word + length + 1 : "", false, &err))
-        return yq_cli_fail_err(&err);
-    return YQ_EXIT_FINE;
+    char *value = strdup(word[length] ? word + length + 1 : "");
+    if (!value)
+        return yq_cli_fail("no memory");
+    int status = YQ_EXIT_FINE;
+    bool date = memcmp(yq_attrs[attr].vr, "DA", 2) == 0;
+    if (date)
+        drop_dashes(value);
+    if (date && strspn(value, "0123456789-.*?\\") != strlen(value))
+        status = yq_cli_usage(cli,
+                              "%s wants a date such as 20260525, or a range such as "
+                              "20260501-20260531, 20260501- or -20260531",
+                              name);
+    else if (!yq_query_add(query, attr, value, false, &err))
+        status = yq_cli_fail_err(&err);
+    free(value);
+    return status;
 }

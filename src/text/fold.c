@@ -1,8 +1,10 @@
 /* fold.c: the form in which person names are compared: NFKC case folding (Unicode TR44,
  * NFKC_Casefold) makes full width and half width, composed and decomposed, upper and lower alike.
+ * Parts of a name become words, but no blank stands between ideographs: 王^芳 is also typed 王芳.
  * Thread-safe: ICU's normaliser is a shared constant. */
 #include <stdlib.h>
 #include <string.h>
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 #include <unicode/utf16.h>
@@ -12,19 +14,37 @@
 
 struct joiner { /* writes words with one blank between them */
     struct yq_buf *out;
-    bool any, gap;
+    int32_t before; /* the last character written, 0: none */
+    enum { NO_GAP, WORDS, GROUPS } gap;
 };
+
+static bool is_ideograph(int32_t c) { return u_hasBinaryProperty(c, UCHAR_IDEOGRAPHIC); }
+
+static bool is_wildcard(int32_t c) { return c == '*' || c == '?'; }
+
+/* A wildcard beside an ideograph stands for ideographs: 王^* must find what 王^芳 was folded to. */
+static bool runs_on(int32_t a, int32_t b)
+{
+    return (is_ideograph(a) && (is_ideograph(b) || is_wildcard(b))) ||
+           (is_wildcard(a) && is_ideograph(b));
+}
 
 static void join(struct joiner *joiner, int32_t character)
 {
-    if (character == '^' || character == '=' || u_isUWhiteSpace(character)) {
-        joiner->gap = true;
+    if (character == '=') {
+        joiner->gap = GROUPS;
         return;
     }
-    if (joiner->gap && joiner->any)
+    if (character == '^' || u_isUWhiteSpace(character)) {
+        if (joiner->gap == NO_GAP)
+            joiner->gap = WORDS;
+        return;
+    }
+    if (joiner->before &&
+        (joiner->gap == GROUPS || (joiner->gap == WORDS && !runs_on(joiner->before, character))))
         yq_buf_put(joiner->out, " ", 1);
-    joiner->gap = false;
-    joiner->any = true;
+    joiner->gap = NO_GAP;
+    joiner->before = character;
     put_utf8(joiner->out, character);
 }
 

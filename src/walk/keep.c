@@ -84,6 +84,20 @@ static int oldest_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* A name carries the UIDs and the digest of what was stored: other content is damaged, or somebody
+ * put the file there by hand. A row for it would lead to no file. */
+static bool keeps_its_name(struct yq_house *house, const char *path, const struct yq_key *key,
+                           const struct yq_object *object, struct yq_err *err)
+{
+    char own[YQ_PATH_MOST];
+    if (!yq_store_path(house->store, key, object->sha256, own, err))
+        return false;
+    return strcmp(own, path) == 0 ||
+           yq_fail(err, YQ_IO, "walk",
+                   "content is not what its name says: not taken in (if it is good nevertheless, "
+                   "yingqiao import takes it)");
+}
+
 static bool reindex_file(struct yq_house *house, const char *path, uint64_t *bytes,
                          struct yq_err *err)
 {
@@ -98,7 +112,7 @@ static bool reindex_file(struct yq_house *house, const char *path, uint64_t *byt
     bool ok =
         yq_part10_read(fd, &about, err) &&
         yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", &header, err) &&
-        digest_file(fd, &object, err);
+        digest_file(fd, &object, err) && keeps_its_name(house, path, &header.key, &object, err);
     if (ok) {
         (void)yq_copy(header.transfer_syntax, sizeof header.transfer_syntax, about.transfer_syntax);
         /* A second content under one UID was kept on purpose, or is what a crash left of a
@@ -130,14 +144,16 @@ static void forget_files(struct reindexing *r)
 static bool reindex_study(struct reindexing *r, struct yq_err *err)
 {
     bool ok = true;
+    char trouble[YQ_PATH_MOST + sizeof err->text];
     qsort(r->files, r->count, sizeof *r->files, oldest_first);
     for (size_t i = 0; i < r->count && ok; i++) {
         bool added = reindex_file(r->house, r->files[i].path, &r->bytes, err);
         r->done += added;
         if (!added && strcmp(err->room, "catalog") == 0)
             ok = false;
+        snprintf(trouble, sizeof trouble, "%s: %s", r->files[i].path, err->text);
         if (r->progress)
-            r->progress->tell(r->progress->context, r->done, r->bytes, added ? NULL : err->text);
+            r->progress->tell(r->progress->context, r->done, r->bytes, added ? NULL : trouble);
     }
     forget_files(r);
     return ok;

@@ -51,11 +51,11 @@ def test_the_version_is_told():
 @pytest.mark.parametrize("words", [
     ["nonsense"], [], ["serve", "now"], ["check", "--nonsense"], ["import"], ["ae"], ["ae", "add", "X"],
     ["ae", "add", "X", "host", "port"], ["ae", "add", "X", "host", "1", "--may", "anything"], ["echo"],
-    ["ae", "add", "X", "host", "1", "--syntax", "implicit"], ["send", "A@h:1"], ["pull", "A@h:1"],
+    ["ae", "add", "X", "host", "1", "--syntax", "nonsense"], ["send", "A@h:1"], ["pull", "A@h:1"],
     ["find", "A@h:1", "Nonsense=1"], ["find", "A@h:1", "--level", "BED"], ["echo", "A@nowhere"], ["delete"],
     ["delete", "--study", "abc"], ["delete", "--study", "1.2", "--series", "1.3"], ["demo", "--studies", "many"],
     ["studies", "Nonsense=1"], ["--set", "novalue", "check"], ["check", "--data"], ["check", "-x"],
-    ["studies", "--settle", "1.2.3"],
+    ["studies", "--settle", "1.2.3"], ["studies", "StudyDate=yesterday"],
 ])
 def test_what_is_not_understood_ends_with_2_and_says_where_to_read(words, tmp_path):
     done = yingqiao(*words, data=tmp_path / "none", code=2)
@@ -178,6 +178,9 @@ def test_a_peer_is_added_listed_and_removed(tmp_path):
     one, = [peer for peer in yingqiao("ae", "list", "--json", data=tmp_path).json() if peer["aet"] == "CT1"]
     assert one["host"] == "192.0.2.7" and one["port"] == 104 and one["may"] == ["store"]
     assert one["syntaxes"] == [dul.EXPLICIT] and one["note"] == "三号机房"
+    added = yingqiao("ae", "add", "CT2", "192.0.2.8", 104, "--syntax", "explicit", "--json", data=tmp_path).json()
+    assert added["syntaxes"] == [dul.EXPLICIT]
+    assert yingqiao("ae", "remove", "CT2", "--json", data=tmp_path).json() == {"removed": "CT2"}
     assert re.search(r"^CT1 +192\.0\.2\.7 +104 +store +三号机房$", yingqiao("ae", "list", data=tmp_path).out, re.M)
     assert "CT1" in yingqiao("ae", "add", "CT1", "192.0.2.7", 104, data=tmp_path, code=1).err
     yingqiao("ae", "remove", "CT1", data=tmp_path)
@@ -303,6 +306,19 @@ def test_studies_are_listed_filtered_and_paged(node):
     table = node.cli("studies", "0010,0020=LIST-1").out
     assert "2026-03-01" in table and ones[0].study in table and "LIST-2" not in table
     assert node.cli("studies", "PatientID=NOBODY").out == "no studies\n"
+    assert len(node.cli("studies", "StudyDate=2026-03-01-2026-03-02", "--json").json()) == 2, "as the table shows it"
+    assert "--offset 2" in node.cli("studies", "PatientID=LIST-*", "--limit", 2).out
+    assert "--offset" not in node.cli("studies", "PatientID=LIST-*", "--offset", 2).out, "there are no more"
+
+
+def test_chinese_names_are_found_as_people_type_them(node):
+    one = samples.instance(PatientID="HAN", PatientName="Wang^Fang=王^芳", SpecificCharacterSet="GB18030",
+                           StudyDescription="很长" * 500)
+    assert node.send(one) == [0]
+    for name in ("王芳", "王^芳", "王 芳", "*王芳*", "王*", "王^*", "*^芳", "wang fang", "Wang^*=王^*"):
+        assert node.cli("studies", "PatientID=HAN", f"PatientName={name}", "--json").json(), name
+    assert not node.cli("studies", "PatientID=HAN", "PatientName=王方", "--json").json()
+    assert max(len(line) for line in node.cli("studies", "PatientID=HAN").out.splitlines()) < 300, "cut, with a mark"
 
 
 def test_a_folder_without_a_node_is_named(tmp_path):
@@ -403,6 +419,24 @@ def test_reindex_wants_the_folder_alone_and_keeps_the_old_catalog(nodes):
     assert not [name for name in os.listdir(node.data) if name.startswith("catalog.sqlite.new")]
     node.start()
     assert node.get_one(one) == one.raw
+
+
+def test_reindex_passes_over_what_is_damaged_and_says_so(nodes):
+    node = nodes()
+    sound, damaged = samples.instance(size=9000), samples.instance(size=9000)
+    assert node.send(sound, damaged) == [0, 0]
+    node.stop()
+    path, = [path for path in node.objects() if damaged.uid in path]
+    os.chmod(path, 0o644)
+    with open(path, "r+b") as file:
+        file.seek(-10, os.SEEK_END)
+        file.write(b"damage")
+    done = node.cli("reindex", code=1)
+    assert path in done.err and sound.uid not in done.err and "yingqiao import" in done.err
+    node.start()
+    assert node.wado(sound) and node.wado(damaged) is None
+    assert node.cli("import", path, "--json").json()["new"] == 1, "as it is, when somebody says so"
+    assert node.wado(damaged)
 
 
 def test_verify_lists_what_is_missing(node):

@@ -257,7 +257,13 @@ static void names_are_compared_in_one_form(void **state)
     expect_fold("Zhang^XiaoDong", "zhang xiaodong");
     expect_fold("  ZHANG  XIAODONG^^^ ", "zhang xiaodong");
     expect_fold("Ｚｈａｎｇ　Xiaodong", "zhang xiaodong");
-    expect_fold("Zhang^XiaoDong=张^晓东=", "zhang xiaodong 张 晓东");
+    expect_fold("Zhang^XiaoDong=张^晓东=", "zhang xiaodong 张晓东");
+    expect_fold("张 晓东", "张晓东");
+    expect_fold("张^*", "张*");
+    expect_fold("*^晓?", "*晓?");
+    expect_fold("张=晓东", "张 晓东");
+    expect_fold("Zhang^*=张^*", "zhang * 张*");
+    expect_fold("김^민", "김 민");
     expect_fold("ﾔﾏﾀﾞ^ﾀﾛｳ", "ヤマダ タロウ");
     expect_fold("Äneas", "äneas");
     expect_fold("A\xcc\x88neas", "äneas"); /* decomposed */

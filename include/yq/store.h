@@ -41,10 +41,20 @@ uint64_t yq_staged_size(const struct yq_staged *staged);
 
 /* Makes the object visible under `key` and its digest, on stable storage: data, name and folders
  * are synced when this returns true. `take` is consumed, success or not. The same bytes there
- * already are success. Errors: YQ_FULL, YQ_IO, YQ_BAD_INPUT (a UID that is none), YQ_CONFLICT (other
- * bytes are there whose digest begins alike: nobody sends that by accident; what is there stays). */
+ * already are success. Errors: YQ_FULL, YQ_IO, YQ_BAD_INPUT (a UID that is none), YQ_CONFLICT
+ * (other bytes are there whose digest begins alike: nobody sends that by accident; what is there
+ * stays). */
 yq_must_check bool yq_staged_commit(struct yq_staged *take, const struct yq_key *key,
                                     const uint8_t sha256[32], struct yq_err *err);
+/* To be called when it is settled that a committed object stays, or that it was removed: until then
+ * it counts as promised, and the next start asks about it. */
+void yq_store_settle(struct yq_store *store, const struct yq_key *key, const uint8_t sha256[32]);
+/* At the start: asks of each object that processes which are gone have promised whether it is
+ * known. YQ_KNOWN_NOT removes it. */
+enum yq_known { YQ_KNOWN, YQ_KNOWN_NOT, YQ_KNOWN_UNSURE };
+typedef enum yq_known (*yq_store_known)(void *context, const char *path);
+void yq_store_settle_all(struct yq_store *store, yq_store_known known, void *context);
+
 void yq_staged_abandon(struct yq_staged *take);
 static inline void yq_staged_cleanup(struct yq_staged **staged)
 {

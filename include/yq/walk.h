@@ -161,6 +161,8 @@ yq_must_check bool yq_keep_reindex(struct yq_house *house, const struct yq_progr
 yq_must_check bool yq_keep_verify(struct yq_house *house, const struct yq_progress *progress,
                                   uint64_t *objects, uint64_t *faults, struct yq_err *err);
 
+/* At the start of a node: takes back objects that a crash left without a row. */
+void yq_keep_settle(struct yq_house *house);
 /* One entry against its file, byte for byte. */
 yq_must_check bool yq_keep_check(struct yq_house *house, const struct yq_entry *entry,
                                  struct yq_err *err);

@@ -13,7 +13,7 @@ struct yq_store {
     char objects[YQ_PATH_MOST], staging[YQ_PATH_MOST], trash[YQ_PATH_MOST];
     _Atomic uint64_t counter;    /* for names in staging */
     _Atomic uint64_t reserve;    /* bytes */
-    _Atomic int64_t measured_ms; /* when free_bytes was asked of the disk; 0: never */
+    _Atomic int64_t measured_ms; /* when free_bytes was asked of the disk */
     _Atomic uint64_t free_bytes; /* as measured */
     _Atomic uint64_t written;    /* bytes since then */
     /* Hashes of series folders whose way up to objects/ is on stable storage. */
@@ -42,5 +42,15 @@ void store_know(struct yq_store *store, const char *series_folder);
 bool store_knows(struct yq_store *store, const char *series_folder);
 /* Removes the series, study and shard folders as far as they are empty. */
 void store_prune(struct yq_store *store, const struct place *place);
+
+/* Says which name an object is about to get; settled when it is known whether it keeps it. */
+yq_must_check bool store_promise(struct yq_store *store, const struct place *place,
+                                 struct yq_err *err);
+void store_settle(struct yq_store *store, const struct place *place);
+/* A name in staging/ begins with the id of the process that made it: another one, which lives? */
+bool store_is_alive(const char *name);
+
+/* Asks the disk how much room it has. */
+yq_must_check bool store_measure(struct yq_store *store, struct yq_err *err);
 
 #endif

@@ -31,24 +31,28 @@ void yq_store_set_reserve(struct yq_store *store, uint64_t bytes)
     atomic_store(&store->measured_ms, 0);
 }
 
+bool store_measure(struct yq_store *store, struct yq_err *err)
+{
+    struct yq_store_space space;
+    if (!yq_store_space(store, &space, err))
+        return false;
+    atomic_store(&store->written, 0);
+    atomic_store(&store->free_bytes, space.free_bytes);
+    return true;
+}
+
 /* The disk is asked once a second; in between what was written meanwhile is taken off. */
 static bool room_left(struct yq_store *store, struct yq_err *err)
 {
     uint64_t reserve = atomic_load(&store->reserve);
     if (!reserve)
         return true;
-    int64_t now = yq_monotonic_ms() + 1, measured = atomic_load(&store->measured_ms);
-    if ((!measured || now - measured >= 1000) &&
-        atomic_compare_exchange_strong(&store->measured_ms, &measured, now)) {
-        struct yq_store_space space;
-        if (!yq_store_space(store, &space, err)) {
-            atomic_store(&store->measured_ms, 0);
-            return false;
-        }
-        atomic_store(&store->written, 0);
-        atomic_store(&store->free_bytes, space.free_bytes);
-    } else if (!measured) {
-        return true; /* another thread measures for the first time: it will be the one to refuse */
+    int64_t now = yq_monotonic_ms(), measured = atomic_load(&store->measured_ms);
+    if (now - measured >= 1000 &&
+        atomic_compare_exchange_strong(&store->measured_ms, &measured, now) &&
+        !store_measure(store, err)) {
+        atomic_store(&store->measured_ms, now - 1000);
+        return false;
     }
     uint64_t left = atomic_load(&store->free_bytes), written = atomic_load(&store->written);
     if (left > written && left - written >= reserve)
@@ -196,10 +200,13 @@ static bool commit(struct yq_staged *staged, const struct place *place, struct y
         return yq_fail(err, YQ_IO, "store", "an earlier write of this object failed");
     if (fdatasync(staged->fd) != 0)
         return yq_fail_errno(err, "store", "sync", staged->path);
-    if (!store_move(staged->path, place, false, &there, err))
+    if (!store_promise(store, place, err))
         return false;
-    if (there && !same_as_there(staged, place->file, err))
+    if (!store_move(staged->path, place, false, &there, err) ||
+        (there && !same_as_there(staged, place->file, err))) {
+        store_settle(store, place);
         return false;
+    }
     /* The file is in its folder now, so nobody can prune the folder under these syncs. Another
      * thread may have made a folder a moment ago and not have synced its name yet: unless the way
      * up is known to be durable, it is synced here as well. */
@@ -212,6 +219,7 @@ static bool commit(struct yq_staged *staged, const struct place *place, struct y
         unlink(place->file);
         store_prune(store, place);
     }
+    store_settle(store, place);
     return false;
 }
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +33,8 @@ static bool open_part(const char *dir, const char *name, char *path, struct yq_e
     return yq_fail_errno(err, "store", "use folder", path);
 }
 
-/* "<pid>-<n>.part" of a process that still lives, an import beside the node say, is being written.
- */
-static bool is_being_written(const char *name)
-{
-    long pid = strtol(name, NULL, 10);
-    return pid > 0 && pid != (long)getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
-}
-
-/* What a crash left. */
+/* What a crash left. Not what a process that still lives is writing, an import beside the node say,
+ * and not what is to be settled (promise.c). */
 static void sweep_staging(struct yq_store *store)
 {
     char *roots[] = {store->staging, NULL};
@@ -51,7 +43,8 @@ static void sweep_staging(struct yq_store *store)
         return;
     size_t swept = 0;
     for (FTSENT *entry; (entry = fts_read(tree));) {
-        if (entry->fts_level < 1 || entry->fts_info == FTS_D || is_being_written(entry->fts_name))
+        if (entry->fts_level < 1 || entry->fts_info == FTS_D || store_is_alive(entry->fts_name) ||
+            entry->fts_info == FTS_SL || entry->fts_info == FTS_SLNONE)
             continue;
         swept += remove(entry->fts_accpath) == 0;
     }
@@ -67,10 +60,11 @@ bool yq_store_open(const char *dir, bool sweep, struct yq_store **out, struct yq
         return yq_fail(err, YQ_FULL, "store", "no memory for a store");
     if (!open_part(dir, "objects", store->objects, err) ||
         !open_part(dir, "staging", store->staging, err) ||
-        !open_part(dir, "trash", store->trash, err)) {
+        !open_part(dir, "trash", store->trash, err) || !store_measure(store, err)) {
         free(store);
         return false;
     }
+    atomic_store(&store->measured_ms, yq_monotonic_ms());
     if (sweep)
         sweep_staging(store);
     *out = store;

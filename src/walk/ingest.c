@@ -99,15 +99,21 @@ static bool same_content(const struct arrival *a, const struct yq_entry *entry)
 
 /* The identical instance is there, row and file: nothing needs to be written. The file is read for
  * that: whoever sends again what was damaged is told of success only when it is whole again. False
- * with an error: a damaged file could not be put aside. */
+ * with an error: a damaged file could not be put aside, or the catalog cannot say; then it could
+ * not take the row either, and nothing is begun. */
 static bool is_there_already(struct arrival *a, bool *there, struct yq_err *err)
 {
     struct yq_err trouble = {0};
     struct yq_entry entry;
     char label[64];
     *there = false;
-    if (!yq_catalog_get(a->house->catalog, a->header.key.instance, &entry, &trouble) ||
-        !same_content(a, &entry))
+    if (!yq_catalog_get(a->house->catalog, a->header.key.instance, &entry, &trouble)) {
+        if (trouble.code == YQ_ABSENT)
+            return true;
+        *err = trouble;
+        return false;
+    }
+    if (!same_content(a, &entry))
         return true;
     *there = yq_keep_check(a->house, &entry, &trouble);
     a->added.stored = YQ_STORED_ALREADY;
@@ -117,6 +123,22 @@ static bool is_there_already(struct arrival *a, bool *there, struct yq_err *err)
                "sop=%s next=\"what was sent now takes its place\"", entry.key.instance);
     yq_keep_label(label, sizeof label, "damaged");
     return yq_store_trash(a->house->store, &entry.key, entry.object.sha256, label, err);
+}
+
+/* Keep the promise. A failed commit may still have reached the disk: only what no row names goes
+ * away; where that cannot be told now, the next start asks again. */
+static void take_back(struct arrival *a)
+{
+    struct yq_house *house = a->house;
+    const struct yq_key *key = &a->header.key;
+    struct yq_entry entry;
+    struct yq_err why;
+    bool found = yq_catalog_get(house->catalog, key->instance, &entry, &why);
+    if (!found && why.code != YQ_ABSENT)
+        return;
+    if (!found || !same_content(a, &entry))
+        yq_store_remove(house->store, key, a->object.sha256);
+    yq_store_settle(house->store, key, a->object.sha256);
 }
 
 /* Under the claim: nobody else in this process works on the same SOP instance. */
@@ -142,6 +164,7 @@ static bool keep(struct arrival *a, struct yq_err *err)
                                  .dataset_offset = a->dataset_offset,
                                  .duplicates = (enum yq_duplicates)a->conf->store_duplicates};
     if (yq_catalog_add(house->catalog, &arrival, &a->added, err)) {
+        yq_store_settle(house->store, key, a->object.sha256);
         if (a->added.stored == YQ_STORED_REPLACED && !same_content(a, &a->added.earlier)) {
             struct yq_err trouble;
             char label[64];
@@ -152,16 +175,7 @@ static bool keep(struct arrival *a, struct yq_err *err)
         }
         return true;
     }
-    /* Keep the promise. A failed commit may still have reached the disk: only what no row names
-     * goes away. */
-    struct yq_entry entry;
-    struct yq_err why;
-    if (!yq_catalog_get(house->catalog, key->instance, &entry, &why)) {
-        if (why.code == YQ_ABSENT)
-            yq_store_remove(house->store, key, a->object.sha256);
-    } else if (!same_content(a, &entry)) {
-        yq_store_remove(house->store, key, a->object.sha256);
-    }
+    take_back(a);
     return false;
 }
 

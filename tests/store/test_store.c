@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -60,6 +61,7 @@ static void keep(const struct yq_key *k, const uint8_t *digest, const char *text
 {
     if (!yq_staged_commit(stage(text, strlen(text)), k, digest, &err))
         fail_msg("%s", err.text);
+    yq_store_settle(store, k, digest);
 }
 
 static bool exists(const char *path)
@@ -112,6 +114,8 @@ static void what_is_committed_can_be_read(void **state)
     assert_int_equal(walk_count(), 0);
 
     assert_true(yq_staged_commit(staged, &key, digest_a, &err));
+    assert_int_equal(count_in("staging"), 1); /* promised */
+    yq_store_settle(store, &key, digest_a);
     assert_int_equal(count_in("staging"), 0);
     assert_int_equal(walk_count(), 1);
     assert_true(yq_store_read(store, &key, &object, &fd, &err));
@@ -294,6 +298,50 @@ static void only_a_sweeping_opener_empties_staging(void **state)
     assert_int_equal(err.code, YQ_IO);
 }
 
+static enum yq_known answer(void *context, const char *path)
+{
+    assert_non_null(strstr(path, "/objects/"));
+    return *(enum yq_known *)context;
+}
+
+/* Commits in a process of its own that dies before it settles anything. */
+static void commit_and_die(const uint8_t *digest)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        struct yq_staged *staged;
+        struct yq_err trouble;
+        bool ok = yq_store_begin(store, &staged, &trouble) &&
+                  yq_staged_write(staged, "whole", 5, &trouble) &&
+                  yq_staged_commit(staged, &key, digest, &trouble);
+        _exit(ok ? 0 : 1);
+    }
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_int_equal(status, 0);
+}
+
+static void what_a_dead_process_promised_is_asked_about(void **state)
+{
+    (void)state;
+    enum yq_known known = YQ_KNOWN_UNSURE;
+    commit_and_die(digest_a);
+    assert_int_equal(walk_count(), 1);
+    yq_store_settle_all(store, answer, &known); /* nobody can tell now: asked again next time */
+    assert_int_equal(walk_count(), 1);
+    assert_int_equal(count_in("staging"), 1);
+    known = YQ_KNOWN;
+    yq_store_settle_all(store, answer, &known);
+    assert_int_equal(walk_count(), 1);
+    assert_int_equal(count_in("staging"), 0);
+    commit_and_die(digest_b);
+    assert_int_equal(walk_count(), 2);
+    known = YQ_KNOWN_NOT;
+    yq_store_settle_all(store, answer, &known);
+    assert_int_equal(walk_count(), 1);
+    assert_int_equal(count_in("staging"), 0);
+}
+
 static void a_file_in_the_way_is_no_store(void **state)
 {
     (void)state;
@@ -368,6 +416,7 @@ int main(void)
         CASE(purging_does_not_follow_links),
         CASE(a_reserve_larger_than_the_disk_is_full),
         CASE(only_a_sweeping_opener_empties_staging),
+        CASE(what_a_dead_process_promised_is_asked_about),
         CASE(a_file_in_the_way_is_no_store),
         CASE(a_folder_of_others_is_refused),
         CASE(commits_survive_pruning),

@@ -42,5 +42,9 @@ build() {
         rm -rf "$folder"
     fi
     [ -f "$folder/build.ninja" ] || (cd "$root" && cmake --preset "$1" >&2) || stop "Configuring $1 failed; see above."
+    if ninja -C "$folder" -n ${2:+"$2"} | grep -q 'no work to do'; then
+        return
+    fi
+    say "Building $1 ..."
     ninja -C "$folder" -j "$(nproc)" --quiet ${2:+"$2"} >&2 || stop "Building $1 failed; see above."
 }

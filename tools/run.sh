@@ -43,7 +43,7 @@ fi
 
 # value SECTION KEY DEFAULT: a setting as the node will see it
 if ! effective=$("$program" check --data "$data" "$@" 2>/dev/null); then
-    "$program" check --data "$data" "$@" >/dev/null || stop "The configuration in $data/conf has a mistake; see above."
+    "$program" check --data "$data" "$@" >/dev/null || stop "This cannot be started; see above. The configuration is in $data/conf."
 fi
 value() {
     found=$(printf '%s\n' "$effective" |

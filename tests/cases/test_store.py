@@ -232,6 +232,11 @@ def test_a_dataset_of_one_byte_fragments_is_put_together(node):
 # ---- real files ----
 
 
+def even(raw):
+    """On the wire a dataset has an even length (PS3.8 annex E.2): of some deflated files and one other that is not so."""
+    return raw + b"\0" * (len(raw) & 1)
+
+
 def storable(path):
     one = samples.load(path)
     return one if one.study and one.series and one.uid and one.sop_class else None
@@ -255,7 +260,7 @@ def test_every_real_file_goes_in_and_comes_out_the_same(nodes, testdata):
                 answer = association.store(one.sop_class, one.uid, one.raw, one.syntax)
                 if answer.Status != 0x0000:
                     refused.append((one.path, hex(answer.Status), answer.ErrorComment))
-                elif node.get_one(one) != one.raw or samples.split_part10(node.wado(one))[3] != one.raw:
+                elif node.get_one(one) != even(one.raw) or samples.split_part10(node.wado(one))[3] != one.raw:
                     damaged.append(one.path)
     assert not refused, refused
     assert not damaged, damaged

@@ -105,8 +105,8 @@ void yq_conf_manual(struct yq_buf *out);
  * address. */
 const struct yq_peer *yq_conf_peer(const struct yq_conf *conf, const char *aet, const char *address,
                                    bool *aet_known);
-/* The UID of a transfer syntax that is written as a UID or by a name of peers.json ("explicit"); NULL:
- * neither. */
+/* The UID of a transfer syntax that is written as a UID or by a name of peers.json ("explicit");
+ * NULL: neither. */
 const char *yq_conf_syntax(const char *text);
 /* The peer to call under this AE title: a fixed host and a port. NULL: none. */
 const struct yq_peer *yq_conf_destination(const struct yq_conf *conf, const char *aet);

@@ -225,7 +225,10 @@ void yq_conf_peer_line(const char *aet, const char *address, char *text, size_t 
     yq_buf_puts(&line, "yingqiao ae add ");
     put_word(&line, aet);
     yq_buf_puts(&line, " ");
-    put_word(&line, address);
+    if (*address)
+        put_word(&line, address);
+    else
+        yq_buf_puts(&line, "HOST"); /* nobody called from it */
     yq_buf_puts(&line, " 104"); /* its port is not known from its call */
     yq_copy(text, size, yq_buf_text(&line));
 }

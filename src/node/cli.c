@@ -77,7 +77,7 @@ static bool take_common(struct yq_cli *cli, const struct yq_option *option, char
         cli->conf = value;
     else if (strcmp(option->name, "data") == 0)
         cli->data = value;
-    else if (strcmp(option->name, "set") == 0)
+    else if (strcmp(option->name, "set") == 0 && value)
         return take_setting(cli, value);
     else if (strcmp(option->name, "json") == 0)
         cli->json = true;

@@ -27,7 +27,7 @@ static int call_fails(const struct yq_called *called, const char *what, const st
 
 int yq_run_echo(struct yq_cli *cli)
 {
-    struct yq_called called;
+    struct yq_called called = {0};
     struct yq_err err = {0};
     int status = read_peer(cli, &called);
     if (status != YQ_EXIT_FINE)
@@ -146,7 +146,7 @@ static void choose_columns(struct yq_query *query, struct answers *answers, cons
 
 int yq_run_find(struct yq_cli *cli)
 {
-    struct yq_called called;
+    struct yq_called called = {0};
     struct yq_query query yq_cleanup(yq_query_fini) = {0};
     struct yq_err err = {0};
     struct answers answers = {0};
@@ -467,7 +467,7 @@ static int report_pulled(struct yq_cli *cli, const struct yq_called *called, boo
 
 int yq_run_pull(struct yq_cli *cli)
 {
-    struct yq_called called;
+    struct yq_called called = {0};
     struct yq_query query yq_cleanup(yq_query_fini) = {0};
     struct yq_home home;
     struct yq_sent_counts sum = {0};

@@ -25,8 +25,10 @@ static const enum yq_attr listed[] = {
 static void name_text(const char *name, char *text, size_t size)
 {
     struct yq_buf out yq_cleanup(yq_buf_fini) = {0};
-    size_t alphabetic = strcspn(name ? name : "", "=");
-    const char *other = name && name[alphabetic] ? name + alphabetic + 1 : "";
+    if (!name)
+        name = "";
+    size_t alphabetic = strcspn(name, "=");
+    const char *other = name[alphabetic] ? name + alphabetic + 1 : "";
     size_t length = strcspn(other, "=");
     for (size_t i = 0; i < length; i++)
         if (other[i] != '^')
@@ -194,7 +196,7 @@ static int settle(struct yq_cli *cli, struct yq_home *home, const char *study)
 {
     struct yq_err err = {0};
     for (size_t i = 0; i < cli->arg_count; i++) {
-        enum yq_attr attr;
+        enum yq_attr attr = YQ_ATTR_COUNT;
         const char *value = NULL;
         if (read_correction(cli, cli->args[i], &attr, &value) != YQ_EXIT_FINE)
             return YQ_EXIT_USAGE;

@@ -93,11 +93,11 @@ int yq_called_find(const struct yq_cli *cli, const char *text, struct yq_called 
 
 enum yq_attr yq_key_attr(const char *name)
 {
-    unsigned group, element;
-    char rest;
-    if (strlen(name) == 9 && sscanf(name, "%4x,%4x%c", &group, &element, &rest) == 2)
-        return yq_attr_by_tag(group << 16 | element, 0);
-    return yq_attr_by_name(name);
+    static const char hex[] = "0123456789abcdefABCDEF";
+    if (strlen(name) != 9 || strspn(name, hex) != 4 || name[4] != ',' || strspn(name + 5, hex) != 4)
+        return yq_attr_by_name(name);
+    return yq_attr_by_tag((uint32_t)(strtoul(name, NULL, 16) << 16 | strtoul(name + 5, NULL, 16)),
+                          0);
 }
 
 static bool is_dashed(const char *text)

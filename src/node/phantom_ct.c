@@ -199,7 +199,8 @@ static void paint_ribs(struct canvas *canvas)
 {
     for (int k = 0; k < 12; k++) {
         for (int side = -1; side <= 1; side += 2) {
-            for (double turn = 0.16; turn < 2.75; turn += 0.02) { /* from the spine forwards */
+            for (int step = 0; step < 130; step++) { /* from the spine forwards */
+                double turn = 0.16 + 0.02 * step;
                 double height = -62 + 24.0 * k + 78 * (1 - cos(turn)) / 2 + 3 * side;
                 double off = fabs(height - canvas->z);
                 if (off > 5.5 || (turn > 2.1 && k > 8))
@@ -218,7 +219,8 @@ static void paint_ribs(struct canvas *canvas)
     }
     for (int k = 0; k < 12; k++) {
         for (int side = -1; side <= 1; side += 2) {
-            for (double turn = 0.16; turn < 2.35; turn += 0.02) {
+            for (int step = 0; step < 110; step++) {
+                double turn = 0.16 + 0.02 * step;
                 double height = -62 + 24.0 * k + 78 * (1 - cos(turn)) / 2 + 3 * side;
                 double off = fabs(height - canvas->z);
                 if (off > 3.4 || (turn > 2.1 && k > 8))
@@ -255,7 +257,7 @@ static bool finish(const struct canvas *canvas, const struct yq_slice *slice, bo
                    uint16_t *pixels)
 {
     unsigned size = canvas->size;
-    float *noise = malloc(sizeof *noise * size * size);
+    float *noise = calloc((size_t)size * size, sizeof *noise);
     struct yq_dice dice;
     if (!noise)
         return false;

@@ -108,17 +108,16 @@ bool yq_store_read(struct yq_store *store, const struct yq_key *key, const struc
     *fd = -1;
     if (!yq_store_path(store, key, object->sha256, path, err))
         return false;
-    int opened yq_cleanup(yq_close) = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (opened < 0)
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd < 0)
         return yq_fail_errno(err, "store", "open", path);
-    if (fstat(opened, &about) != 0)
-        return yq_fail_errno(err, "store", "look at", path);
-    if (!S_ISREG(about.st_mode) || (uint64_t)about.st_size != object->size)
-        return yq_fail(err, YQ_IO, "store", "%s has %lld bytes, not %llu: damaged", path,
-                       (long long)about.st_size, (unsigned long long)object->size);
-    *fd = opened;
-    opened = -1;
-    return true;
+    bool ok = fstat(*fd, &about) == 0 || yq_fail_errno(err, "store", "look at", path);
+    if (ok && (!S_ISREG(about.st_mode) || (uint64_t)about.st_size != object->size))
+        ok = yq_fail(err, YQ_IO, "store", "%s has %lld bytes, not %llu: damaged", path,
+                     (long long)about.st_size, (unsigned long long)object->size);
+    if (!ok)
+        yq_close(fd);
+    return ok;
 }
 
 void store_know(struct yq_store *store, const char *series_folder)

@@ -102,7 +102,7 @@ static bool plan_one(struct plan *plan, const char *sop_class, const char *synta
         const struct yq_proposal *p = &plan->proposals[i];
         bool same = syntax ? p->syntax_count == 1 && strcmp(p->syntaxes[0], syntax) == 0
                            : p->syntaxes == native;
-        if (same && strcmp(p->abstract_syntax, sop_class) == 0)
+        if (same && p->abstract_syntax && strcmp(p->abstract_syntax, sop_class) == 0)
             return true;
     }
     if (plan->count == CONTEXTS_MOST)

@@ -145,7 +145,8 @@ static bool reindex_study(struct reindexing *r, struct yq_err *err)
 {
     bool ok = true;
     char trouble[YQ_PATH_MOST + sizeof err->text];
-    qsort(r->files, r->count, sizeof *r->files, oldest_first);
+    if (r->count)
+        qsort(r->files, r->count, sizeof *r->files, oldest_first);
     for (size_t i = 0; i < r->count && ok; i++) {
         bool added = reindex_file(r->house, r->files[i].path, &r->bytes, err);
         r->done += added;

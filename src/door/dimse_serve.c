@@ -86,9 +86,9 @@ static bool is_welcome(struct visit *visit)
     const struct yq_conf *conf = visit->conf;
     struct yq_origin *from = &visit->origin;
     bool known = false;
-    char line[256], hint[384];
+    char line[512], hint[640];
     from->peer = yq_conf_peer(conf, from->aet, from->address, &known);
-    yq_conf_peer_line(from->aet, from->address, line, sizeof line);
+    yq_conf_peer_line(conf, from->aet, from->address, line, sizeof line);
     if (conf->dicom_check_called_aet &&
         strcmp(yq_assoc_called(visit->assoc), conf->dicom_aet) != 0) {
         snprintf(hint, sizeof hint, "call this node %s, or set dicom.check_called_aet=false",
@@ -200,7 +200,11 @@ static bool handle(struct visit *visit, const struct yq_message *message, struct
     switch (message->command) {
     case YQ_C_ECHO_RQ: visit->echoes++; return dimse_answer(visit, message, 0, NULL, err);
     case YQ_C_STORE_RQ:
-        if (service != SERVICE_STORE)
+        /* The class of the message counts too: some senders have another than their context's, and
+         * none gets in so that dicom.unknown_sop_classes keeps out. */
+        if (service != SERVICE_STORE ||
+            service_of(message->sop_class, visit->conf->dicom_unknown_sop_classes, &right) !=
+                SERVICE_STORE)
             return dimse_answer(visit, message, 0x0122, "SOP class is not one to store", err);
         if (!yq_ingest_message(visit->house, &visit->origin, visit->assoc, message, &stored, err))
             return false;

@@ -109,10 +109,13 @@ static void settle_keys(struct yq_find *find, bool patient_root)
                 query->wanted[a] = true;
     }
     /* PS3.4 C.4.1.2.1: a unique key above the level is a single value, so a Patient ID "***" means
-     * itself. */
-    for (size_t i = 0; i < query->match_count; i++)
+     * itself. What can only be meant as a pattern (P*, or * alone) is one all the same. */
+    for (size_t i = 0; i < query->match_count; i++) {
+        const char *value = query->matches[i].value;
+        bool pattern = strpbrk(value, "*?") && (value[strspn(value, "*?")] || !value[1]);
         if (patient_root && query->level > YQ_PATIENT && query->matches[i].attr == YQ_PatientID)
-            query->matches[i].exact = true;
+            query->matches[i].exact = !pattern;
+    }
     for (enum yq_qr_level l = patient_root ? YQ_PATIENT : YQ_STUDY; l <= query->level; l++)
         query->wanted[yq_level_key(l)] = true;
 }

@@ -145,6 +145,16 @@ def test_missing_parts_of_a_name_are_empty_parts(nodes):
         assert studies(node, charset="ISO_IR 192", PatientName=name) == {one.study for one in found}, name
 
 
+def test_a_patient_id_above_the_level_may_be_a_pattern_but_stars_alone_are_an_id(nodes):
+    node = nodes()
+    stars, one, two = (samples.instance(PatientID=name) for name in ("***", "P1", "P2"))
+    assert node.send(stars, one, two) == [0x0000] * 3
+    for value, found in (("***", [stars]), ("P?", [one, two]), ("P1", [one]), ("*", [stars, one, two]), ("??", [])):
+        assert studies(node, root="patient", PatientID=value) == {each.study for each in found}, value
+    got, answers = node.get("STUDY", root="patient", PatientID="P*", StudyInstanceUID=one.study)
+    assert got == [], "to fetch takes an id, not a pattern"
+
+
 def test_group_lengths_are_no_keys(node, archive):
     """Old workstations send them; an empty one in an answer would be no number."""
     def element(tag, value):

@@ -60,6 +60,9 @@ def test_a_private_class_is_refused_at_the_door_when_the_rule_says_so(nodes):
     with node.associate(contexts) as association:
         assert association.context(strange.sop_class) is None
         assert association.store(usual.sop_class, usual.uid, usual.raw).Status == 0x0000
+        association.send(association.need(usual.sop_class), strange.raw, CommandField=dul.C_STORE, Priority=0,
+                         MessageID=9, AffectedSOPClassUID=strange.sop_class, AffectedSOPInstanceUID=strange.uid)
+        assert association.receive().Status == 0x0122, "nor through the context of another class"
 
 
 def test_of_several_syntaxes_in_one_context_the_node_takes_one_that_was_offered(node):

@@ -116,8 +116,9 @@ const struct yq_peer *yq_conf_destination(const struct yq_conf *conf, const char
 yq_must_check bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer,
                                     struct yq_err *err);
 yq_must_check bool yq_conf_peer_remove(const char *folder, const char *aet, struct yq_err *err);
-/* The line that would add this peer, as text for logs and messages. */
-void yq_conf_peer_line(const char *aet, const char *address, char *text, size_t size);
+/* The line to type that adds this peer, for logs and messages; address "": not known. */
+void yq_conf_peer_line(const struct yq_conf *conf, const char *aet, const char *address, char *text,
+                       size_t size);
 
 /* The current configuration of a running node: readers take a reference, a reload swaps it. */
 struct yq_conf_box;

@@ -204,7 +204,7 @@ bool yq_conf_peer_remove(const char *folder, const char *aet, struct yq_err *err
 static void put_word(struct yq_buf *out, const char *text)
 {
     static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-";
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-";
     if (*text && strspn(text, plain) == strlen(text)) {
         yq_buf_puts(out, text);
         return;
@@ -219,7 +219,22 @@ static void put_word(struct yq_buf *out, const char *text)
     yq_buf_puts(out, "'");
 }
 
-void yq_conf_peer_line(const char *aet, const char *address, char *text, size_t size)
+/* Where the entry belongs, so that the line works in whatever folder it is typed. */
+static void put_place(struct yq_buf *out, const char *folder)
+{
+    char whole[PATH_MAX];
+    if (!*folder || !realpath(folder, whole))
+        return;
+    char *slash = strrchr(whole, '/');
+    bool of_data = slash && slash > whole && strcmp(slash, "/conf") == 0;
+    if (of_data)
+        *slash = '\0';
+    yq_buf_puts(out, of_data ? " --data " : " --conf ");
+    put_word(out, whole);
+}
+
+void yq_conf_peer_line(const struct yq_conf *conf, const char *aet, const char *address, char *text,
+                       size_t size)
 {
     struct yq_buf line yq_cleanup(yq_buf_fini) = {0};
     yq_buf_puts(&line, "yingqiao ae add ");
@@ -229,6 +244,7 @@ void yq_conf_peer_line(const char *aet, const char *address, char *text, size_t 
         put_word(&line, address);
     else
         yq_buf_puts(&line, "HOST"); /* nobody called from it */
-    yq_buf_puts(&line, " 104"); /* its port is not known from its call */
+    yq_buf_puts(&line, " 104");     /* its port is not known from its call */
+    put_place(&line, conf->folder);
     yq_copy(text, size, yq_buf_text(&line));
 }

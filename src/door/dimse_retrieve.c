@@ -143,8 +143,8 @@ static bool after_move(void *context, const struct yq_entry *entry,
 
 static bool unknown_destination(struct transfer *t, struct yq_err *err)
 {
-    char line[256];
-    yq_conf_peer_line(t->request->move_destination, "HOST", line, sizeof line);
+    char line[512];
+    yq_conf_peer_line(t->visit->conf, t->request->move_destination, "", line, sizeof line);
     yq_log(YQ_LOG_WARN, "move-refused",
            "aet=\"%s\" destination=\"%s\" reason=\"no peer of this AE title that can be called\" "
            "hint=\"to add it: %s\"",

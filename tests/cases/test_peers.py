@@ -2,6 +2,8 @@
 import json
 import os
 import re
+import shlex
+import subprocess
 
 import dul
 import pytest
@@ -34,10 +36,11 @@ def test_a_stranger_is_refused_and_the_log_says_what_to_add(closed):
 def test_the_line_in_the_log_works_as_it_stands(closed):
     assert not welcome(closed, "STRANGER")
     line = closed.wait_for_log(r"[^\n]*association-refused[^\n]*")[0]
-    command = re.search(r"ae add (\S+) (\S+) (\S+)", line)
+    command = re.search(r'yingqiao (ae add [^"]+)"', line)
     assert command, line
-    port = command[3] if command[3].isdigit() else "104"
-    closed.ae_add(command[1], command[2], port)
+    words = shlex.split(command[1])
+    assert words[-2] == "--data" and os.path.samefile(words[-1], closed.data)
+    subprocess.run([closed.binary, *words], check=True, cwd="/", stdout=subprocess.DEVNULL)
     wait_until(lambda: welcome(closed, "STRANGER"), 5, "the new peer is not let in")
 
 

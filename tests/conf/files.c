@@ -374,15 +374,16 @@ static void names_nets_and_mapped_addresses(void **state)
 
 static void the_line_that_would_add_a_peer_is_safe_to_paste(void **state)
 {
+    const struct yq_conf nowhere = {.folder = ""};
     (void)state;
     char line[128];
-    yq_conf_peer_line("CT_1", "10.1.2.3", line, sizeof line);
+    yq_conf_peer_line(&nowhere, "CT_1", "10.1.2.3", line, sizeof line);
     assert_string_equal(line, "yingqiao ae add CT_1 10.1.2.3 104");
-    yq_conf_peer_line("A'; rm -rf /", "fd00::5", line, sizeof line);
+    yq_conf_peer_line(&nowhere, "A'; rm -rf /", "fd00::5", line, sizeof line);
     assert_string_equal(line, "yingqiao ae add 'A'\\''; rm -rf /' fd00::5 104");
-    yq_conf_peer_line("A\n\xff", "::1", line, sizeof line);
+    yq_conf_peer_line(&nowhere, "A\n\xff", "::1", line, sizeof line);
     assert_string_equal(line, "yingqiao ae add 'A?\?' ::1 104");
-    yq_conf_peer_line("CT_1", "10.1.2.3", line, 8);
+    yq_conf_peer_line(&nowhere, "CT_1", "10.1.2.3", line, 8);
     assert_string_equal(line, "yingqia");
 }
 

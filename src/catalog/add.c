@@ -81,6 +81,12 @@ static bool look(struct connection *writer, const struct yq_arrival *arrival,
     return true;
 }
 
+/* Who is to be asked about it: the caller, or for files the way they came. */
+static const char *source_of(const struct yq_origin *origin)
+{
+    return *origin->aet ? origin->aet : origin->door ? origin->door : "";
+}
+
 static bool note_content(struct connection *writer, struct adding *adding,
                          const struct present *present, struct yq_err *err)
 {
@@ -91,7 +97,7 @@ static bool note_content(struct connection *writer, struct adding *adding,
     struct claim claim = {
         .study = present->served_study,
         .instance = adding->arrival->header->key.instance,
-        .source = adding->arrival->origin->aet,
+        .source = source_of(adding->arrival->origin),
         .what = "content",
         .kept = kept,
         .came = came,
@@ -177,7 +183,7 @@ static bool note_contradictions(struct connection *writer, struct adding *adding
         struct claim claim = {
             .study = adding->study,
             .instance = adding->arrival->header->key.instance,
-            .source = adding->arrival->origin->aet,
+            .source = source_of(adding->arrival->origin),
             .what = yq_attrs[attr].name,
             .kept = had,
             .came = came,

@@ -143,8 +143,9 @@ static int conflicts(struct yq_cli *cli, struct yq_home *home)
         }
         yq_table_addf(&table, "%.10s %.8s", when, when + 11);
         yq_table_add(&table, all[i].what);
-        yq_table_add(&table, all[i].kept);
-        yq_table_add(&table, all[i].came);
+        bool digests = strcmp(all[i].what, "content") == 0; /* enough of them to tell them apart */
+        yq_table_addf(&table, "%.*s", digests ? 12 : 1024, all[i].kept);
+        yq_table_addf(&table, "%.*s", digests ? 12 : 1024, all[i].came);
         yq_table_add(&table, all[i].source);
         yq_table_add(&table, all[i].study);
         yq_table_add(&table, all[i].instance);
@@ -239,6 +240,8 @@ int yq_run_studies(struct yq_cli *cli)
     struct yq_err err = {0};
     struct yq_query query yq_cleanup(yq_query_fini) = {0};
     const char *study = yq_cli_value(cli, "settle");
+    if (yq_cli_flag(cli, "conflicts") && (cli->arg_count || cli->given_count > 1))
+        return yq_cli_usage(cli, "--conflicts lists all of them: it goes with no filter");
     int status = study ? check_settle(cli, study) : read_query(cli, &query);
     if (status != YQ_EXIT_FINE)
         return status;

@@ -55,7 +55,7 @@ def test_the_version_is_told():
     ["find", "A@h:1", "Nonsense=1"], ["find", "A@h:1", "--level", "BED"], ["echo", "A@nowhere"], ["delete"],
     ["delete", "--study", "abc"], ["delete", "--study", "1.2", "--series", "1.3"], ["demo", "--studies", "many"],
     ["studies", "Nonsense=1"], ["--set", "novalue", "check"], ["check", "--data"], ["check", "-x"],
-    ["studies", "--settle", "1.2.3"], ["studies", "StudyDate=yesterday"],
+    ["studies", "--settle", "1.2.3"], ["studies", "StudyDate=yesterday"], ["studies", "--conflicts", "PatientID=1"],
 ])
 def test_what_is_not_understood_ends_with_2_and_says_where_to_read(words, tmp_path):
     done = yingqiao(*words, data=tmp_path / "none", code=2)

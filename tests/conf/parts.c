@@ -99,7 +99,7 @@ static void unknown_keys_are_named_with_their_line(void **state)
          "node.json:4: unknown key \"dicom.prot\" (did you mean \"dicom.port\"?)");
     node("{\"duplicate\": \"replace\"}", "did you mean \"store.duplicates\"?");
     node("{\"storage\": {\"x\": 1}}", "node.json:1: unknown key \"storage\"");
-    node("{\"entirely.other\": 1}", "\"yingqiao help\" lists the keys");
+    node("{\"entirely.other\": 1}", "\"yingqiao help check\" lists the keys");
     node("{\"a\\nb\": 1}", "unknown key \"a?b\"");
 }
 

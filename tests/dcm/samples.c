@@ -97,7 +97,8 @@ void make_pixels(struct yq_buf *out, const struct sample *s)
         uint32_t value = (uint32_t)(i * 37 + i / s->columns * 11);
         if (stored < 32)
             value &= (1u << stored) - 1;
-        if (s->is_signed && value >> (stored - 1) & 1) /* the sign goes through all of the cell */
+        if (s->is_signed && stored &&
+            value >> (stored - 1) & 1) /* the sign goes through all of the cell */
             value |= ~((1u << stored) - 1);
         for (unsigned b = 0; b < s->bits; b += 8)
             yq_buf_put(out, (uint8_t[]){(uint8_t)(value >> b)}, 1);

@@ -159,7 +159,9 @@ static int ask(const struct server *server, const char *line, const char *header
     int fd = connect_to(server);
     say(fd, yq_buf_text(&text));
     hear(fd, out);
-    return strncmp(yq_buf_text(out), "HTTP/1.1 ", 9) == 0 ? atoi(yq_buf_text(out) + 9) : 0;
+    return strncmp(yq_buf_text(out), "HTTP/1.1 ", 9) == 0
+               ? (int)strtol(yq_buf_text(out) + 9, NULL, 10)
+               : 0;
 }
 
 static const char *body_of(const struct yq_buf *answer)

@@ -307,7 +307,7 @@ static enum yq_known answer(void *context, const char *path)
 /* Commits in a process of its own that dies before it settles anything. */
 static void commit_and_die(const uint8_t *digest)
 {
-    int status;
+    int status = -1;
     pid_t child = fork();
     if (child == 0) {
         struct yq_staged *staged;

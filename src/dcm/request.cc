@@ -17,6 +17,8 @@ extern "C" {
 #include "yq/clock.h"
 }
 
+static const int ANSWER_SECONDS = 30;
+
 /* ---- connecting ---- */
 
 /* Connects one address until `until_ms`; 0, or the errno. */
@@ -205,16 +207,26 @@ static bool say_rejected(const struct yq_call *call, const uint8_t *rejection, s
                    result == 2 ? " for now" : "", words, hint, result, source, reason);
 }
 
+/* From the first byte to the last of the answer; whoever waits for a C-MOVE behind this waits too.
+ */
+static int answer_seconds(const struct yq_call *call)
+{
+    int stall = call->limits.stall_seconds > 0 ? call->limits.stall_seconds : 60;
+    return stall < ANSWER_SECONDS ? stall : ANSWER_SECONDS;
+}
+
 static bool say_failed(yq_assoc *assoc, const struct yq_call *call, const OFCondition &cond,
                        struct yq_err *err)
 {
-    int seconds = call->limits.stall_seconds > 0 ? call->limits.stall_seconds : 60;
     if (assoc->wire.rejected)
         return say_rejected(call, assoc->wire.rejection, err);
     if (assoc->wire.aborted)
         return yq_fail(err, YQ_REFUSED, "dcm", "the peer aborted instead of answering");
     if (assoc->wire.failed && assoc->wire.failure.code == YQ_TIMEOUT)
-        return yq_fail(err, YQ_TIMEOUT, "dcm", "no answer within %d s", seconds);
+        return yq_fail(err, YQ_TIMEOUT, "dcm",
+                       "connected, but the association request was not answered: no answer within "
+                       "%d s",
+                       answer_seconds(call));
     return yq_assoc_failed(assoc, cond, err);
 }
 
@@ -254,7 +266,9 @@ static bool request(yq_assoc *assoc, const struct yq_call *call, struct yq_err *
         return false;
     assoc->wire.asked = &assoc->asked;
     assoc->wire.answer = &assoc->peer;
+    assoc->wire.deadline_ms = yq_monotonic_ms() + int64_t(answer_seconds(call)) * 1000;
     OFCondition cond = yq_wire_request(&assoc->wire, &assoc->params->DULparams, &assoc->dul);
+    assoc->wire.deadline_ms = 0;
     assoc->wire.asked = nullptr;
     if (cond.bad() || assoc->wire.failed) {
         say_failed(assoc, call, cond, err);

@@ -200,8 +200,10 @@ bool yq_wire::available(int seconds)
     if (given_from < given.length || buffered() || broken() || ended)
         return true; /* a failure is told by the read that follows */
     struct pollfd poll_fd = {fd, POLLIN, 0};
-    int limit = seconds < stall_seconds ? seconds : stall_seconds;
-    if (poll(&poll_fd, 1, limit < 0 ? 0 : limit * 1000) > 0)
+    int64_t limit = int64_t(seconds < stall_seconds ? seconds : stall_seconds) * 1000;
+    if (deadline_ms && deadline_ms - yq_monotonic_ms() < limit)
+        limit = deadline_ms - yq_monotonic_ms();
+    if (poll(&poll_fd, 1, limit < 0 ? 0 : int(limit)) > 0)
         return true;
     fail(YQ_TIMEOUT, "the peer sent nothing for too long");
     return false;

@@ -1,5 +1,6 @@
 """A workstation fetches, a cloud platform pulls: C-MOVE and C-GET."""
 import re
+import socket
 import zlib
 
 import dul
@@ -121,6 +122,15 @@ def test_a_destination_that_does_not_answer_fails_the_move_and_nothing_else(node
     assert final.Status in (0xA702, 0xB000, 0xC000, 0xC001, 0xA700), hex(final.Status)
     assert (final.NumberOfCompletedSuboperations or 0) == 0
     assert node.echo() == 0x0000
+
+
+def test_a_destination_that_is_mute_costs_half_a_minute_and_no_more(node, loaded):
+    """It takes the connection and never answers: whoever asked for the move waits with us, a minute at most."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        node.add_destination("MUTE", mute.getsockname()[1])
+        final = node.move("STUDY", "MUTE", StudyInstanceUID=loaded.study)[-1]
+    assert final.Status == 0xA702 and final.NumberOfFailedSuboperations == 5
+    assert "not answered" in final.ErrorComment
 
 
 def test_warnings_are_told_from_failures_and_failures_are_listed(node, loaded):

@@ -55,6 +55,8 @@ static void put_near_names(struct yq_buf *out, const char *word)
     for (unsigned far = 0; far < FAR && shown < SHOWN; far++) {
         for (int i = 0; i < YQ_ATTR_COUNT && shown < SHOWN; i++) {
             unsigned away = distance(word, yq_attrs[i].name);
+            if (2 * away > strlen(word)) /* every short name is near to every short word */
+                away = FAR;
             if (away >= FAR && strlen(word) > 3 && strcasestr(yq_attrs[i].name, word))
                 away = FAR - 1;
             if (away != far || !may_filter((enum yq_attr)i))

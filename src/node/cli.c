@@ -45,6 +45,12 @@ int yq_cli_fail(const char *format, ...)
 
 int yq_cli_fail_err(const struct yq_err *err) { return yq_cli_fail("%s", err->text); }
 
+void yq_cli_where(const struct yq_cli *cli, char *text, size_t size)
+{
+    bool usual = strcmp(cli->data, "./var") == 0;
+    snprintf(text, size, "%s%s", usual ? "" : " --data ", usual ? "" : cli->data);
+}
+
 /* Names of options are unique over the whole table, so that "--may" means one thing. */
 static const struct yq_option *option_named(const struct yq_option *options, const char *name,
                                             size_t length)

@@ -72,6 +72,8 @@ int yq_cli_usage(const struct yq_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* "yingqiao: ..." on standard error; returns YQ_EXIT_FAILED. */
 int yq_cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* For hints: " --data DIR" where the command was about another folder than ./var, else "". */
+void yq_cli_where(const struct yq_cli *cli, char *text, size_t size);
 int yq_cli_fail_err(const struct yq_err *err);
 
 const struct yq_verb *yq_verb_named(const char *name);

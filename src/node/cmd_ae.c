@@ -145,7 +145,7 @@ static int add(struct yq_cli *cli)
 {
     struct yq_peer peer = {0};
     struct yq_err err = {0};
-    char folder[YQ_PATH_MOST];
+    char folder[YQ_PATH_MOST], where[YQ_PATH_MOST + 16];
     int status = read_peer(cli, &peer);
     if (status != YQ_EXIT_FINE)
         return status;
@@ -155,7 +155,8 @@ static int add(struct yq_cli *cli)
         return yq_cli_fail_err(&err);
     if (cli->json)
         return yq_print_json(peer_json(&peer)) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
-    printf("added %s; `yingqiao ae test %s` tries it\n", peer.aet, peer.aet);
+    yq_cli_where(cli, where, sizeof where);
+    printf("added %s; `yingqiao ae test %s%s` tries it\n", peer.aet, peer.aet, where);
     return YQ_EXIT_FINE;
 }
 

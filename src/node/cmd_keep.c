@@ -28,7 +28,7 @@ int yq_run_delete(struct yq_cli *cli)
     struct yq_err err = {0};
     struct yq_which which;
     struct yq_key key = {0};
-    char label[40];
+    char label[40], where[YQ_PATH_MOST + 16];
     size_t count = 0;
     if (cli->arg_count)
         return yq_cli_usage(cli,
@@ -52,10 +52,9 @@ int yq_run_delete(struct yq_cli *cli)
         yq_json_text(object, "trash", label);
         return yq_print_json(object) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
     }
-    printf("%zu instance%s moved to the trash; to have %s back: yingqiao import %s/trash/%s%s%s\n",
-           count, count == 1 ? "" : "s", count == 1 ? "it" : "them", cli->data, label,
-           strcmp(cli->data, "./var") == 0 ? "" : " --data ",
-           strcmp(cli->data, "./var") == 0 ? "" : cli->data);
+    yq_cli_where(cli, where, sizeof where);
+    printf("%zu instance%s moved to the trash; to have %s back: yingqiao import %s/trash/%s%s\n",
+           count, count == 1 ? "" : "s", count == 1 ? "it" : "them", cli->data, label, where);
     return YQ_EXIT_FINE;
 }
 

@@ -14,6 +14,20 @@
 
 #include "yq/file.h"
 
+int dcm_up(void **state)
+{
+    (void)state;
+    yq_dcm_init();
+    return 0;
+}
+
+int dcm_down(void **state)
+{
+    (void)state;
+    yq_dcm_fini();
+    return 0;
+}
+
 const char *syntax_of(enum yq_layout layout)
 {
     static const char *const syntaxes[] = {YQ_TS_IMPLICIT_LE, YQ_TS_EXPLICIT_LE, YQ_TS_EXPLICIT_BE,

@@ -18,6 +18,10 @@ struct sample { /* zero: an object without pixels */
     bool palette;
 };
 
+/* Fixtures of a group of tests: dcm/ is ready between them. */
+int dcm_up(void **state);
+int dcm_down(void **state);
+
 const char *syntax_of(enum yq_layout layout);
 /* Patient and identification. */
 void put_head(struct yq_writer *writer);

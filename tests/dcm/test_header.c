@@ -212,19 +212,6 @@ static void values_without_end_are_bounded(void **state)
     yq_buf_fini(&dataset);
 }
 
-static int up(void **state)
-{
-    (void)state;
-    yq_dcm_init();
-    return 0;
-}
-static int down(void **state)
-{
-    (void)state;
-    yq_dcm_fini();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,5 +222,5 @@ int main(void)
         cmocka_unit_test(pixels_that_are_cut_off_make_no_object),
         cmocka_unit_test(values_without_end_are_bounded),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return cmocka_run_group_tests(tests, dcm_up, dcm_down);
 }

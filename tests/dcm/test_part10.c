@@ -159,19 +159,6 @@ static void a_dicomdir_names_its_files(void **state)
     close(fd);
 }
 
-static int up(void **state)
-{
-    (void)state;
-    yq_dcm_init();
-    return 0;
-}
-static int down(void **state)
-{
-    (void)state;
-    yq_dcm_fini();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,5 +168,5 @@ int main(void)
         cmocka_unit_test(what_is_no_dicom_file_is_refused),
         cmocka_unit_test(a_dicomdir_names_its_files),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return cmocka_run_group_tests(tests, dcm_up, dcm_down);
 }

@@ -429,19 +429,6 @@ static void lossy_only_when_asked_for(void **state)
     close(fd);
 }
 
-static int up(void **state)
-{
-    (void)state;
-    yq_dcm_init();
-    return 0;
-}
-static int down(void **state)
-{
-    (void)state;
-    yq_dcm_fini();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,5 +442,5 @@ int main(void)
         cmocka_unit_test(what_cannot_be_transcoded_is_said),
         cmocka_unit_test(lossy_only_when_asked_for),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return cmocka_run_group_tests(tests, dcm_up, dcm_down);
 }

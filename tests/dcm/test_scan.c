@@ -303,19 +303,6 @@ static void the_dictionary_knows(void **state)
     assert_true(yq_dcm_storage_classes(&classes) > 100);
 }
 
-static int up(void **state)
-{
-    (void)state;
-    yq_dcm_init();
-    return 0;
-}
-static int down(void **state)
-{
-    (void)state;
-    yq_dcm_fini();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,5 +315,5 @@ int main(void)
         cmocka_unit_test(what_does_not_add_up_is_refused),
         cmocka_unit_test(the_dictionary_knows),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return cmocka_run_group_tests(tests, dcm_up, dcm_down);
 }

@@ -228,19 +228,6 @@ static void broken_and_hostile_ones_do_no_harm(void **state)
     (void)each(harmless);
 }
 
-static int up(void **state)
-{
-    (void)state;
-    yq_dcm_init();
-    return 0;
-}
-static int down(void **state)
-{
-    (void)state;
-    yq_dcm_fini();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,5 +238,5 @@ int main(void)
         cmocka_unit_test(one_image_in_many_syntaxes),
         cmocka_unit_test(dicomdirs_name_what_is_there),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return cmocka_run_group_tests(tests, dcm_up, dcm_down);
 }

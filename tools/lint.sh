@@ -32,10 +32,10 @@ if [ -s "$todo" ]; then
     xargs -P "$(nproc)" -L 1 sh -c '
         case $0 in
         *.cc) more=--extra-arg-before=-std=gnu++17 ;;                     # gcc has it by default, clang 14 has not
-        src/base/err.c | src/base/file.c) more=--quiet ;;                  # define what tidy.h speaks of
+        src/base/err.c | src/base/file.c) more= ;;                         # define what tidy.h speaks of
         *) more="--extra-arg-before=-include --extra-arg-before=$PWD/tools/tidy.h" ;;
         esac
-        out=$(clang-tidy -p build/asan --quiet $more "$0" 2>/dev/null) && touch "$1" ||
-            { printf "%s\n" "$out" >&2; exit 1; }' <"$todo" || failed=1
+        out=$(clang-tidy -p build/asan --quiet $more "$0" 2>&1) && touch "$1" ||
+            { printf "%s: clang-tidy does not like it\n%s\n" "$0" "$out" >&2; exit 1; }' <"$todo" || failed=1
 fi
 exit $failed

@@ -13,7 +13,7 @@ import time
 import dul
 import pytest
 import samples
-from conftest import BINARY, SANITIZER_REPORT, wait_until
+from conftest import BINARY, SANITIZER_REPORT, sanitized, wait_until
 
 KILLS = int(os.environ.get("YQ_KILLS", "50"))
 SENDERS = 4
@@ -42,6 +42,53 @@ class Sender(threading.Thread):
                         self.odd.append((one.uid, hex(status)))
         except (dul.Aborted, dul.Rejected, OSError):
             pass
+
+
+KILL_AT = os.environ.get("YQ_KILL_AT", "")
+
+
+def preloaded():
+    """The library that kills, behind the sanitizer's own where there is one."""
+    if not sanitized():
+        return KILL_AT
+    asan = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+    return f"{os.path.realpath(asan)} {KILL_AT}"
+
+
+@pytest.mark.skipif(not os.path.exists(KILL_AT), reason="YQ_KILL_AT does not name the library that kills (CTest sets it)")
+def test_killed_before_each_of_its_steps_an_instance_is_wholly_there_or_not_at_all(nodes, tmp_path, monkeypatch):
+    arm = tmp_path / "arm"
+    monkeypatch.setenv("LD_PRELOAD", preloaded())
+    monkeypatch.setenv("YQ_KILL_ARM", str(arm))
+    node = nodes()
+    acknowledged, died, step = [], 0, 0
+    while step < 200:
+        step += 1
+        arm.write_text(str(step))
+        one = samples.instance(size=3000)  # of a new study: its folders are made on the way
+        try:
+            with node.associate([(samples.CT, [dul.EXPLICIT])], timeout=60) as association:
+                assert association.store(one.sop_class, one.uid, one.raw).Status == 0x0000
+            acknowledged.append(one)
+            survived = True
+        except (dul.Aborted, OSError):
+            assert node.process.wait(60) == -signal.SIGKILL
+            survived = False
+            died += 1
+        if survived:
+            node.kill9()
+        arm.unlink()
+        node.start()
+        assert node.staging() == [], f"step {step}"
+        assert len(node.objects()) == sum(row.NumberOfStudyRelatedInstances for row in node.find(
+            "STUDY", StudyInstanceUID=None, NumberOfStudyRelatedInstances=None)), f"step {step}"
+        for kept in acknowledged[-2:]:
+            assert node.get_one(kept) == kept.raw, f"step {step}"
+        if survived and step > died + 2:
+            break
+    assert died >= 10, f"{died}: it was killed at its steps, not beside them"
+    assert len(node.objects()) >= len(acknowledged)
+    assert node.verify() == "no damage"
 
 
 def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(nodes):

@@ -150,10 +150,4 @@ yq_must_check bool yq_catalog_commitment_later(struct yq_catalog *catalog, int64
 yq_must_check bool yq_catalog_commitment_done(struct yq_catalog *catalog, int64_t id,
                                               struct yq_err *err);
 
-/* Resumable imports: a small key-value memory. get: YQ_ABSENT when the name is unknown. */
-yq_must_check bool yq_catalog_note_get(struct yq_catalog *catalog, const char *name, char *value,
-                                       size_t size, struct yq_err *err);
-yq_must_check bool yq_catalog_note_set(struct yq_catalog *catalog, const char *name,
-                                       const char *value, struct yq_err *err);
-
 #endif

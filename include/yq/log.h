@@ -22,12 +22,13 @@ void yq_log_set_trace(const char *trace);
 const char *yq_log_trace(void);
 
 /* `event` is a fixed name such as "association-refused"; `format` makes "key=value key=value". A
- * value with blanks is written by the caller as key="...": control characters and quotes inside are
- * made harmless here. */
+ * value with blanks is written by the caller as key="...", without quotes in it. Control characters
+ * are made harmless here. */
 void yq_log(enum yq_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same with "code=... room=... error=..." of *err added at the end. */
+/* The same with "code=... room=... error=..." of *err added at the end; quotes in its text become
+ * single ones. */
 void yq_log_err(enum yq_level level, const char *event, const struct yq_err *err,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 

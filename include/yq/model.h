@@ -14,6 +14,9 @@
 
 #define YQ_AET_SIZE 17 /* 16 characters and the 0 */
 
+/* 1 to 16 printable ASCII characters, no backslash, not blanks only (PS3.5 6.2, VR AE). */
+bool yq_aet_valid(const char *aet);
+
 struct yq_key { /* which instance; each part is a valid UID */
     char study[YQ_UID_SIZE], series[YQ_UID_SIZE], instance[YQ_UID_SIZE];
 };
@@ -39,7 +42,6 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     char
         charset[64]; /* Specific Character Set of answers when the query names none; "": as asked */
     unsigned max_associations; /* 0: the node's limit */
-    bool tls;                  /* refused at configuration until the node speaks TLS */
     char note[256];
 };
 

@@ -13,7 +13,4 @@ void yq_digest_add(struct yq_digest *digest, const void *bytes, size_t length);
 /* The result; the digest can be used again afterwards, as new. */
 void yq_digest_end(struct yq_digest *digest, uint8_t sha256[32]);
 
-/* Random bytes fit for secrets; aborts when the system has none. */
-void yq_random(void *bytes, size_t length);
-
 #endif

@@ -13,11 +13,11 @@
 
 /* Appends the UTF-8 of `length` bytes labelled with `charset`, the value of (0008,0005) as it
  * stands ("" or several values separated by backslashes, ISO 2022 escapes in the bytes). `vr`
- * decides about delimiters: PN resets at ^ and =, text resets at CR, LF, FF; 0x5C inside a two-byte
- * GBK or GB18030 character is no delimiter. An unknown label is read as UTF-8 where the bytes are
- * UTF-8, else GB18030 where they are that, else ISO 8859-1. Bytes that do not fit become U+FFFD and
- * *doubtful is set (never cleared). Only running out of memory is an error, and it shows as
- * out->failed. */
+ * decides about delimiters: PN resets at ^ and =, text resets at CR, LF, FF, TAB; 0x5C inside a
+ * two-byte GBK or GB18030 character is no delimiter. An unknown label is read as UTF-8 where the
+ * bytes are UTF-8, else GB18030 where they are that, else ISO 8859-1. Bytes that do not fit become
+ * U+FFFD and *doubtful is set (never cleared). Only running out of memory is an error, and it shows
+ * as out->failed. */
 void yq_text_decode(const char *charset, const char *vr, const void *bytes, size_t length,
                     struct yq_buf *out, bool *doubtful);
 

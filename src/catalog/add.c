@@ -136,7 +136,7 @@ static bool fill_in(struct connection *writer, enum yq_qr_level table, int64_t i
                     struct yq_err *err)
 {
     struct yq_buf sql yq_cleanup(yq_buf_fini) = {0};
-    yq_buf_putf(&sql, "UPDATE %s SET id = id", table == YQ_STUDY ? "study" : "series");
+    yq_buf_putf(&sql, "UPDATE %s SET id = id", table_name(table));
     for (int i = 0; i < YQ_ATTR_COUNT; i++) {
         if (fill[i] && attr_is_name((enum yq_attr)i))
             yq_buf_putf(&sql, ", %s = ?, %s_fold = ?", yq_attrs[i].name, yq_attrs[i].name);

@@ -32,18 +32,13 @@ void sql_value(struct sql *sql, const char *text, size_t length)
 
 static void value(struct sql *sql, const char *text) { sql_value(sql, text, strlen(text)); }
 
-const char *attr_table(enum yq_attr attr)
-{
-    static const char *const tables[] = {"study", "study", "series", "instance"};
-    return tables[yq_attrs[attr].level];
-}
-
 static void put_column(struct sql *sql, enum yq_attr attr, const char *suffix)
 {
     if (attr == YQ_AvailableTransferSyntaxUID)
         yq_buf_puts(&sql->text, "instance.transfer_syntax");
     else
-        yq_buf_putf(&sql->text, "%s.%s%s", attr_table(attr), yq_attrs[attr].name, suffix);
+        yq_buf_putf(&sql->text, "%s.%s%s", table_name(yq_attrs[attr].level), yq_attrs[attr].name,
+                    suffix);
 }
 
 static void put_match(struct sql *sql, enum match_kind kind, enum yq_attr attr, const char *suffix,

@@ -182,7 +182,6 @@ bool statement_run(struct connection *connection, sqlite3_stmt *statement, struc
     return true;
 }
 
-void statement_done(sqlite3_stmt **statement) { sqlite3_reset(*statement); }
 void statement_drop(sqlite3_stmt **statement) { sqlite3_finalize(*statement); }
 
 void bind_text(sqlite3_stmt *statement, int place, const char *text)

@@ -46,7 +46,7 @@ static void put_columns(struct sql *sql, const struct yq_query *query, enum yq_a
         if (computed[i])
             yq_buf_puts(&sql->text, computed[i]);
         else
-            yq_buf_putf(&sql->text, "%s.%s", attr_table(attr), yq_attrs[i].name);
+            yq_buf_putf(&sql->text, "%s.%s", table_name(yq_attrs[i].level), yq_attrs[i].name);
     }
 }
 

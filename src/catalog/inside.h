@@ -49,8 +49,6 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_CONTRADICTION_SEEN,
                  ST_CONTRADICTION_ADD,
                  ST_CONTRADICTION_OF_INSTANCE_REMOVE,
-                 ST_NOTE_GET,
-                 ST_NOTE_SET,
                  ST_COUNT
 };
 
@@ -81,7 +79,6 @@ bool statement_run(struct connection *connection, sqlite3_stmt *statement, struc
 /* One row: true with *row set; *row false at the end. */
 bool statement_step(struct connection *connection, sqlite3_stmt *statement, bool *row,
                     struct yq_err *err);
-void statement_done(sqlite3_stmt **statement); /* resets; for yq_cleanup */
 void statement_drop(sqlite3_stmt **statement); /* finalizes; for yq_cleanup */
 /* Binds text, NULL for NULL or "". The text lives until the statement is reset. */
 void bind_text(sqlite3_stmt *statement, int place, const char *text);
@@ -91,11 +88,12 @@ const char *column_text(sqlite3_stmt *statement, int column);
 /* ---- schema.c ---- */
 
 bool schema_make(struct connection *connection, struct yq_err *err); /* or checks, or extends */
-/* Statement texts that are made from the attribute table; NULL when `which` is fixed. */
+/* A statement's text: a fixed one, or made into `made` from the attribute table. */
 const char *statement_sql(enum statement which, struct yq_buf *made);
+/* The table that holds the attributes of a level; patients are in study. */
+const char *table_name(enum yq_qr_level level);
 bool attr_is_name(enum yq_attr attr); /* VR PN, which has a folded column */
-bool attr_in_table(enum yq_attr attr, enum yq_qr_level table); /* a column of the table of that
-                                                                   level; patients are in study */
+bool attr_in_table(enum yq_attr attr, enum yq_qr_level table); /* stored: a column of it */
 
 /* ---- the catalog (open.c) and its group commit (commit.c) ---- */
 
@@ -233,7 +231,6 @@ void sql_fini(struct sql *sql);
 void sql_value(struct sql *sql, const char *text, size_t length);
 /* Appends " AND ..." for every key of the query, rows of `level` and above being at hand. */
 bool conditions_write(struct sql *sql, const struct yq_query *query, struct yq_err *err);
-const char *attr_table(enum yq_attr attr);
 /* The whole statement of a query. columns[] gets the attribute of each column. */
 enum find_what { FIND_ROWS, FIND_COUNT, FIND_ENTRIES };
 bool find_write(struct sql *sql, const struct yq_query *query, enum find_what what,

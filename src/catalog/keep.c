@@ -1,4 +1,4 @@
-/* keep.c: single rows in and out: getting, removing, totals, storage commitments, notes. */
+/* keep.c: single rows in and out: getting, removing, totals, storage commitments. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -317,49 +317,4 @@ bool yq_catalog_commitment_later(struct yq_catalog *catalog, int64_t id, int64_t
 bool yq_catalog_commitment_done(struct yq_catalog *catalog, int64_t id, struct yq_err *err)
 {
     return commit_simple(catalog, commitment_turn, &(struct turn){.id = id, .done = true}, err);
-}
-
-/* ---- notes ---- */
-
-bool yq_catalog_note_get(struct yq_catalog *catalog, const char *name, char *value, size_t size,
-                         struct yq_err *err)
-{
-    bool row = false, fits = true;
-    struct connection *reader = reader_take(catalog, err);
-    if (!reader)
-        return false;
-    sqlite3_stmt *get = connection_statement(reader, ST_NOTE_GET, err);
-    if (get)
-        sqlite3_bind_text(get, 1, name, -1, SQLITE_STATIC);
-    bool ok = get && statement_step(reader, get, &row, err);
-    if (ok && row)
-        fits = yq_copy(value, size, column_text(get, 0));
-    sqlite3_reset(get);
-    reader_give(catalog, reader);
-    if (!ok)
-        return false;
-    if (!row)
-        return yq_fail(err, YQ_ABSENT, "catalog", "there is no such note");
-    return fits || yq_fail(err, YQ_FULL, "catalog", "the note is longer than %zu bytes", size);
-}
-
-struct note {
-    const char *name, *value;
-};
-
-static bool note_set(struct connection *writer, void *with, struct yq_err *err)
-{
-    const struct note *note = with;
-    sqlite3_stmt *set = connection_statement(writer, ST_NOTE_SET, err);
-    if (!set)
-        return false;
-    sqlite3_bind_text(set, 1, note->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(set, 2, note->value, -1, SQLITE_STATIC);
-    return statement_run(writer, set, err);
-}
-
-bool yq_catalog_note_set(struct yq_catalog *catalog, const char *name, const char *value,
-                         struct yq_err *err)
-{
-    return commit_simple(catalog, note_set, &(struct note){.name = name, .value = value}, err);
 }

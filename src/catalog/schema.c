@@ -16,7 +16,11 @@ bool attr_in_table(enum yq_attr attr, enum yq_qr_level table)
     return level == table && yq_attrs[attr].source == YQ_FROM_HEADER;
 }
 
-static const char *const table_names[] = {"study", "study", "series", "instance"};
+const char *table_name(enum yq_qr_level level)
+{
+    static const char *const names[] = {"study", "study", "series", "instance"};
+    return names[level];
+}
 
 static const char *const table_heads[] = {
     [YQ_STUDY] =
@@ -44,7 +48,6 @@ static const char other_tables[] =
     "CREATE TABLE commitment(id INTEGER PRIMARY KEY, aet TEXT NOT NULL, txn TEXT NOT NULL,"
     " asked_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " pairs BLOB NOT NULL);"
-    "CREATE TABLE note(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
 /* The indices on `instr` hold the few rows with several values, for which equality with the whole
@@ -86,7 +89,7 @@ static void put_insert(struct yq_buf *sql, enum yq_qr_level table, const char *f
     size_t places = 1;
     for (const char *p = fixed; *p; p++)
         places += *p == ',';
-    yq_buf_putf(sql, "INSERT INTO %s(%s", table_names[table], fixed);
+    yq_buf_putf(sql, "INSERT INTO %s(%s", table_name(table), fixed);
     put_columns(sql, table, ",", "");
     yq_buf_puts(sql, ") VALUES(?");
     while (--places)
@@ -106,7 +109,7 @@ static void put_select(struct yq_buf *sql, enum yq_qr_level table, const char *f
         if (attr_in_table((enum yq_attr)i, table))
             yq_buf_putf(sql, ",%s", yq_attrs[i].name);
     }
-    yq_buf_putf(sql, " FROM %s", table_names[table]);
+    yq_buf_putf(sql, " FROM %s", table_name(table));
 }
 
 static const char *const fixed_sql[ST_COUNT] = {
@@ -155,9 +158,6 @@ static const char *const fixed_sql[ST_COUNT] = {
                              "came, seen_ms, settled) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
     [ST_CONTRADICTION_OF_INSTANCE_REMOVE] =
         "DELETE FROM contradiction WHERE instance = ? AND what = 'content'",
-    [ST_NOTE_GET] = "SELECT value FROM note WHERE name = ?",
-    [ST_NOTE_SET] = "INSERT INTO note(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET "
-                    "value = excluded.value",
 };
 
 const char *statement_sql(enum statement which, struct yq_buf *made)
@@ -194,7 +194,8 @@ static bool make_tables(struct connection *connection, struct yq_err *err)
 {
     struct yq_buf sql yq_cleanup(yq_buf_fini) = {0};
     for (int table = YQ_STUDY; table <= YQ_IMAGE; table++) {
-        yq_buf_putf(&sql, "CREATE TABLE %s(%s", table_names[table], table_heads[table]);
+        yq_buf_putf(&sql, "CREATE TABLE %s(%s", table_name((enum yq_qr_level)table),
+                    table_heads[table]);
         put_columns(&sql, (enum yq_qr_level)table, ",", " TEXT");
         yq_buf_puts(&sql, ");");
     }
@@ -224,7 +225,7 @@ static bool add_new_columns(struct connection *connection, struct yq_err *err)
     for (int i = 0; i < YQ_ATTR_COUNT; i++) {
         if (yq_attrs[i].source != YQ_FROM_HEADER)
             continue;
-        const char *table = table_names[yq_attrs[i].level];
+        const char *table = table_name(yq_attrs[i].level);
         if (!add_column(connection, table, yq_attrs[i].name, "", err) ||
             (attr_is_name((enum yq_attr)i) &&
              !add_column(connection, table, yq_attrs[i].name, "_fold", err)))

@@ -117,17 +117,10 @@ static bool set_text(char *field, const struct keyword *keyword, const char *val
     if ((int64_t)length < keyword->least || (int64_t)length > keyword->most)
         return yq_fail(err, YQ_BAD_INPUT, "conf", "%s: %s takes %d to %d bytes, not %zu", where,
                        keyword->key, (int)keyword->least, (int)keyword->most, length);
-    if (offsetof(struct yq_conf, dicom_aet) == keyword->offset) {
-        bool ascii = true, blank = true;
-        for (const char *p = value; *p; p++) {
-            ascii = ascii && !(*p & 0x80) && *p != '\\';
-            blank = blank && *p == ' ';
-        }
-        if (!ascii || blank)
-            return yq_fail(err, YQ_BAD_INPUT, "conf",
-                           "%s: %s: an AE title is 1 to 16 ASCII characters without backslash",
-                           where, keyword->key);
-    }
+    if (offsetof(struct yq_conf, dicom_aet) == keyword->offset && !yq_aet_valid(value))
+        return yq_fail(err, YQ_BAD_INPUT, "conf",
+                       "%s: %s: an AE title is 1 to 16 ASCII characters without backslash", where,
+                       keyword->key);
     yq_copy(field, TEXT_SIZE, value);
     return true;
 }

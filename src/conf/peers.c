@@ -73,23 +73,16 @@ static bool read_text(struct context *c, const struct jsonc_node *node, char *fi
 
 static bool read_aet(struct context *c, const struct jsonc_node *node)
 {
-    char *aet = c->peer->aet, shown[64];
+    char aet[YQ_AET_SIZE], shown[64];
     if (node->kind != JSONC_TEXT)
         return fail_kind(c, node, JSONC_TEXT);
     const char *from = node->text + strspn(node->text, " "); /* blanks at the ends mean nothing */
-    size_t length = strlen(from);
-    while (length && from[length - 1] == ' ')
-        length--;
-    bool good = length > 0 && length < YQ_AET_SIZE;
-    for (size_t i = 0; good && i < length; i++)
-        good = from[i] >= 0x20 && from[i] < 0x7f && from[i] != '\\';
-    if (!good)
+    if (!yq_copy_trimmed(aet, sizeof aet, from, strlen(from)) || !yq_aet_valid(aet))
         return jsonc_fail(c->doc, node->line, c->err,
                           "\"%s\" is no AE title: 1 to 16 ASCII characters, no backslash, no "
                           "control characters",
                           conf_shown(shown, sizeof shown, node->text));
-    memcpy(aet, from, length);
-    aet[length] = '\0';
+    memcpy(c->peer->aet, aet, sizeof aet);
     return true;
 }
 
@@ -349,8 +342,6 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
     }
     if (peer->max_associations)
         yq_buf_putf(out, ", \"max_associations\": %u", peer->max_associations);
-    if (peer->tls)
-        yq_buf_puts(out, ", \"tls\": true");
     if (*peer->note) {
         yq_buf_puts(out, ", \"note\": ");
         conf_put_text(out, peer->note);

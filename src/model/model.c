@@ -1,10 +1,24 @@
-/* model.c: the few nouns that own memory. */
+/* model.c: what an AE title looks like; the few nouns that own memory. */
 #include "yq/model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "yq/frame.h"
+
+bool yq_aet_valid(const char *aet)
+{
+    size_t length = strlen(aet);
+    bool visible = false;
+    if (length == 0 || length >= YQ_AET_SIZE)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (aet[i] < 0x20 || aet[i] > 0x7e || aet[i] == '\\')
+            return false;
+        visible |= aet[i] != ' ';
+    }
+    return visible;
+}
 
 void yq_header_fini(struct yq_header *header)
 {

@@ -15,6 +15,12 @@
 #define SOP_US_MULTI "1.2.840.10008.5.1.4.1.1.3.1"
 #define SOP_MR "1.2.840.10008.5.1.4.1.1.4"
 
+struct series {
+    unsigned number;
+    const char *modality, *sop_class, *transfer_syntax, *description, *body_part, *protocol;
+    const char *maker, *model;
+};
+
 void yq_demo_uid(const struct yq_demo_study *study, const char *purpose, unsigned a, unsigned b,
                  char *uid)
 {
@@ -35,8 +41,10 @@ void yq_demo_uid(const struct yq_demo_study *study, const char *purpose, unsigne
     uid[5 + count] = '\0';
 }
 
-void yq_demo_begin(const struct yq_demo_study *study, const struct yq_demo_series *series,
-                   unsigned number, struct yq_sample *s)
+/* Begins a dataset with what all of a study's objects share (patient, study, equipment, SOP
+ * common, series). */
+static void begin(const struct yq_demo_study *study, const struct series *series, unsigned number,
+                  struct yq_sample *s)
 {
     char instance[YQ_UID_SIZE], series_uid[YQ_UID_SIZE];
     *s = (struct yq_sample){.layout = yq_layout_of(series->transfer_syntax)};
@@ -82,8 +90,9 @@ void yq_demo_begin(const struct yq_demo_study *study, const struct yq_demo_serie
     yq_sample_textf(s, 0x00200013, "IS", "%u", number);
 }
 
-bool yq_demo_put(const struct yq_demo_study *study, const struct yq_demo_series *series,
-                 unsigned number, struct yq_sample *take, struct yq_err *err)
+/* Hands a finished object on. `take` is consumed. */
+static bool finish(const struct yq_demo_study *study, const struct series *series, unsigned number,
+                   struct yq_sample *take, struct yq_err *err)
 {
     char instance[YQ_UID_SIZE], series_uid[YQ_UID_SIZE];
     yq_demo_uid(study, "series", series->number, 0, series_uid);
@@ -160,7 +169,7 @@ static void image_plane(struct yq_sample *s, const struct yq_demo_study *study, 
 
 /* ---- CT ---- */
 
-static bool ct_slice(const struct yq_demo_study *study, const struct yq_demo_series *series,
+static bool ct_slice(const struct yq_demo_study *study, const struct series *series,
                      unsigned number, unsigned count, double gap, uint16_t *pixels,
                      struct yq_err *err)
 {
@@ -172,7 +181,7 @@ static bool ct_slice(const struct yq_demo_study *study, const struct yq_demo_ser
     if (!yq_phantom_ct(&slice, z, sharp, pixels))
         return no_memory(err);
     little_endian(pixels, (size_t)SIZE * SIZE);
-    yq_demo_begin(study, series, number, &s);
+    begin(study, series, number, &s);
     study_words(&s, "胸部CT增强", "CT-CHEST-C");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\AXIAL");
     image_plane(&s, study, YQ_PHANTOM_CT_MM, gap, gap, half, -z);
@@ -193,12 +202,12 @@ static bool ct_slice(const struct yq_demo_study *study, const struct yq_demo_ser
     yq_sample_text(&s, 0x00281054, "LO", "HU");
     struct yq_demo_pixels p = {SIZE, SIZE, 1, 1, 16, 12, "MONOCHROME2", pixels, 2 * SIZE * SIZE};
     yq_demo_pixels(&s, &p);
-    return yq_demo_put(study, series, number, &s, err);
+    return finish(study, series, number, &s, err);
 }
 
 bool yq_demo_ct(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct yq_demo_series series[] = {
+    const struct series series[] = {
         {1, "CT", SOP_CT, YQ_TS_EXPLICIT_LE, "胸部 5mm 纵隔窗", "CHEST", "胸部增强", "影桥演示",
          "Phantom CT"},
         {2, "CT", SOP_CT, YQ_TS_JPEGLS_LOSSLESS, "胸部 肺窗", "CHEST", "胸部增强", "影桥演示",
@@ -219,7 +228,7 @@ bool yq_demo_ct(const struct yq_demo_study *study, struct yq_err *err)
 
 /* ---- MR ---- */
 
-static bool mr_slice(const struct yq_demo_study *study, const struct yq_demo_series *series,
+static bool mr_slice(const struct yq_demo_study *study, const struct series *series,
                      unsigned number, uint16_t *pixels, struct yq_err *err)
 {
     enum { SIZE = 256, COUNT = 20 };
@@ -229,7 +238,7 @@ static bool mr_slice(const struct yq_demo_study *study, const struct yq_demo_ser
     struct yq_slice slice = {study->seed + study->number, number - 1, COUNT, SIZE};
     yq_phantom_mr(&slice, t2, pixels);
     little_endian(pixels, (size_t)SIZE * SIZE);
-    yq_demo_begin(study, series, number, &s);
+    begin(study, series, number, &s);
     study_words(&s, "头颅MR平扫", "MR-HEAD");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\OTHER");
     image_plane(&s, study, YQ_PHANTOM_MR_MM, 5, 6, half, -42 + 5.6 * number);
@@ -250,12 +259,12 @@ static bool mr_slice(const struct yq_demo_study *study, const struct yq_demo_ser
     yq_sample_text(&s, 0x00281051, "DS", t2 ? "1400" : "960");
     struct yq_demo_pixels p = {SIZE, SIZE, 1, 1, 16, 12, "MONOCHROME2", pixels, 2 * SIZE * SIZE};
     yq_demo_pixels(&s, &p);
-    return yq_demo_put(study, series, number, &s, err);
+    return finish(study, series, number, &s, err);
 }
 
 bool yq_demo_mr(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct yq_demo_series series[] = {
+    const struct series series[] = {
         {1, "MR", SOP_MR, YQ_TS_IMPLICIT_LE, "横断 T1WI", "HEAD", "头颅平扫", "影桥演示",
          "Phantom MR"},
         {2, "MR", SOP_MR, YQ_TS_JPEG_LOSSLESS_SV1, "横断 T2WI", "HEAD", "头颅平扫", "影桥演示",
@@ -272,7 +281,7 @@ bool yq_demo_mr(const struct yq_demo_study *study, struct yq_err *err)
 
 /* ---- CR ---- */
 
-static bool cr_image(const struct yq_demo_study *study, const struct yq_demo_series *series,
+static bool cr_image(const struct yq_demo_study *study, const struct series *series,
                      uint16_t *pixels, struct yq_err *err)
 {
     enum { ROWS = 2000, COLUMNS = 1600 };
@@ -280,7 +289,7 @@ static bool cr_image(const struct yq_demo_study *study, const struct yq_demo_ser
     bool lateral = series->number == 2;
     yq_phantom_cr(study->seed + study->number, lateral, ROWS, COLUMNS, pixels);
     little_endian(pixels, (size_t)ROWS * COLUMNS);
-    yq_demo_begin(study, series, 1, &s);
+    begin(study, series, 1, &s);
     study_words(&s, "胸部正侧位", "CR-CHEST-2");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY");
     yq_sample_text(&s, 0x00180060, "DS", lateral ? "125" : "120");
@@ -294,12 +303,12 @@ static bool cr_image(const struct yq_demo_study *study, const struct yq_demo_ser
     struct yq_demo_pixels p = {
         ROWS, COLUMNS, 1, 1, 16, 12, "MONOCHROME1", pixels, (size_t)2 * ROWS * COLUMNS};
     yq_demo_pixels(&s, &p);
-    return yq_demo_put(study, series, 1, &s, err);
+    return finish(study, series, 1, &s, err);
 }
 
 bool yq_demo_cr(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct yq_demo_series series[] = {
+    const struct series series[] = {
         {1, "CR", SOP_CR, YQ_TS_JPEG_LOSSLESS_SV1, "胸部正位", "CHEST", "胸部正侧位", "影桥演示",
          "Phantom CR"},
         {2, "CR", SOP_CR, YQ_TS_RLE, "胸部侧位", "CHEST", "胸部正侧位", "影桥演示", "Phantom CR"},
@@ -361,14 +370,14 @@ static bool compress_clip(struct yq_sample *s, const uint8_t *rgb, unsigned fram
     return ok;
 }
 
-static bool us_clip(const struct yq_demo_study *study, const struct yq_demo_series *series,
-                    unsigned frames, uint8_t *rgb, struct yq_err *err)
+static bool us_clip(const struct yq_demo_study *study, const struct series *series, unsigned frames,
+                    uint8_t *rgb, struct yq_err *err)
 {
     struct yq_sample s;
     size_t one = (size_t)3 * YQ_US_ROWS * YQ_US_COLUMNS;
     for (unsigned f = 0; f < frames; f++)
         yq_phantom_us(study->seed + study->number, f, frames, rgb + one * f);
-    yq_demo_begin(study, series, 1, &s);
+    begin(study, series, 1, &s);
     study_words(&s, "心脏超声", "US-HEART");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\CARDIO\\0011");
     yq_sample_text(&s, 0x00082144, "IS", "25");
@@ -396,12 +405,12 @@ static bool us_clip(const struct yq_demo_study *study, const struct yq_demo_seri
         yq_sample_fini(&s);
         return false;
     }
-    return yq_demo_put(study, series, 1, &s, err);
+    return finish(study, series, 1, &s, err);
 }
 
 bool yq_demo_us(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct yq_demo_series series[] = {
+    const struct series series[] = {
         {1, "US", SOP_US_MULTI, YQ_TS_JPEG_BASELINE, "心尖四腔心", "HEART", "心脏超声", "影桥演示",
          "Phantom US"},
         {2, "US", SOP_US_MULTI, YQ_TS_RLE, "心尖四腔心 短片", "HEART", "心脏超声", "影桥演示",

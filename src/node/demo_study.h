@@ -31,23 +31,13 @@ struct yq_demo_study {
 /* One UID per seed, study and purpose. */
 void yq_demo_uid(const struct yq_demo_study *study, const char *purpose, unsigned a, unsigned b,
                  char *uid);
-/* Begins a dataset with what all of a study's objects share (patient, study, equipment, SOP
- * common, series). */
-struct yq_demo_series {
-    unsigned number;
-    const char *modality, *sop_class, *transfer_syntax, *description, *body_part, *protocol;
-    const char *maker, *model;
-};
-bool yq_demo_put(const struct yq_demo_study *study, const struct yq_demo_series *series,
-                 unsigned number, struct yq_sample *take, struct yq_err *err);
-void yq_demo_begin(const struct yq_demo_study *study, const struct yq_demo_series *series,
-                   unsigned number, struct yq_sample *sample);
 struct yq_demo_pixels {
     unsigned rows, columns, frames, samples, allocated, stored;
     const char *photometric;
     const void *bytes; /* NULL: compressed, put by yq_sample_frames */
     size_t length;
 };
+/* Image Pixel module (PS3.3 C.7.6.3). */
 void yq_demo_pixels(struct yq_sample *sample, const struct yq_demo_pixels *pixels);
 
 bool yq_demo_ct(const struct yq_demo_study *study, struct yq_err *err);

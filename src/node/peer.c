@@ -9,20 +9,6 @@
 
 #include "home.h"
 
-bool yq_aet_valid(const char *aet)
-{
-    size_t length = strlen(aet);
-    bool visible = false;
-    if (length == 0 || length >= YQ_AET_SIZE)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if (aet[i] < 0x20 || aet[i] > 0x7e || aet[i] == '\\')
-            return false;
-        visible |= aet[i] != ' ';
-    }
-    return visible;
-}
-
 /* HOST:PORT, [IPv6]:PORT */
 static bool parse_place(const char *text, struct yq_peer *peer)
 {

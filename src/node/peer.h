@@ -10,8 +10,6 @@ struct yq_called { /* whom to call, and as whom */
     char our_aet[YQ_AET_SIZE];
 };
 
-bool yq_aet_valid(const char *aet); /* PS3.5 6.2, VR AE */
-
 /* AET of the configuration, or AET@HOST:PORT. Returns an exit status; what is wrong was said. */
 int yq_called_find(const struct yq_cli *cli, const char *text, struct yq_called *out);
 

@@ -1,13 +1,11 @@
-/* digest.c: SHA-256 (FIPS 180-4) and random bytes, by OpenSSL.
+/* digest.c: SHA-256 (FIPS 180-4) by OpenSSL.
  *
  * SHA-256 over memory cannot fail once its context exists; should OpenSSL say otherwise, the
  * library is broken and going on would put wrong digests beside objects, so the node stops. One
  * thread at a time per digest. */
 #include "yq/seal.h"
 
-#include <limits.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 struct yq_digest {
@@ -46,16 +44,4 @@ void yq_digest_end(struct yq_digest *digest, uint8_t sha256[32])
     if (EVP_DigestFinal_ex(digest->context, sha256, NULL) != 1 ||
         EVP_DigestInit_ex(digest->context, NULL, NULL) != 1)
         abort();
-}
-
-void yq_random(void *bytes, size_t length)
-{
-    uint8_t *at = bytes;
-    while (length) { /* RAND_bytes counts in int */
-        int part = length > INT_MAX ? INT_MAX : (int)length;
-        if (RAND_bytes(at, part) != 1)
-            abort();
-        at += part;
-        length -= (size_t)part;
-    }
 }

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "inside.h"
-#include "yq/log.h"
 
 static bool label_valid(const char *label)
 {
@@ -80,7 +79,5 @@ size_t yq_store_purge_trash(struct yq_store *store, int64_t ms)
         fts_set(tree, entry, FTS_SKIP);
     }
     fts_close(tree);
-    if (gone)
-        yq_log(YQ_LOG_INFO, "trash-purged", "files=%zu", gone);
     return gone;
 }

@@ -397,22 +397,6 @@ static void commitments_wait_until_done(void **state)
     yq_buf_fini(&asked.pairs);
 }
 
-static void notes_remember(void **state)
-{
-    (void)state;
-    char value[8];
-    refused(yq_catalog_note_get(catalog, "import", value, sizeof value, &err), YQ_ABSENT);
-    ok(yq_catalog_note_set(catalog, "import", "one", &err));
-    ok(yq_catalog_note_set(catalog, "import", "two", &err));
-    ok(yq_catalog_note_get(catalog, "import", value, sizeof value, &err));
-    assert_string_equal(value, "two");
-    ok(yq_catalog_note_set(catalog, "import", "", &err));
-    ok(yq_catalog_note_get(catalog, "import", value, sizeof value, &err));
-    assert_string_equal(value, "");
-    ok(yq_catalog_note_set(catalog, "long", "12345678", &err));
-    refused(yq_catalog_note_get(catalog, "long", value, sizeof value, &err), YQ_FULL);
-}
-
 #define THREADS 8
 #define PER_THREAD 25
 
@@ -477,7 +461,6 @@ int main(void)
         CASE(another_issuer_is_another_patient),
         CASE(removing),
         CASE(commitments_wait_until_done),
-        CASE(notes_remember),
         CASE(parts_of_one_new_study_at_once_make_one_study),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,22 +38,10 @@ static void digest_of_known_text(void **state)
     yq_digest_free(NULL);
 }
 
-static void random_bytes_differ(void **state)
-{
-    (void)state;
-    uint8_t a[32] = {0}, b[32] = {0}, zero[32] = {0};
-    yq_random(a, sizeof a);
-    yq_random(b, sizeof b);
-    yq_random(NULL, 0);
-    assert_memory_not_equal(a, b, sizeof a);
-    assert_memory_not_equal(a, zero, sizeof a);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digest_of_known_text),
-        cmocka_unit_test(random_bytes_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

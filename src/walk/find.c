@@ -47,19 +47,45 @@ static bool match(struct yq_find *find, enum yq_attr attr, const char *value, st
     return attr == YQ_ATTR_COUNT || yq_query_add(&find->query, attr, value, false, err);
 }
 
-static bool take_level(struct yq_find *find, const char *text, bool *seen, struct yq_err *err)
+struct reading { /* an identifier on its way to being a query */
+    struct yq_find *find;
+    struct yq_scan *scan;
+    bool big, level_seen; /* big: numbers are big endian */
+};
+
+static bool take_level(struct reading *r, const char *text, struct yq_err *err)
 {
-    *seen = yq_level_parse(text, &find->query.level);
-    return *seen || yq_fail(err, YQ_BAD_INPUT, "walk",
-                            "Query/Retrieve Level is not PATIENT, STUDY, SERIES or IMAGE");
+    r->level_seen = yq_level_parse(text, &r->find->query.level);
+    return r->level_seen || yq_fail(err, YQ_BAD_INPUT, "walk",
+                                    "Query/Retrieve Level is not PATIENT, STUDY, SERIES or IMAGE");
 }
 
-static bool take_element(struct yq_find *find, struct yq_scan *scan,
-                         const struct yq_element *element, bool *level_seen, struct yq_err *err)
+/* A value as UTF-8, without the blanks around it. */
+static bool decode(const struct reading *r, const struct yq_element *element,
+                   const struct yq_buf *raw, struct yq_buf *out, struct yq_err *err)
 {
-    struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = VALUE_MOST};
     struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
     bool doubtful = false;
+    if (raw->length == 2 && strcmp(element->vr, "US") == 0)
+        yq_buf_putf(&text, "%u", r->big ? yq_be16(raw->bytes) : yq_le16(raw->bytes));
+    else
+        yq_text_decode(r->find->charset, element->vr, yq_buf_text(raw), raw->length, &text,
+                       &doubtful);
+    const char *start = yq_buf_text(&text);
+    start += strspn(start, " ");
+    size_t length = strlen(start);
+    while (length && start[length - 1] == ' ')
+        length--;
+    yq_buf_put(out, start, length);
+    return (!text.failed && !out->failed) ||
+           yq_fail(err, YQ_FULL, "walk", "no memory for an identifier");
+}
+
+static bool take_element(struct reading *r, const struct yq_element *element, struct yq_err *err)
+{
+    struct yq_find *find = r->find;
+    struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = VALUE_MOST};
+    struct yq_buf value yq_cleanup(yq_buf_fini) = {0};
     if ((element->tag & 0xffff) == 0)
         return true; /* a group length (PS3.5 7.2) is no key */
     if (strcmp(element->vr, "SQ") == 0)
@@ -69,28 +95,16 @@ static bool take_element(struct yq_find *find, struct yq_scan *scan,
     if (element->length > VALUE_MOST)
         return yq_fail(err, YQ_BAD_INPUT, "walk", "key (%04X,%04X) has a value of %u bytes",
                        element->tag >> 16, element->tag & 0xffff, element->length);
-    if (!yq_scan_value(scan, VALUE_MOST, &raw, err))
+    if (!yq_scan_value(r->scan, VALUE_MOST, &raw, err))
         return false;
     if (element->tag == TAG_CHARSET && !element->within) {
         (void)yq_copy_trimmed(find->charset, sizeof find->charset, yq_buf_text(&raw), raw.length);
         return true;
     }
-    if (raw.length == 2 && (strcmp(element->vr, "US") == 0))
-        yq_buf_putf(&text, "%u", yq_le16(raw.bytes));
-    else
-        yq_text_decode(find->charset, element->vr, yq_buf_text(&raw), raw.length, &text, &doubtful);
-    if (text.failed)
-        return yq_fail(err, YQ_FULL, "walk", "no memory for an identifier");
-    const char *start = yq_buf_text(&text);
-    while (*start == ' ')
-        start++;
-    struct yq_buf value yq_cleanup(yq_buf_fini) = {0};
-    size_t length = strlen(start);
-    while (length && (start[length - 1] == ' ' || start[length - 1] == '\0'))
-        length--;
-    yq_buf_put(&value, start, length);
+    if (!decode(r, element, &raw, &value, err))
+        return false;
     if (element->tag == TAG_LEVEL && !element->within)
-        return take_level(find, yq_buf_text(&value), level_seen, err);
+        return take_level(r, yq_buf_text(&value), err);
     enum yq_attr attr = yq_attr_by_tag(element->tag, element->within);
     return ask(find, element, err) && match(find, attr, yq_buf_text(&value), err);
 }
@@ -125,16 +139,17 @@ bool yq_find_parse(const void *identifier, size_t length, const char *transfer_s
 {
     struct yq_scan *scan yq_cleanup(yq_scan_cleanup) = NULL;
     struct yq_element element;
-    bool level_seen = false;
     memset(out, 0, sizeof *out);
     if (!yq_scan_open_memory(identifier, length, transfer_syntax, &scan, err))
         return false;
+    bool big = yq_layout_of(transfer_syntax) == YQ_LAYOUT_EXPLICIT_BE;
+    struct reading r = {.find = out, .scan = scan, .big = big};
     while (yq_scan_next(scan, &element, err))
-        if (!take_element(out, scan, &element, &level_seen, err))
+        if (!take_element(&r, &element, err))
             return false;
     if (err->code != YQ_OK)
         return false;
-    if (!level_seen)
+    if (!r.level_seen)
         return yq_fail(err, YQ_BAD_INPUT, "walk",
                        "identifier has no Query/Retrieve Level (0008,0052)");
     if (out->query.level == YQ_PATIENT && !patient_root)

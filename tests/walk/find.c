@@ -110,6 +110,22 @@ static void a_key_inside_a_sequence_matches(void **state)
 }
 
 /* The value of a tag in an answer; "" when it is empty, NULL when it is not there. */
+static void numbers_follow_the_byte_order(void **state)
+{
+    (void)state;
+    struct parsed p;
+    begin(&p, NULL);
+    p.writer.layout = YQ_LAYOUT_EXPLICIT_BE;
+    yq_writer_put_text(&p.writer, 0x00080052, "CS", "IMAGE");
+    yq_writer_put_text(&p.writer, 0x00280010, "US", "512");
+    assert_true(
+        yq_find_parse(p.bytes.bytes, p.bytes.length, YQ_TS_EXPLICIT_BE, false, &p.find, &p.err));
+    assert_int_equal(p.find.query.match_count, 1);
+    assert_int_equal(p.find.query.matches[0].attr, YQ_Rows);
+    assert_string_equal(p.find.query.matches[0].value, "512");
+    end(&p);
+}
+
 static const char *value_of(const struct yq_buf *answer, uint32_t tag, uint32_t within)
 {
     static char text[256];
@@ -193,6 +209,7 @@ int main(void)
         cmocka_unit_test(study_root_knows_no_patient_level),
         cmocka_unit_test(stars_as_a_patient_id_above_the_level_mean_themselves),
         cmocka_unit_test(a_key_inside_a_sequence_matches),
+        cmocka_unit_test(numbers_follow_the_byte_order),
         cmocka_unit_test(answers_carry_level_charset_and_unknown_keys_empty),
         cmocka_unit_test(a_charset_that_cannot_hold_the_name_gives_way_to_utf8),
         cmocka_unit_test(a_sequence_asked_without_items_is_answered_with_what_is_known),

@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include "yq/assoc.h"
+#include "yq/bytes.h"
 #include "yq/catalog.h"
 #include "yq/conf.h"
 #include "yq/err.h"
-#include "yq/image.h"
 #include "yq/model.h"
 #include "yq/store.h"
 #include "yq/sync.h"
@@ -30,14 +30,14 @@ struct yq_house {
             stored_bytes;
         atomic_ullong finds, find_rows, moves, gets, sent, send_failed;
         atomic_ullong http_requests, http_errors;
-        atomic_ullong conflicts, contradictions, commitments_waiting;
+        atomic_ullong conflicts, contradictions;
     } counts;
 };
 
 /* ---- instance in (ingest.c) ---- */
 
-/* A dataset on its way in. next gives the next piece (borrowed until the next call), *got 0 at the
- * end. */
+/* A dataset on its way in. next gives the next piece (borrowed until the next call), *got 0 at
+ * the end. */
 struct yq_body {
     bool (*next)(void *context, const void **bytes, size_t *got, struct yq_err *err);
     void *context;
@@ -49,8 +49,6 @@ struct yq_body {
 struct yq_ingested {
     enum yq_stored stored;
     struct yq_key key;
-    struct yq_object object;
-    unsigned contradictions;
 };
 
 /* Promise: when this returns true the instance is on stable storage under its final name and
@@ -132,14 +130,18 @@ yq_must_check bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *ass
                                     struct yq_err *err);
 
 /* ---- render (render.c) ---- */
+
+/* Appends a frame, counted from 0, as a JPEG picture of `quality` 1 to 100. YQ_ABSENT (no such
+ * frame, no pixels, or the file is gone), YQ_REFUSED (pixels of a kind we cannot show),
+ * YQ_BAD_INPUT (the object contradicts itself), YQ_FULL (too large), YQ_IO. */
 yq_must_check bool yq_render_jpeg(struct yq_house *house, const struct yq_entry *entry,
                                   unsigned frame, int quality, struct yq_buf *out,
                                   struct yq_err *err);
 
 /* ---- DIMSE statuses (status.c): PS3.7 annex C, PS3.4 B.2.3, C.4.1.1.4, C.4.2.1.5 ---- */
 unsigned yq_status_store(enum yq_code code);
-unsigned
-yq_status_query(enum yq_code code); /* C-FIND, C-MOVE, C-GET before the first sub-operation */
+/* C-FIND; C-MOVE and C-GET before the first sub-operation. */
+unsigned yq_status_query(enum yq_code code);
 
 /* ---- keeping house (keep.c): delete, reindex, verify, trash ---- */
 
@@ -149,8 +151,8 @@ void yq_keep_label(char *label, size_t size, const char *why);
 yq_must_check bool yq_keep_delete(struct yq_house *house, const struct yq_key *key,
                                   const char *label, size_t *count, struct yq_err *err);
 struct yq_progress { /* what long work tells; never from several threads at once */
-    void (*tell)(void *context, uint64_t done, uint64_t bytes,
-                 const char *trouble); /* trouble NULL: fine */
+    /* trouble: what is wrong with the one just done; NULL: nothing */
+    void (*tell)(void *context, uint64_t done, uint64_t bytes, const char *trouble);
     void *context;
 };
 /* Adds every object of the store to the catalog (a new one), oldest first. */
@@ -173,7 +175,7 @@ bool yq_keep_health(struct yq_house *house, struct yq_err *err);
 
 /* ---- the other side: we are the SCU (call.c) ---- */
 
-/* C-ECHO. errors in plain words. */
+/* C-ECHO. Errors in plain words. */
 yq_must_check bool yq_call_echo(const char *our_aet, const struct yq_peer *peer,
                                 struct yq_err *err);
 
@@ -181,10 +183,10 @@ struct yq_sent_counts {
     unsigned total, completed, warning, failed;
 };
 /* Sends instances to a peer over one association (split over several where 128 presentation
- * contexts do not do). `move_aet`, `move_id`: C-MOVE originator
- * ("" and 0: none). `after`, which may be NULL, is called after each instance, with its error when
- * it failed or warned, and stops the rest by returning false. Returns false only when the
- * association itself could not be had or was lost: then what was not sent counts as failed. */
+ * contexts do not do). `move_aet`, `move_id`: C-MOVE originator ("" and 0: none). `after`, which
+ * may be NULL, is called after each instance, with its error when it failed, and stops the rest by
+ * returning false. Returns false only when the association itself could not be had or was lost:
+ * then what was not sent counts as failed. */
 struct yq_sending {
     struct yq_house *house;
     const struct yq_peer *peer;
@@ -198,13 +200,12 @@ struct yq_sending {
 yq_must_check bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entries,
                                 size_t count, struct yq_sent_counts *counts, struct yq_err *err);
 
-/* C-FIND at a peer; each answer is given to `row` as UTF-8 values; return false from it to cancel.
- */
+/* C-FIND at a peer. Each answer is given to `row` as UTF-8 values; it returns false to cancel. */
 yq_must_check bool yq_call_find(const char *our_aet, const struct yq_peer *peer,
                                 const struct yq_query *query,
                                 bool (*row)(void *context, const char *const *values),
                                 void *context, struct yq_err *err);
-/* C-GET from a peer into this node; falls back to nothing else. */
+/* C-GET from a peer into this node. */
 yq_must_check bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer,
                                 const struct yq_query *query, struct yq_sent_counts *counts,
                                 struct yq_err *err);

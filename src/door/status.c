@@ -224,8 +224,6 @@ static void put_counts(struct yq_buf *out, struct yq_counts *counts)
          "instances that came with another content under a UID that was here"},
         {"contradictions_total", "counter", &counts->contradictions,
          "values that contradicted their study or series"},
-        {"commitments_waiting", "gauge", &counts->commitments_waiting,
-         "storage commitment requests not answered yet"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         put_metric(out, table[i].name, table[i].type, (double)atomic_load(table[i].count),

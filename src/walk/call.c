@@ -127,8 +127,7 @@ static bool plan_entry(struct plan *plan, const struct yq_entry *entry, const st
     return ok;
 }
 
-/* Sends the entries of one association; *sent says how far it came. False: the association is lost.
- */
+/* Sends over one association; *sent says how far it came. False: the association is lost. */
 static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
                       const struct yq_entry *entries, size_t count, size_t *sent,
                       struct yq_sent_counts *counts, bool *stopped, struct yq_err *err)
@@ -176,8 +175,11 @@ bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entri
 {
     *counts = (struct yq_sent_counts){.total = (unsigned)count};
     struct plan *plan = calloc(1, sizeof *plan);
-    if (!plan)
-        return yq_fail(err, YQ_FULL, "walk", "no memory to send");
+    if (!plan) {
+        yq_fail(err, YQ_FULL, "walk", "no memory to send");
+        fail_rest(sending, entries, count, counts, err);
+        return false;
+    }
     bool ok = true, stopped = false;
     for (size_t done = 0; done < count && ok && !stopped;) {
         struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;

@@ -141,6 +141,17 @@ static void take_back(struct arrival *a)
     yq_store_settle(house->store, key, a->object.sha256);
 }
 
+/* What was replaced is out of every row now: its file goes into the trash. */
+static void put_away_earlier(const struct arrival *a)
+{
+    const struct yq_entry *earlier = &a->added.earlier;
+    struct yq_err trouble;
+    char label[64];
+    yq_keep_label(label, sizeof label, "replaced");
+    if (!yq_store_trash(a->house->store, &earlier->key, earlier->object.sha256, label, &trouble))
+        yq_log_err(YQ_LOG_WARN, "trash", &trouble, "sop=%s", earlier->key.instance);
+}
+
 /* Under the claim: nobody else in this process works on the same SOP instance. */
 static bool keep(struct arrival *a, struct yq_err *err)
 {
@@ -165,14 +176,8 @@ static bool keep(struct arrival *a, struct yq_err *err)
                                  .duplicates = (enum yq_duplicates)a->conf->store_duplicates};
     if (yq_catalog_add(house->catalog, &arrival, &a->added, err)) {
         yq_store_settle(house->store, key, a->object.sha256);
-        if (a->added.stored == YQ_STORED_REPLACED && !same_content(a, &a->added.earlier)) {
-            struct yq_err trouble;
-            char label[64];
-            yq_keep_label(label, sizeof label, "replaced");
-            if (!yq_store_trash(house->store, &a->added.earlier.key, a->added.earlier.object.sha256,
-                                label, &trouble))
-                yq_log_err(YQ_LOG_WARN, "trash", &trouble, "sop=%s", key->instance);
-        }
+        if (a->added.stored == YQ_STORED_REPLACED && !same_content(a, &a->added.earlier))
+            put_away_earlier(a);
         return true;
     }
     take_back(a);
@@ -236,10 +241,7 @@ bool yq_ingest(struct yq_house *house, const struct yq_origin *origin, struct yq
     if (a.staged)
         yq_staged_abandon(a.staged);
     tell(&a, ok, err);
-    *out = (struct yq_ingested){.stored = a.added.stored,
-                                .key = a.header.key,
-                                .object = a.object,
-                                .contradictions = a.added.contradictions};
+    *out = (struct yq_ingested){.stored = a.added.stored, .key = a.header.key};
     yq_header_fini(&a.header);
     yq_conf_release(house->conf, a.conf);
     return ok;
@@ -324,7 +326,7 @@ bool yq_ingest_message(struct yq_house *house, const struct yq_origin *origin,
     struct yq_message answer = {.context = message->context,
                                 .command = YQ_C_STORE_RSP,
                                 .id = message->id,
-                                .status = yq_status_store(why.code)};
+                                .status = *stored ? 0x0000 : yq_status_store(why.code)};
     (void)yq_copy(answer.sop_class, sizeof answer.sop_class, message->sop_class);
     (void)yq_copy(answer.sop_instance, sizeof answer.sop_instance, message->sop_instance);
     if (!*stored)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "object.h"
 #include "yq/clock.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
@@ -152,7 +153,8 @@ static bool reindex_study(struct reindexing *r, struct yq_err *err)
         r->done += added;
         if (!added && strcmp(err->room, "catalog") == 0)
             ok = false;
-        snprintf(trouble, sizeof trouble, "%s: %s", r->files[i].path, err->text);
+        if (!added)
+            snprintf(trouble, sizeof trouble, "%s: %s", r->files[i].path, err->text);
         if (r->progress)
             r->progress->tell(r->progress->context, r->done, r->bytes, added ? NULL : trouble);
     }
@@ -282,14 +284,6 @@ static bool verify_rows(struct verifying *v, struct yq_err *err)
     return true;
 }
 
-static bool has_path(struct verifying *v, const struct yq_entry *entry, const char *path)
-{
-    struct yq_err ignored;
-    char own[YQ_PATH_MOST];
-    return yq_store_path(v->house->store, &entry->key, entry->object.sha256, own, &ignored) &&
-           strcmp(own, path) == 0;
-}
-
 /* A file without a row is what a crash left between the file and the row, unless it is being taken
  * in right now. */
 static bool is_orphan(struct verifying *v, const char *path)
@@ -297,20 +291,15 @@ static bool is_orphan(struct verifying *v, const char *path)
     struct yq_err ignored;
     struct yq_entry entry;
     struct stat about;
-    const char *slash = strrchr(path, '/');
-    char instance[YQ_PATH_MOST];
-    (void)yq_copy(instance, sizeof instance, slash ? slash + 1 : path);
-    for (int dots = 0; dots < 2; dots++) { /* <instance>.<hex>.dcm */
-        char *dot = strrchr(instance, '.');
-        if (dot)
-            *dot = '\0';
-    }
+    char instance[YQ_UID_SIZE];
     if (stat(path, &about) != 0 || yq_now_ms() / 1000 - about.st_ctime < 60)
         return false;
-    if (yq_catalog_get(v->house->catalog, instance, &entry, &ignored) && has_path(v, &entry, path))
+    if (yq_object_instance(path, instance) &&
+        yq_catalog_get(v->house->catalog, instance, &entry, &ignored) &&
+        yq_object_is_at(v->house, &entry, path))
         return false;
     for (size_t i = 0; i < v->copy_count; i++)
-        if (has_path(v, &v->copies[i], path))
+        if (yq_object_is_at(v->house, &v->copies[i], path))
             return false;
     return true;
 }

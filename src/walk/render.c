@@ -1,9 +1,7 @@
 /* render.c: an object becomes a picture: open, only the frame asked for, decode, window, encode.
  * PS3.18 chapter 9 (image/jpeg).
  *
- * `frame` counts from 0. Errors: YQ_ABSENT (no such frame; or the file went away), YQ_REFUSED (a
- * kind of pixels we cannot show), YQ_BAD_INPUT (the object contradicts itself), YQ_FULL (larger
- * than PIXEL_BYTES_MOST), YQ_IO. Any thread; nothing is kept. */
+ * Any thread; nothing is kept. */
 #include "yq/walk.h"
 
 #include "yq/dcm.h"

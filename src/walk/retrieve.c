@@ -16,7 +16,16 @@
 #include "yq/log.h"
 #include "yq/walk.h"
 
-enum { TRANSCODE_MOST = 1 << 30, SYNTAXES_MOST = 128 };
+enum { TRANSCODE_MOST = 1 << 30 };
+
+/* What we make without loss, in the order in which it is offered. */
+static const char *const lossless[] = {
+    YQ_TS_EXPLICIT_LE,   YQ_TS_IMPLICIT_LE, YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEGLS_LOSSLESS,
+    YQ_TS_JPEG_LOSSLESS, YQ_TS_RLE,         YQ_TS_DEFLATED,          YQ_TS_EXPLICIT_BE};
+enum { LOSSLESS = sizeof lossless / sizeof *lossless };
+
+/* Those, the preferred ones of a peer, and the stored one. */
+enum { SYNTAXES_MOST = LOSSLESS + YQ_PEER_SYNTAXES + 1 };
 
 static bool is_a_key(enum yq_attr attr)
 {
@@ -62,11 +71,8 @@ void yq_outgoing_fini(struct yq_outgoing *outgoing) { yq_close(&outgoing->fd); }
 
 static bool is_lossless(const char *syntax)
 {
-    static const char *const kept[] = {
-        YQ_TS_EXPLICIT_LE,       YQ_TS_IMPLICIT_LE,   YQ_TS_EXPLICIT_BE,     YQ_TS_DEFLATED,
-        YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEG_LOSSLESS, YQ_TS_JPEGLS_LOSSLESS, YQ_TS_RLE};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (strcmp(syntax, kept[i]) == 0)
+    for (size_t i = 0; i < LOSSLESS; i++)
+        if (strcmp(syntax, lossless[i]) == 0)
             return true;
     return false;
 }
@@ -135,11 +141,8 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
 /* What the receiver takes for this class, best first: its preferred syntaxes, as stored, then the
  * rest. */
 static size_t acceptable(const struct yq_assoc *assoc, const struct yq_entry *entry,
-                         const struct yq_peer *peer, const char **syntaxes)
+                         const struct yq_peer *peer, const char *syntaxes[SYNTAXES_MOST])
 {
-    static const char *const natural[] = {
-        YQ_TS_EXPLICIT_LE,   YQ_TS_IMPLICIT_LE, YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEGLS_LOSSLESS,
-        YQ_TS_JPEG_LOSSLESS, YQ_TS_RLE,         YQ_TS_DEFLATED,          YQ_TS_EXPLICIT_BE};
     size_t count = 0;
     for (size_t i = 0; peer && i < peer->syntax_count; i++)
         if (yq_assoc_context_for(assoc, entry->sop_class, peer->syntaxes[i]))
@@ -147,9 +150,9 @@ static size_t acceptable(const struct yq_assoc *assoc, const struct yq_entry *en
     bool preferred = count > 0;
     if (!preferred && yq_assoc_context_for(assoc, entry->sop_class, entry->transfer_syntax))
         syntaxes[count++] = entry->transfer_syntax;
-    for (size_t i = 0; i < sizeof natural / sizeof *natural && count < SYNTAXES_MOST; i++)
-        if (yq_assoc_context_for(assoc, entry->sop_class, natural[i]))
-            syntaxes[count++] = natural[i];
+    for (size_t i = 0; i < LOSSLESS; i++)
+        if (yq_assoc_context_for(assoc, entry->sop_class, lossless[i]))
+            syntaxes[count++] = lossless[i];
     if (preferred && yq_assoc_context_for(assoc, entry->sop_class, entry->transfer_syntax))
         syntaxes[count++] = entry->transfer_syntax;
     return count;
@@ -199,7 +202,7 @@ static bool is_warning(unsigned status) /* PS3.7 annex C.3 */
 bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *assoc, const struct yq_entry *entry,
                       struct yq_delivery *delivery, struct yq_err *err)
 {
-    const char *syntaxes[SYNTAXES_MOST + YQ_PEER_SYNTAXES + 1];
+    const char *syntaxes[SYNTAXES_MOST];
     struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
     delivery->warned = delivery->lost = false;
     size_t count = acceptable(assoc, entry, delivery->peer, syntaxes);

@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "yq/log.h"
-#include "yq/walk.h"
+#include "object.h"
 
-/* objects/<2 hex>/<study>/<series>/<instance>.<8 hex>.dcm */
-static bool instance_of(const char *path, char instance[YQ_UID_SIZE])
+bool yq_object_instance(const char *path, char instance[YQ_UID_SIZE])
 {
     const char *name = strrchr(path, '/');
     char text[YQ_PATH_MOST];
@@ -22,7 +20,7 @@ static bool instance_of(const char *path, char instance[YQ_UID_SIZE])
     return yq_copy(instance, YQ_UID_SIZE, text) && yq_uid_valid(instance);
 }
 
-static bool names(struct yq_house *house, const struct yq_entry *entry, const char *path)
+bool yq_object_is_at(struct yq_house *house, const struct yq_entry *entry, const char *path)
 {
     struct yq_err ignored;
     char own[YQ_PATH_MOST];
@@ -42,7 +40,7 @@ static enum yq_known is_kept_beside(struct yq_house *house, const char *path)
         if (!yq_catalog_entries(house->catalog, after, entries, 64, &count, &err))
             return YQ_KNOWN_UNSURE;
         for (size_t i = 0; i < count; i++) {
-            if (names(house, &entries[i], path))
+            if (yq_object_is_at(house, &entries[i], path))
                 return YQ_KNOWN;
             after = entries[i].id;
         }
@@ -56,11 +54,11 @@ static enum yq_known is_known(void *context, const char *path)
     struct yq_entry entry;
     struct yq_err err = {0};
     char instance[YQ_UID_SIZE];
-    if (!instance_of(path, instance))
+    if (!yq_object_instance(path, instance))
         return YQ_KNOWN_UNSURE;
     if (!yq_catalog_get(house->catalog, instance, &entry, &err))
         return err.code == YQ_ABSENT ? YQ_KNOWN_NOT : YQ_KNOWN_UNSURE;
-    return names(house, &entry, path) ? YQ_KNOWN : is_kept_beside(house, path);
+    return yq_object_is_at(house, &entry, path) ? YQ_KNOWN : is_kept_beside(house, path);
 }
 
 void yq_keep_settle(struct yq_house *house) { yq_store_settle_all(house->store, is_known, house); }

@@ -22,8 +22,8 @@ struct yq_assoc;
 struct yq_context { /* a presentation context */
     unsigned id;    /* odd, 1..255 */
     char abstract_syntax[YQ_UID_SIZE];
-    char (*proposed)[YQ_UID_SIZE]; /* transfer syntaxes, in the requestor's order; owned by the
-                                      association */
+    /* Transfer syntaxes, in the requestor's order; owned by the association. */
+    char (*proposed)[YQ_UID_SIZE];
     size_t proposed_count;
     bool peer_scp; /* the requestor also offers the SCP role (C-GET) */
     bool accepted;
@@ -46,14 +46,15 @@ yq_must_check bool yq_assoc_receive(int take_fd, const void *first, size_t lengt
                                     const struct yq_assoc_limits *limits, struct yq_assoc **out,
                                     struct yq_err *err);
 
+/* AE titles without what no AE title may hold (PS3.5 6.2), so that they can go into log lines. */
 const char *yq_assoc_calling(const struct yq_assoc *assoc);
 const char *yq_assoc_called(const struct yq_assoc *assoc);
 const char *yq_assoc_address(const struct yq_assoc *assoc); /* numeric */
 const char *yq_assoc_peer_implementation(const struct yq_assoc *assoc);
-size_t yq_assoc_contexts(struct yq_assoc *assoc,
-                         struct yq_context **contexts); /* to be decided upon, before accept */
-/* Extended negotiation of a Q/R class: the requested bytes (0: none; PS3.4 C.5), and what we
- * answer. */
+/* To be decided upon, before accept. */
+size_t yq_assoc_contexts(struct yq_assoc *assoc, struct yq_context **contexts);
+/* Extended negotiation of a Q/R class (PS3.4 C.5): the requested bytes, at most `room` of them, 0:
+ * none; and what we answer. */
 size_t yq_assoc_extended(const struct yq_assoc *assoc, const char *sop_class, uint8_t *info,
                          size_t room);
 void yq_assoc_extended_accept(struct yq_assoc *assoc, const char *sop_class, const uint8_t *info,
@@ -168,8 +169,9 @@ void yq_assoc_abort(struct yq_assoc *assoc);
 void yq_assoc_interrupt(struct yq_assoc *assoc);
 void yq_assoc_free(struct yq_assoc *assoc); /* aborts first when it is still open */
 
-/* ---- codec of command sets (implicit VR little endian, PS3.7 6.3), here for tests and fuzzing
- * ---- */
+/* ---- codec of command sets (implicit VR little endian, PS3.7 6.3) ---- */
+
+/* Part of this face for tests and fuzzing. */
 void yq_command_encode(const struct yq_message *message, struct yq_buf *out);
 yq_must_check bool yq_command_decode(const void *bytes, size_t length, struct yq_message *out,
                                      struct yq_err *err);

@@ -10,7 +10,7 @@
 
 #define PAGE 50
 #define PAGE_MOST 1000
-#define OFFSET_MOST 1000000000000ll
+#define OFFSET_MOST 1000000000000ull
 
 /* ---- names that were meant, for who mistypes one ---- */
 
@@ -101,6 +101,17 @@ static bool add_filter(const struct yq_param *param, struct yq_query *query, str
     return false;
 }
 
+/* How many rows, or how many to pass over. */
+static bool read_count(const struct yq_param *param, uint64_t least, uint64_t most, uint64_t *out,
+                       struct reply *reply)
+{
+    if (yq_params_number(param->value, least, most, out))
+        return true;
+    yq_reply_problem(reply, 400, "%s must be a whole number from %llu to %llu", param->name,
+                     (unsigned long long)least, (unsigned long long)most);
+    return false;
+}
+
 static bool read_query(const struct request *request, struct yq_query *query, struct reply *reply)
 {
     query->level = YQ_STUDY;
@@ -110,19 +121,15 @@ static bool read_query(const struct request *request, struct yq_query *query, st
         query->wanted[i] = yq_attrs[i].level == YQ_PATIENT || yq_attrs[i].level == YQ_STUDY;
     for (size_t i = 0; i < request->params.count; i++) {
         const struct yq_param *param = &request->params.list[i];
-        bool fine = true;
+        bool fine;
         if (strcmp(param->name, "limit") == 0)
-            fine = yq_params_number(param->value, 1, PAGE_MOST, &query->limit);
+            fine = read_count(param, 1, PAGE_MOST, &query->limit, reply);
         else if (strcmp(param->name, "offset") == 0)
-            fine = yq_params_number(param->value, 0, OFFSET_MOST, &query->offset);
-        else if (!add_filter(param, query, reply))
+            fine = read_count(param, 0, OFFSET_MOST, &query->offset, reply);
+        else
+            fine = add_filter(param, query, reply);
+        if (!fine)
             return false;
-        if (!fine) {
-            yq_reply_problem(reply, 400, "%s must be a whole number from %d to %lld", param->name,
-                             *param->name == 'l',
-                             *param->name == 'l' ? (long long)PAGE_MOST : OFFSET_MOST);
-            return false;
-        }
     }
     return true;
 }

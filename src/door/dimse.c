@@ -24,6 +24,7 @@
 
 enum {
     WAITING_MOST = 1024,    /* connections without an association */
+    ACCEPT_AT_ONCE = 64,    /* then those that wait are listened to again */
     REQUEST_MOST = 1 << 17, /* bytes of an A-ASSOCIATE-RQ */
     STACK_BYTES = 1 << 21,
     PDU_HEAD = 6,
@@ -155,17 +156,18 @@ static void admit(struct yq_dimse *door, struct antechamber *room, size_t i)
 
 static void accept_all(struct yq_dimse *door, struct antechamber *room, int artim_seconds)
 {
-    for (;;) {
+    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
         int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE) && room->count) {
-            send_away(room, 0, "out of descriptors: the oldest silent connection goes");
+        bool short_of =
+            fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+        if (short_of && room->count) {
+            send_away(room, 0, "out of descriptors or memory: the oldest silent connection goes");
             continue;
         }
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE)
-                poll(NULL, 0, 50); /* nothing to let go of: do not spin */
+        if (short_of)
+            poll(NULL, 0, 50); /* nothing to let go of: do not spin */
+        if (fd < 0)
             return;
-        }
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on); /* see dcm/transport.cc */
@@ -235,8 +237,7 @@ static void *run_listener(void *context)
         poll(polled, count + 2, count ? 250 : -1);
         stop = polled[0].revents != 0;
         int64_t now = yq_monotonic_ms();
-        for (size_t i = count;
-             i-- > 0;) { /* from the end: what is removed moves only what was seen */
+        for (size_t i = count; i-- > 0;) { /* from the end: removing moves only what was seen */
             if (polled[i + 2].revents && !listen_to(door, room, i))
                 continue;
             if (room->waiting[i].until_ms <= now)
@@ -322,6 +323,9 @@ bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, struct yq_err 
     door->wake = eventfd(0, EFD_CLOEXEC);
     if (door->wake < 0 || pthread_create(&door->listening, NULL, run_listener, door) != 0) {
         close(door->listener);
+        yq_close(&door->wake);
+        pthread_cond_destroy(&door->changed);
+        pthread_mutex_destroy(&door->lock);
         free(door);
         return yq_fail(err, YQ_FULL, "door", "cannot start the DICOM listener's thread");
     }
@@ -373,9 +377,6 @@ bool dimse_greet(struct visit *visit, struct yq_assoc *assoc)
     pthread_mutex_lock(&door->lock);
     visit->assoc = assoc;
     (void)yq_copy(visit->origin.aet, sizeof visit->origin.aet, yq_assoc_calling(assoc));
-    for (char *c = visit->origin.aet; *c; c++)
-        if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
-            *c = '?'; /* no legal AE title (PS3.5 6.2), and it goes into log lines */
     bool going_on = !door->stopping;
     pthread_mutex_unlock(&door->lock);
     return going_on;

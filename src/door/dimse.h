@@ -30,7 +30,7 @@ struct yq_dimse {
     int listener, wake; /* wake: eventfd, readable when stopping */
     pthread_t listening, courier;
     bool courier_runs;
-    pthread_mutex_t lock; /* guards visits, open, stopping; never held over I/O */
+    pthread_mutex_t lock; /* guards visits, open, stopping */
     pthread_cond_t changed;
     struct visit *visits;
     unsigned open;
@@ -38,9 +38,9 @@ struct yq_dimse {
 };
 
 /* dimse.c */
-/* Makes the association known to the door; busy: within a message, or waiting for one. False: the
- * door stops. */
+/* Makes the association known to the door. False: the door stops. */
 bool dimse_greet(struct visit *visit, struct yq_assoc *assoc);
+/* Whether the visit is within a message or waits for one. False: the door stops. */
 bool dimse_busy(struct visit *visit, bool busy);
 unsigned dimse_visits_of(struct yq_dimse *door, const char *aet);
 /* Waits until `ms` have passed or the door stops; false when it stops. */

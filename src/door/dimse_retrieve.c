@@ -22,12 +22,16 @@ struct transfer { /* one C-MOVE or C-GET */
     struct yq_err first_trouble;
 };
 
-static void add_counts(const struct transfer *t, struct yq_message *answer, bool with_remaining)
+static unsigned remaining(const struct transfer *t)
 {
-    unsigned done = t->counts.completed + t->counts.failed + t->counts.warning;
-    unsigned total = (unsigned)t->count;
+    size_t done = (size_t)t->counts.completed + t->counts.failed + t->counts.warning;
+    return done < t->count ? (unsigned)(t->count - done) : 0;
+}
+
+static void add_counts(const struct transfer *t, struct yq_message *answer)
+{
     answer->has_counts = true;
-    answer->remaining = with_remaining && total > done ? total - done : 0;
+    answer->remaining = remaining(t); /* told where the status allows it: dcm/command.c */
     answer->completed = t->counts.completed;
     answer->failed = t->counts.failed;
     answer->warning = t->counts.warning;
@@ -56,10 +60,9 @@ static bool progress(struct transfer *t, const struct yq_entry *entry, const str
             yq_buf_puts(&t->failed, entry->key.instance);
         }
     }
-    unsigned done = t->counts.completed + t->counts.failed + t->counts.warning;
-    if (done < t->count) {
+    if (remaining(t)) {
         struct yq_message pending = answer_of(t, 0xff00);
-        add_counts(t, &pending, true);
+        add_counts(t, &pending);
         t->lost = !yq_assoc_send(t->visit->assoc, &pending, NULL, 0, &err);
     }
     if (!t->lost && !t->cancelled)
@@ -80,7 +83,7 @@ static bool finish(struct transfer *t, unsigned status, const char *comment, str
 {
     struct yq_message answer = answer_of(t, status);
     struct yq_buf dataset yq_cleanup(yq_buf_fini) = {0};
-    add_counts(t, &answer, t->cancelled);
+    add_counts(t, &answer);
     if (comment)
         (void)yq_copy(answer.comment, sizeof answer.comment, comment);
     if (t->failed.length && !t->failed.failed) {
@@ -99,7 +102,7 @@ static bool finish(struct transfer *t, unsigned status, const char *comment, str
     return yq_assoc_send(t->visit->assoc, &answer, dataset.bytes, dataset.length, err);
 }
 
-/* The list, or a status. *lost: the association is gone. */
+/* Which instances are asked for. False with t->lost: the association is gone. */
 static bool list(struct transfer *t, bool patient_root, struct yq_err *err)
 {
     struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};

@@ -88,7 +88,6 @@ static bool is_welcome(struct visit *visit)
     bool known = false;
     char line[512], hint[640];
     from->peer = yq_conf_peer(conf, from->aet, from->address, &known);
-    yq_conf_peer_line(conf, from->aet, from->address, line, sizeof line);
     if (conf->dicom_check_called_aet &&
         strcmp(yq_assoc_called(visit->assoc), conf->dicom_aet) != 0) {
         snprintf(hint, sizeof hint, "call this node %s, or set dicom.check_called_aet=false",
@@ -97,6 +96,7 @@ static bool is_welcome(struct visit *visit)
         return false;
     }
     if (!from->peer && conf->dicom_unknown_peers == YQ_UNKNOWN_REFUSE) {
+        yq_conf_peer_line(conf, from->aet, from->address, line, sizeof line);
         snprintf(hint, sizeof hint, "to let it in: %s", line);
         refuse(visit, 1, 1, 3,
                known ? "AE title is in peers.json, but not with this address"
@@ -138,7 +138,7 @@ static void answer_extended(struct visit *visit, const char *sop_class, enum ser
 {
     uint8_t info[16] = {0};
     size_t length = yq_assoc_extended(visit->assoc, sop_class, info, sizeof info);
-    if (!length || length > sizeof info)
+    if (!length)
         return;
     uint8_t ours[16] = {0};
     ours[0] = info[0] & 1;

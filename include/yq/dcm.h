@@ -22,12 +22,13 @@ struct yq_scan; /* heap; not thread-safe */
 
 struct yq_element {
     uint32_t tag;
-    char vr[3]; /* from the dataset, or from the dictionary for implicit and misspelt VRs; "UN" when
-                   unknown; "SQ" for everything that has items */
-    uint32_t
-        length; /* bytes of the value; 0xffffffff: undefined (sequences, encapsulated pixel data) */
-    uint64_t
-        position;    /* of the value's first byte in the dataset (after inflating, for deflated) */
+    /* From the dataset, or from the dictionary for implicit and misspelt VRs; "UN" when unknown;
+     * "SQ" for everything that has items. */
+    char vr[3];
+    /* Bytes of the value; 0xffffffff: undefined (sequences, encapsulated pixel data). */
+    uint32_t length;
+    /* Of the value's first byte in the dataset (after inflating, for deflated). */
+    uint64_t position;
     unsigned depth;  /* 0: top level */
     uint32_t within; /* tag of the innermost enclosing sequence; 0 at the top */
     unsigned item;   /* index of the item of that sequence, from 0 */
@@ -74,23 +75,21 @@ void yq_writer_begin_item(struct yq_writer *writer);
 void yq_writer_end_item(struct yq_writer *writer);
 void yq_writer_end_sequence(struct yq_writer *writer);
 
-const char *
-yq_dcm_dictionary_vr(uint32_t tag); /* "UN" when unknown; ambiguous ones as PS3.5 A.1 (US, OW) */
+/* "UN" when unknown; ambiguous ones as PS3.5 A.1 (US, OW). */
+const char *yq_dcm_dictionary_vr(uint32_t tag);
 /* A word for a UID as DCMTK has it ("CTImageStorage"), or NULL. */
 const char *yq_dcm_uid_name(const char *uid);
-bool yq_dcm_is_storage_class(const char *sop_class);     /* one of those DCMTK knows */
-size_t yq_dcm_storage_classes(const char *const **uids); /* all of them; static */
+bool yq_dcm_is_storage_class(const char *sop_class); /* one of those DCMTK knows */
 
 /* ---- Part 10 files ---- */
 
 struct yq_part10 {
     char sop_class[YQ_UID_SIZE], sop_instance[YQ_UID_SIZE], transfer_syntax[YQ_UID_SIZE];
     uint64_t dataset_offset;
-    bool bare; /* no file meta information: the syntax was guessed from the first elements
-                  (YQ_BAD_INPUT when it cannot be) */
+    bool bare; /* no file meta information: the syntax was guessed from the first elements */
 };
 /* Reads the file meta information, tolerant of wrong group lengths, missing members, a missing
- * preamble. */
+ * preamble. YQ_BAD_INPUT: cut off, or neither there nor to be guessed. */
 yq_must_check bool yq_part10_read(int fd, struct yq_part10 *out, struct yq_err *err);
 /* Appends preamble, "DICM" and file meta information: the same bytes for the same three UIDs,
  * always. */

@@ -1,5 +1,5 @@
-/* frame.h: one frame of an image, on its way from dcm/ to image/. A noun of model/. PS3.3 C.7.6.3.
- */
+/* frame.h: one frame of an image, on its way from dcm/ to image/. A noun of model/. PS3.3
+ * C.7.6.3. */
 #ifndef YQ_FRAME_H
 #define YQ_FRAME_H
 
@@ -20,13 +20,13 @@ struct yq_frame {
     bool has_window;
     double window_center, window_width; /* first of the object's */
     char voi_function[17];              /* "", LINEAR, LINEAR_EXACT, SIGMOID */
-    uint16_t
-        *palette[3]; /* each palette_entries long, scaled to 16 bits; NULL when not PALETTE COLOR */
+    /* Each palette_entries long, scaled to 16 bits, owned; NULL when not PALETTE COLOR. */
+    uint16_t *palette[3];
     unsigned palette_entries;
     int palette_first;
-    char codestream_syntax[YQ_UID_SIZE]; /* not "": pixels is one compressed frame in this syntax,
-                                            for image/ to decode */
-    struct yq_buf pixels;                /* little endian */
+    /* Not "": pixels is one compressed frame in this syntax, for image/ to decode. */
+    char codestream_syntax[YQ_UID_SIZE];
+    struct yq_buf pixels; /* little endian */
 };
 void yq_frame_fini(struct yq_frame *frame);
 

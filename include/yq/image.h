@@ -19,7 +19,9 @@ void yq_picture_fini(struct yq_picture *picture);
 
 /* Decodes a compressed frame where needed, applies modality rescale, the default window (the
  * object's first, else the pixels' own range), palette and photometric interpretation. Consumes
- * nothing. YQ_BAD_INPUT (sizes or pixels do not agree), YQ_REFUSED (a kind we cannot show). */
+ * nothing. YQ_BAD_INPUT (sizes or pixels do not agree), YQ_REFUSED (a kind we cannot show),
+ * YQ_FULL (no memory; the picture takes more than `most` bytes, or a compressed frame has more than
+ * `most` samples, which take four bytes each while it is decoded). */
 yq_must_check bool yq_image_render(const struct yq_frame *frame, uint64_t most,
                                    struct yq_picture *out, struct yq_err *err);
 

@@ -29,7 +29,6 @@ struct yq_assoc {
     yq_assoc &operator=(const yq_assoc &) = delete;
 
     yq_assoc_limits limits;
-    yq_wire wire;
     T_ASC_Parameters *params = nullptr;
     DUL_ASSOCIATIONKEY *dul = nullptr;
     bool requestor = false;
@@ -51,6 +50,8 @@ struct yq_assoc {
 
     unsigned last_id = 0;
     std::vector<uint8_t> chunk; /* for files being sent */
+
+    yq_wire wire; /* last: once it owns the socket, no other member may fail to be made */
 };
 
 /* Runs `body`, which returns bool; a C++ exception becomes an error. */

@@ -18,8 +18,8 @@ extern "C" {
 
 #define YQ_ASSOCIATE_MOST 262144u /* bytes of such a PDU, head included */
 #define YQ_CONTEXTS_MOST 128
-#define YQ_SYNTAXES_MOST                                                                           \
-    128 /* of one context; what a device proposes beyond that is not looked at */
+/* Of one context; what a device proposes beyond that is not looked at. */
+#define YQ_SYNTAXES_MOST 128
 
 struct yq_associate_context {
     unsigned id, result; /* result: of an -AC, 0 accepted */
@@ -29,7 +29,7 @@ struct yq_associate_context {
     size_t info_at, info_length; /* its extended negotiation within `info`; length 0: none */
 };
 
-struct yq_associate { /* about 12 KB: keep it on the heap */
+struct yq_associate { /* about 15 KB: keep it on the heap */
     bool request;
     char called[YQ_AET_SIZE], calling[YQ_AET_SIZE]; /* without trailing blanks */
     uint32_t max_pdu;                               /* 0: no limit */
@@ -43,8 +43,8 @@ struct yq_associate { /* about 12 KB: keep it on the heap */
 
 /* How the peer is told when its PDU is not taken. */
 struct yq_refusal {
-    bool reject; /* A-ASSOCIATE-RJ with result, source, reason; otherwise A-ABORT with source,
-                    reason */
+    /* A-ASSOCIATE-RJ with result, source, reason; otherwise A-ABORT with source, reason */
+    bool reject;
     unsigned result, source, reason;
 };
 

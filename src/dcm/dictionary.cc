@@ -71,10 +71,4 @@ bool yq_dcm_is_storage_class(const char *sop_class)
             return true;
     return false;
 }
-
-size_t yq_dcm_storage_classes(const char *const **uids)
-{
-    *uids = dcmAllStorageSOPClassUIDs;
-    return static_cast<size_t>(numberOfDcmAllStorageSOPClassUIDs);
-}
 }

@@ -444,8 +444,8 @@ bool yq_wire::send_all(iovec *parts, int count)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            abort_said =
-                true; /* a PDU is on its way in part: an A-ABORT would be taken for its data */
+            /* a PDU is on its way in part: an A-ABORT would be taken for its data */
+            abort_said = true;
             if (!wait(POLLOUT, stall_seconds, "the peer takes no data"))
                 return false;
             abort_said = false;

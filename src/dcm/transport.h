@@ -56,9 +56,9 @@ struct yq_wire {
     bool aborted = false;      /* the peer sent A-ABORT */
     bool rejected = false;     /* the peer sent A-ASSOCIATE-RJ with these */
     uint8_t rejection[3] = {}; /* result, source, reason */
-    const yq_associate *asked =
-        nullptr;                    /* while waiting for an A-ASSOCIATE-AC: what was proposed ... */
-    yq_associate *answer = nullptr; /* ... and where the answer goes */
+    /* while waiting for an A-ASSOCIATE-AC: what was proposed, and where the answer goes */
+    const yq_associate *asked = nullptr;
+    yq_associate *answer = nullptr;
 
   private:
     bool next_unit();

@@ -23,6 +23,7 @@ enum {
     TAG_RETRIEVE_AE = 0x00080054,
     SAME_ASSOCIATION_MS = 60000, /* how long the report over the same association may take */
     GIVE_UP_MS = 7 * 24 * 3600 * 1000,
+    STOP_MS = 3000, /* of what is being looked through when the node stops */
 };
 
 /* ---- the request ---- */
@@ -100,22 +101,73 @@ static unsigned examine(struct yq_house *house, const char *sop_class, const cha
     return 0;
 }
 
-static void judge(struct yq_house *house, const struct yq_commitment *commitment,
-                  enum yq_layout layout, struct verdict *out)
+static int by_line(const void *a, const void *b)
 {
-    char sop_class[YQ_UID_SIZE], instance[YQ_UID_SIZE];
-    for (const char *line = yq_buf_text(&commitment->pairs); *line;) {
-        size_t length = strcspn(line, "\n");
-        if (sscanf(line, "%64s %64s", sop_class, instance) == 2) {
-            unsigned reason = examine(house, sop_class, instance);
-            put_item(reason ? &out->bad : &out->good, layout, sop_class, instance, reason);
-            *(reason ? &out->failed : &out->committed) += 1;
-        }
-        line += length + (line[length] == '\n');
-    }
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    while (*x == *y && *x != '\n')
+        x++, y++;
+    return (unsigned char)*x - (unsigned char)*y;
 }
 
-static bool report(struct yq_house *house, struct yq_assoc *assoc, const struct yq_context *context,
+/* The lines of the request in order, so that equal ones are neighbours. NULL: no memory. */
+static const char **sorted_pairs(const struct yq_commitment *commitment, size_t *count)
+{
+    const char *text = yq_buf_text(&commitment->pairs);
+    *count = 0;
+    for (const char *end = text; (end = strchr(end, '\n')); end++)
+        ++*count;
+    const char **lines = calloc(*count + 1, sizeof *lines);
+    for (size_t i = 0; lines && i < *count; text = strchr(text, '\n') + 1)
+        lines[i++] = text;
+    if (lines)
+        qsort(lines, *count, sizeof *lines, by_line);
+    return lines;
+}
+
+static void judge_one(struct yq_house *house, const char *text, enum yq_layout layout,
+                      struct verdict *out)
+{
+    char line[2 * YQ_UID_SIZE];
+    size_t length = strcspn(text, "\n");
+    if (length >= sizeof line)
+        return;
+    memcpy(line, text, length);
+    line[length] = '\0';
+    char *instance = strchr(line, ' ');
+    if (!instance)
+        return;
+    *instance++ = '\0';
+    unsigned reason = examine(house, line, instance);
+    put_item(reason ? &out->bad : &out->good, layout, line, instance, reason);
+    *(reason ? &out->failed : &out->committed) += 1;
+}
+
+/* Each different pair once: every look at one reads its whole file, and a request may name the same
+ * hundreds of thousands of times. A stopping node waits a moment for it, not until the end. */
+static bool judge(struct yq_dimse *door, const struct yq_commitment *commitment,
+                  enum yq_layout layout, struct verdict *out, struct yq_err *err)
+{
+    size_t count;
+    int64_t stops_ms = 0;
+    const char **lines = sorted_pairs(commitment, &count);
+    if (!lines)
+        return yq_fail(err, YQ_FULL, "door", "no memory for a commitment report");
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (i && by_line(&lines[i - 1], &lines[i]) == 0)
+            continue;
+        if (!stops_ms && !dimse_wait(door, 0))
+            stops_ms = yq_monotonic_ms();
+        ok = !stops_ms || yq_monotonic_ms() - stops_ms < STOP_MS ||
+             yq_fail(err, YQ_BUSY, "door", "the node stops: the report comes another time");
+        if (ok)
+            judge_one(door->house, lines[i], layout, out);
+    }
+    free(lines);
+    return ok;
+}
+
+static bool report(struct yq_dimse *door, struct yq_assoc *assoc, const struct yq_context *context,
                    const struct yq_commitment *commitment, const char *our_aet, unsigned *id,
                    struct yq_err *err)
 {
@@ -123,7 +175,11 @@ static bool report(struct yq_house *house, struct yq_assoc *assoc, const struct 
     struct yq_buf dataset yq_cleanup(yq_buf_fini) = {0};
     enum yq_layout layout = yq_layout_of(context->accepted_syntax);
     struct yq_writer writer = {&dataset, layout};
-    judge(house, commitment, layout, &verdict);
+    if (!judge(door, commitment, layout, &verdict, err)) {
+        yq_buf_fini(&verdict.bad);
+        yq_buf_fini(&verdict.good);
+        return false;
+    }
     yq_writer_put_text(&writer, TAG_RETRIEVE_AE, "AE", our_aet);
     yq_writer_put_text(&writer, TAG_TRANSACTION, "UI", commitment->transaction);
     if (verdict.failed) {
@@ -170,10 +226,13 @@ bool commitment_request(struct visit *visit, const struct yq_message *request, s
     const struct yq_peer *back = yq_conf_destination(visit->conf, visit->origin.aet);
     (void)yq_copy(commitment.aet, sizeof commitment.aet, visit->origin.aet);
     commitment.next_ms = commitment.asked_ms + (back ? 0 : SAME_ASSOCIATION_MS);
-    if (request->has_dataset && !yq_assoc_read_all(visit->assoc, REQUEST_MOST, &dataset, err) &&
-        err->code != YQ_FULL)
+    bool whole =
+        !request->has_dataset || yq_assoc_read_all(visit->assoc, REQUEST_MOST, &dataset, err);
+    if (!whole && err->code != YQ_FULL)
         return false;
-    bool kept = dimse_may(visit, YQ_MAY_STORE, &why) &&
+    if (!whole) /* what was read of it is no request */
+        why = *err;
+    bool kept = whole && dimse_may(visit, YQ_MAY_STORE, &why) &&
                 (request->type_id == 1 || yq_fail(&why, YQ_BAD_INPUT, "door",
                                                   "unknown Action Type ID %u", request->type_id)) &&
                 names_the_instance(request, &why) &&
@@ -191,8 +250,8 @@ bool commitment_request(struct visit *visit, const struct yq_message *request, s
     if (ok && kept && back) {
         dimse_nudge(visit->door);
     } else if (ok && kept) {
-        unsigned id;
-        ok = report(visit->house, visit->assoc, context, &commitment, visit->conf->dicom_aet, &id,
+        unsigned id = 0;
+        ok = report(visit->door, visit->assoc, context, &commitment, visit->conf->dicom_aet, &id,
                     err);
         visit->reported = id;
         visit->reported_commitment = commitment.id;
@@ -224,7 +283,7 @@ static const struct yq_context *commitment_context(struct yq_assoc *assoc)
     return NULL;
 }
 
-static bool deliver(struct yq_house *house, const struct yq_conf *conf, const struct yq_peer *to,
+static bool deliver(struct yq_dimse *door, const struct yq_conf *conf, const struct yq_peer *to,
                     const struct yq_commitment *commitment, struct yq_err *err)
 {
     static const char *const native[] = {YQ_TS_EXPLICIT_LE, YQ_TS_IMPLICIT_LE};
@@ -246,7 +305,7 @@ static bool deliver(struct yq_house *house, const struct yq_conf *conf, const st
     const struct yq_context *context = commitment_context(assoc);
     bool ok = context != NULL || yq_fail(err, YQ_REFUSED, "door",
                                          "%s does not take storage commitment reports", to->aet);
-    ok = ok && report(house, assoc, context, commitment, conf->dicom_aet, &id, err);
+    ok = ok && report(door, assoc, context, commitment, conf->dicom_aet, &id, err);
     if (ok) {
         enum yq_incoming got = yq_assoc_next(assoc, &answer, err);
         ok = got == YQ_GOT_MESSAGE && answer.command == YQ_N_EVENT_REPORT_RSP && answer.id == id;
@@ -259,13 +318,14 @@ static bool deliver(struct yq_house *house, const struct yq_conf *conf, const st
     return ok;
 }
 
-static void deliver_or_later(struct yq_house *house, const struct yq_commitment *commitment)
+static void deliver_or_later(struct yq_dimse *door, const struct yq_commitment *commitment)
 {
+    struct yq_house *house = door->house;
     struct yq_err err = {0}, trouble;
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     const struct yq_peer *to = yq_conf_destination(conf, commitment->aet);
     int64_t now = yq_now_ms();
-    bool ok = to ? deliver(house, conf, to, commitment, &err)
+    bool ok = to ? deliver(door, conf, to, commitment, &err)
                  : yq_fail(&err, YQ_ABSENT, "door", "no peer of this AE title that can be called");
     bool over = ok || now - commitment->asked_ms > GIVE_UP_MS;
     if (!ok)
@@ -291,7 +351,7 @@ void *commitment_courier(void *context)
         struct yq_commitment due = {0};
         struct yq_err err;
         while (yq_catalog_commitment_due(door->house->catalog, yq_now_ms(), &due, &err)) {
-            deliver_or_later(door->house, &due);
+            deliver_or_later(door, &due);
             yq_buf_fini(&due.pairs);
             due = (struct yq_commitment){0};
             if (!dimse_wait(door, 10))

@@ -1,5 +1,6 @@
 """A modality asks: may I delete it now? Storage commitment (PS3.4 annex J), answered from stable storage."""
 import os
+import struct
 
 import dul
 import pytest
@@ -140,6 +141,25 @@ def test_a_thousand_instances_are_committed_at_once(node):
         assert ask(association, ones + unknown, samples.uid()).Status == 0x0000
         _, dataset = report_on(association)
     assert committed(dataset) == {one.uid for one in ones} and len(failed(dataset)) == 1000
+
+
+def test_an_instance_that_is_named_again_and_again_is_reported_once(node):
+    """Each look at it reads its whole file: the request must not decide how often."""
+    one, missing = samples.instance(), samples.instance()
+    assert node.send(one) == [0x0000]
+    with node.associate(CONTEXTS) as association:
+        assert ask(association, [one, missing] * 500, samples.uid()).Status == 0x0000
+        _, dataset = report_on(association)
+    assert [str(item.ReferencedSOPInstanceUID) for item in dataset.ReferencedSOPSequence] == [one.uid]
+    assert [str(item.ReferencedSOPInstanceUID) for item in dataset.FailedSOPSequence] == [missing.uid]
+
+
+def test_a_request_that_is_too_long_is_refused_for_its_length(node):
+    with node.associate(CONTEXTS) as association:
+        whole = dul.encode_dataset(request([samples.instance()]))
+        padding = struct.pack("<HHI", 0xFFFC, 0xFFFC, 1 << 24) + bytes(1 << 24)
+        assert bare(association, whole + padding).Status == 0x0213
+        assert bare(association, whole).Status == 0x0000
 
 
 @pytest.mark.parametrize("what, make", [

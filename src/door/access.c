@@ -2,7 +2,8 @@
  *
  * While the node listens on loopback, clients of this machine need no token; their Host header must
  * name this machine, so that a web page elsewhere cannot reach the node by pointing its own name at
- * 127.0.0.1. While the node listens anywhere else, every client needs a token, also those of this
+ * 127.0.0.1; and what a proxy passes on (http.c) does not count as of this machine. While the node
+ * listens anywhere else, every client needs a token, also those of this
  * machine: behind a reverse proxy everybody comes from loopback. Pure functions, any thread. */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -233,6 +233,17 @@ static const char *header_of(struct visit *visit, const char *name)
     return value ? value : "";
 }
 
+/* What reverse proxies write. One on this machine makes everybody's connection come from here. */
+static bool came_by_proxy(struct visit *visit)
+{
+    static const char *const names[] = {"Forwarded",         "X-Forwarded-For", "X-Forwarded-Host",
+                                        "X-Forwarded-Proto", "X-Real-IP",       "Via"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (*header_of(visit, names[i]))
+            return true;
+    return false;
+}
+
 /* Who it is. False with a reply when it may not come in; request.trusted says whether it may do
  * more than ask an open route. */
 static bool check_access(struct visit *visit)
@@ -241,7 +252,8 @@ static bool check_access(struct visit *visit)
     const char *host = header_of(visit, "Host");
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(visit->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    bool near = door->loopback && peer && yq_address_is_loopback(peer->client_addr);
+    bool near = door->loopback && peer && yq_address_is_loopback(peer->client_addr) &&
+                !came_by_proxy(visit);
     if (door->loopback && *host && !yq_host_is_local(host)) {
         yq_reply_problem(&visit->reply, 403,
                          "this node listens on loopback only and answers to the host names "

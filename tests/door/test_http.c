@@ -283,6 +283,24 @@ static void a_foreign_host_name_is_refused_on_loopback(void **state)
     close_server(&server);
 }
 
+static void what_a_proxy_passes_on_needs_a_token(void **state)
+{
+    (void)state;
+    struct server server;
+    struct yq_buf out yq_cleanup(yq_buf_fini) = {0};
+    open_server(&server, "127.0.0.1", "0123456789abcdef");
+    assert_int_equal(ask(&server, "GET /hello", HOST, &out), 200);
+    assert_int_equal(ask(&server, "GET /hello", HOST "X-Forwarded-For: 203.0.113.9\r\n", &out),
+                     401);
+    assert_int_equal(ask(&server, "GET /hello", HOST "forwarded: for=203.0.113.9\r\n", &out), 401);
+    assert_int_equal(ask(&server, "GET /hello", HOST "Via: 1.1 proxy\r\n", &out), 401);
+    assert_int_equal(ask(&server, "GET /open", HOST "X-Real-IP: 203.0.113.9\r\n", &out), 200);
+    assert_string_equal(body_of(&out), "hello nobody stranger");
+    const char *right = HOST "Via: 1.1 proxy\r\nAuthorization: Bearer 0123456789abcdef\r\n";
+    assert_int_equal(ask(&server, "GET /hello", right, &out), 200);
+    close_server(&server);
+}
+
 static void elsewhere_everybody_needs_a_token(void **state)
 {
     (void)state;
@@ -485,6 +503,7 @@ int main(void)
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(rubbish_does_no_harm),
         cmocka_unit_test(a_foreign_host_name_is_refused_on_loopback),
+        cmocka_unit_test(what_a_proxy_passes_on_needs_a_token),
         cmocka_unit_test(elsewhere_everybody_needs_a_token),
         cmocka_unit_test(without_tokens_nobody_comes_in_from_elsewhere),
         cmocka_unit_test(files_whole_and_in_part),

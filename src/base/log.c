@@ -26,17 +26,39 @@ static const char *level_name(enum yq_level level)
     return names[level];
 }
 
+/* Bytes of the UTF-8 character at `text`, which is none of ASCII; 0: it is no UTF-8 (RFC 3629 4).
+ */
+static size_t utf8_length(const char *text, size_t left)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t length = p[0] >= 0xf5 ? 0 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+    if (length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool outside = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return overlong || outside ? 0 : length;
+}
+
+/* What a peer says is in whatever character set it likes, and may be cut anywhere. */
 static void put_json_text(struct yq_buf *out, const char *text, size_t length)
 {
     yq_buf_puts(out, "\"");
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
+        size_t wide = c < 0x80 ? 0 : utf8_length(text + i, length - i);
+        if (c >= 0x80) {
+            yq_buf_put(out, wide ? text + i : "?", wide ? wide : 1);
+            i += wide ? wide - 1 : 0;
+        } else if (c == '"' || c == '\\') {
             yq_buf_putf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
+        } else if (c < 0x20 || c == 0x7f) {
             yq_buf_puts(out, "?");
-        else
+        } else {
             yq_buf_put(out, &c, 1);
+        }
     }
     yq_buf_puts(out, "\"");
 }

@@ -251,6 +251,15 @@ static void print_json(const struct import *import)
     yq_print_json(object);
 }
 
+/* Names come from whatever medium it was: they must not steer the terminal. */
+static void print_failure(const struct failure *failure)
+{
+    fputs("failed: ", stderr);
+    for (const char *p = failure->path; *p; p++)
+        fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, stderr);
+    fprintf(stderr, ": %s\n", failure->reason);
+}
+
 static void print_text(const struct import *import)
 {
     char bytes[32], time[48], rate[32];
@@ -275,7 +284,7 @@ static void print_text(const struct import *import)
     printf("; %s in %s (%s/s)\n", bytes, time, rate);
     fflush(stdout);
     for (size_t i = 0; i < import->listed; i++)
-        fprintf(stderr, "failed: %s: %s\n", import->failures[i].path, import->failures[i].reason);
+        print_failure(&import->failures[i]);
     if (import->listed < import->failed)
         fprintf(stderr, "failed: %" PRIu64 " more\n", import->failed - import->listed);
 }

@@ -383,6 +383,23 @@ static void a_line_is_one_line(void **state)
     assert_string_equal(text + strlen(text) - 2, "}\n");
 }
 
+static void say_bytes(void)
+{
+    yq_log(YQ_LOG_WARN, "bytes", "good=\"%s\" bad=\"%s\" cut=\"%s\"",
+           "\xe5\xbc\xa0 \xf0\x9f\x98\x80", "\xd5\xc5 \xed\xa0\x80 \xc0\xaf", "\xe5\xbc");
+}
+
+static void a_json_line_is_utf8_whatever_went_into_it(void **state)
+{
+    (void)state;
+    char text[1024];
+    yq_log_set_json(true);
+    caught(say_bytes, text, sizeof text);
+    yq_log_set_json(false);
+    assert_non_null(strstr(text, "\"good\":\"\xe5\xbc\xa0 \xf0\x9f\x98\x80\","));
+    assert_non_null(strstr(text, "\"bad\":\"?? ??? ??\",\"cut\":\"??\"}\n"));
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -402,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_claim_waits_until_it_is_released),
         cmocka_unit_test(time_is_written_in_utc),
         cmocka_unit_test(a_line_is_one_line),
+        cmocka_unit_test(a_json_line_is_utf8_whatever_went_into_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

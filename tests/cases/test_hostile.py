@@ -497,6 +497,12 @@ def test_the_same_through_the_url_is_not_found(node):
         assert status in (400, 404)
 
 
+def test_names_of_files_do_not_steer_the_terminal(node, tmp_path):
+    (tmp_path / "bad\x1b[2J\n.dcm").write_bytes(bytes(128) + b"DICM\2\0")
+    done = node.cli("import", tmp_path, code=1)
+    assert "bad?[2J?.dcm: " in done.err and "\x1b" not in done.err
+
+
 # ---- real files that are broken ----
 
 BROKEN = ("malformed", "malformed-generated", "malformed-mutated", "hostile-corpus")

@@ -38,6 +38,8 @@ static bool put_character(struct writer *writer, int32_t character)
     }
     for (size_t i = 0; i < writer->label->count; i++) {
         enum set set = writer->label->sets[i];
+        if (i && set_table[set].shape == SHAPE_WHOLE)
+            continue; /* no escape sequence leads to it: nobody could read it */
         size_t length = convert_out(set, character, bytes, &writer->made);
         if (!length)
             continue;
@@ -82,6 +84,9 @@ bool yq_text_encode(const char *charset, const char *vr, const char *text, struc
     label_parse(charset, &label);
     if (label.unknown)
         return false;
+    if (label.count > 1 && label.sets[0] == SET_ASCII &&
+        set_table[label.sets[1]].shape == SHAPE_WHOLE)
+        label.sets[0] = label.sets[1]; /* "\\GBK" is read as GBK, so it is written as GBK */
     if (set_table[label.sets[0]].shape == SHAPE_WHOLE)
         label.count = 1; /* these cannot be extended */
     bool ok = false;

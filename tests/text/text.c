@@ -239,6 +239,8 @@ static void what_a_set_cannot_hold_is_not_written(void **state)
     assert_false(yq_text_encode("ISO_IR 100", "PN", "\xff", &out));
     assert_false(yq_text_encode("ISO_IR 166", "PN", "€", &out));
     assert_false(yq_text_encode("\\ISO 2022 IR 87", "PN", "\x1b$B", &out));
+    assert_false(yq_text_encode("ISO 2022 IR 100\\GBK", "PN", "王", &out)); /* none could read it */
+    assert_false(yq_text_encode("\\\\\\GBK", "PN", "王", &out));
     assert_int_equal(out.length, 0);
     assert_false(out.failed);
 }

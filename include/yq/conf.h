@@ -15,7 +15,10 @@
 #include "yq/file.h"
 #include "yq/model.h"
 
+/* What a choice's index means, where it is not another room's: store_duplicates is a yq_duplicates,
+ * log_level a yq_level. */
 enum yq_unknown_peers { YQ_UNKNOWN_REFUSE, YQ_UNKNOWN_ACCEPT };
+enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
 
 /* X(type, c_name, "key", default as text, least, most, "help")  -- types: text, number, flag,
  * choice (help lists the values as a|b|c: at its start) */

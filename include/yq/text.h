@@ -30,8 +30,8 @@ yq_must_check bool yq_text_encode(const char *charset, const char *vr, const cha
 bool yq_text_charset_known(const char *charset);
 
 /* Appends the form in which person names are compared: case folded, full width and half width
- * alike, runs of ^ = and blanks as one blank, none at the ends; * and ? are kept. Same text in any
- * of these spellings gives the same bytes. */
+ * alike, runs of ^ = and blanks as one blank, none at the ends, and none between the ideographs of
+ * one group; * and ? are kept. Same text in any of these spellings gives the same bytes. */
 void yq_text_fold(const char *text, struct yq_buf *out);
 
 bool yq_text_is_utf8(const void *bytes, size_t length);

@@ -60,6 +60,7 @@ static struct yq_json *peer_json(const struct yq_peer *peer)
         yq_json_text(syntaxes, NULL, peer->syntaxes[i]);
     yq_json_add(object, "syntaxes", syntaxes);
     yq_json_text(object, "charset", peer->charset);
+    yq_json_number(object, "max_associations", peer->max_associations);
     yq_json_text(object, "note", peer->note);
     return object;
 }

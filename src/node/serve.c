@@ -31,7 +31,7 @@ struct node {
 static void apply_logging(const struct yq_conf *conf)
 {
     yq_log_set_level((enum yq_level)conf->log_level);
-    yq_log_set_json(conf->log_format == 1);
+    yq_log_set_json(conf->log_format == YQ_LOG_AS_JSON);
 }
 
 static void raise_file_limit(void)

@@ -177,7 +177,7 @@ def test_a_peer_is_added_listed_and_removed(tmp_path):
              data=tmp_path)
     one, = [peer for peer in yingqiao("ae", "list", "--json", data=tmp_path).json() if peer["aet"] == "CT1"]
     assert one["host"] == "192.0.2.7" and one["port"] == 104 and one["may"] == ["store"]
-    assert one["syntaxes"] == [dul.EXPLICIT] and one["note"] == "三号机房"
+    assert one["syntaxes"] == [dul.EXPLICIT] and one["note"] == "三号机房" and one["max_associations"] == 0
     added = yingqiao("ae", "add", "CT2", "192.0.2.8", 104, "--syntax", "explicit", "--json", data=tmp_path).json()
     assert added["syntaxes"] == [dul.EXPLICIT]
     assert yingqiao("ae", "remove", "CT2", "--json", data=tmp_path).json() == {"removed": "CT2"}

@@ -35,3 +35,10 @@ def test_links_between_documents_lead_somewhere():
 def test_the_architecture_names_files_that_exist():
     for path in re.findall(r"`((?:src|include)/[\w/.]+\.(?:c|cc|h))`", text("docs", "architecture.md")):
         assert os.path.exists(os.path.join(ROOT, path)), path
+
+
+def test_the_room_table_says_what_each_room_is_linked_to():
+    stated = dict(re.findall(r"^\| `(\w+)` \| .* \| ([\w ]+) \|$", text("docs", "architecture.md"), re.M))
+    for room in ("model", "text", "conf", "dcm", "image", "form", "seal", "store", "catalog"):
+        found = re.search(rf"yq_room\({room}\s[^)]*?\bON ([\w ]+?)\s*(?:LIBS|\))", text("src", room, "CMakeLists.txt"))
+        assert found and set(found[1].split()) == set(stated[room].split()), room

@@ -82,7 +82,7 @@ static bool read_aet(struct context *c, const struct jsonc_node *node)
                           "\"%s\" is no AE title: 1 to 16 ASCII characters, no backslash, no "
                           "control characters",
                           conf_shown(shown, sizeof shown, node->text));
-    memcpy(c->peer->aet, aet, sizeof aet);
+    yq_copy(c->peer->aet, sizeof c->peer->aet, aet);
     return true;
 }
 

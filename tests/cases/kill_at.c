@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@ static void step(void)
             return;
         int none = 0;
         if (read(fd, text, sizeof text - 1) > 0)
-            atomic_compare_exchange_strong(&left, &none, atoi(text));
+            atomic_compare_exchange_strong(&left, &none, (int)strtol(text, NULL, 10));
         close(fd);
     }
     if (atomic_fetch_sub(&left, 1) == 1)

@@ -89,7 +89,7 @@ yq_must_check bool yq_catalog_count(struct yq_catalog *catalog, const struct yq_
 
 /* The served instances that a query at any level selects, study by study in the order series
  * number, instance number, then arrival. Keys of study level narrow a query at patient level. *out
- * is malloc'ed: the caller frees it. */
+ * is malloc'ed: the caller frees it. YQ_FULL: more than a million. */
 yq_must_check bool yq_catalog_list(struct yq_catalog *catalog, const struct yq_query *query,
                                    struct yq_entry **out, size_t *count, struct yq_err *err);
 

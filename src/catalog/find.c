@@ -222,6 +222,8 @@ bool yq_catalog_count(struct yq_catalog *catalog, const struct yq_query *query, 
     return ok;
 }
 
+enum { LIST_MOST = 1000000 }; /* some 400 MB: no request from outside may ask for more memory */
+
 bool yq_catalog_list(struct yq_catalog *catalog, const struct yq_query *query,
                      struct yq_entry **out, size_t *count, struct yq_err *err)
 {
@@ -239,6 +241,9 @@ bool yq_catalog_list(struct yq_catalog *catalog, const struct yq_query *query,
     while (ok && row) {
         struct yq_entry entry;
         ok = statement_step(reader, statement, &row, err);
+        if (ok && row && entries.count == LIST_MOST)
+            ok = yq_fail(err, YQ_FULL, "catalog",
+                         "more than %d instances at once: ask for them study by study", LIST_MOST);
         if (ok && row) {
             entry_read(statement, &entry);
             ok = entries_push(&entries, &entry, err);

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "yq/clock.h"
+#include "yq/file.h"
 #include "yq/log.h"
 
 #define SOCKET_THREADS 2
@@ -580,11 +581,7 @@ void yq_http_close(struct yq_http *door)
 {
     if (!door)
         return;
-    if (door->daemon) {
-        int listening = MHD_quiesce_daemon(door->daemon);
-        if (listening >= 0)
-            close(listening);
-    }
+    int listening = door->daemon ? (int)MHD_quiesce_daemon(door->daemon) : -1;
     pthread_mutex_lock(&door->lock);
     door->stopping = true;
     pthread_cond_broadcast(&door->arrived);
@@ -593,6 +590,7 @@ void yq_http_close(struct yq_http *door)
         pthread_join(door->workers[i], NULL);
     if (door->daemon)
         MHD_stop_daemon(door->daemon);
+    yq_close(&listening); /* not before: the daemon's threads may still have had it in hand */
     pthread_cond_destroy(&door->arrived);
     pthread_mutex_destroy(&door->lock);
     yq_memo_free(door->memo);

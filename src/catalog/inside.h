@@ -12,7 +12,7 @@
 
 #include "yq/catalog.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define RETRY_MS 1000
 #define IDLE_READERS_MOST 16
 

@@ -2,7 +2,9 @@
  *
  * study holds the attributes of patient and study (PS3.4 C.6.1.1: patients have no other life here
  * than their studies), series and instance their own. An attribute that joins attr.h later becomes
- * a column at the next start; older rows have no value there until a reindex. */
+ * a column at the next start; older rows have no value there until a reindex. What else a schema
+ * has gained since version 1 is added to an older catalog when a node opens it: tables and indices
+ * by IF NOT EXISTS, columns by `later_columns`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,36 +42,45 @@ static const char *const table_heads[] = {
 };
 
 static const char other_tables[] =
-    "CREATE TABLE contradiction(id INTEGER PRIMARY KEY,"
+    "CREATE TABLE IF NOT EXISTS contradiction(id INTEGER PRIMARY KEY,"
     " study_id INTEGER NOT NULL REFERENCES study(id) ON DELETE CASCADE,"
     " instance TEXT NOT NULL, source TEXT NOT NULL, what TEXT NOT NULL, kept TEXT NOT NULL,"
     " came TEXT NOT NULL, seen_ms INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE(study_id, what, came));"
-    "CREATE TABLE commitment(id INTEGER PRIMARY KEY, aet TEXT NOT NULL, txn TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS commitment(id INTEGER PRIMARY KEY, aet TEXT NOT NULL, txn TEXT NOT "
+    "NULL,"
     " asked_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " pairs BLOB NOT NULL);"
-    "CREATE TABLE pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
+
+/* Columns that tables got after schema version 1. */
+static const struct {
+    const char *table, *column, *type;
+} later_columns[] = {
+    {NULL, NULL, NULL},
+};
 
 /* The indices on `instr` hold the few rows with several values, for which equality with the whole
  * does not do; see condition.c. */
 static const char indices[] =
-    "CREATE UNIQUE INDEX study_uid ON study(StudyInstanceUID);"
-    "CREATE INDEX study_patient ON study(patient);"
-    "CREATE INDEX study_patient_id ON study(PatientID);"
-    "CREATE INDEX study_patient_ids ON study(PatientID) WHERE instr(PatientID, '\\') > 0;"
-    "CREATE INDEX study_accession ON study(AccessionNumber);"
-    "CREATE INDEX study_accessions ON study(AccessionNumber)"
+    "CREATE UNIQUE INDEX IF NOT EXISTS study_uid ON study(StudyInstanceUID);"
+    "CREATE INDEX IF NOT EXISTS study_patient ON study(patient);"
+    "CREATE INDEX IF NOT EXISTS study_patient_id ON study(PatientID);"
+    "CREATE INDEX IF NOT EXISTS study_patient_ids ON study(PatientID) WHERE instr(PatientID, '\\') "
+    "> 0;"
+    "CREATE INDEX IF NOT EXISTS study_accession ON study(AccessionNumber);"
+    "CREATE INDEX IF NOT EXISTS study_accessions ON study(AccessionNumber)"
     " WHERE instr(AccessionNumber, '\\') > 0;"
-    "CREATE INDEX study_date ON study(StudyDate, StudyTime);"
-    "CREATE INDEX study_patient_name ON study(PatientName_fold);"
-    "CREATE INDEX study_referring ON study(ReferringPhysicianName_fold);"
-    "CREATE UNIQUE INDEX series_of_study ON series(study_id, SeriesInstanceUID);"
-    "CREATE INDEX series_uid ON series(SeriesInstanceUID);"
-    "CREATE UNIQUE INDEX instance_uid ON instance(SOPInstanceUID, copy);"
-    "CREATE INDEX instance_series ON instance(series_id);"
-    "CREATE INDEX contradiction_open ON contradiction(id) WHERE settled = 0;"
-    "CREATE INDEX contradiction_instance ON contradiction(instance);"
-    "CREATE INDEX commitment_next ON commitment(next_ms);";
+    "CREATE INDEX IF NOT EXISTS study_date ON study(StudyDate, StudyTime);"
+    "CREATE INDEX IF NOT EXISTS study_patient_name ON study(PatientName_fold);"
+    "CREATE INDEX IF NOT EXISTS study_referring ON study(ReferringPhysicianName_fold);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS series_of_study ON series(study_id, SeriesInstanceUID);"
+    "CREATE INDEX IF NOT EXISTS series_uid ON series(SeriesInstanceUID);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS instance_uid ON instance(SOPInstanceUID, copy);"
+    "CREATE INDEX IF NOT EXISTS instance_series ON instance(series_id);"
+    "CREATE INDEX IF NOT EXISTS contradiction_open ON contradiction(id) WHERE settled = 0;"
+    "CREATE INDEX IF NOT EXISTS contradiction_instance ON contradiction(instance);"
+    "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);";
 
 /* before, name, after for each attribute column of a table, the folds too. */
 static void put_columns(struct yq_buf *sql, enum yq_qr_level table, const char *before,
@@ -194,29 +205,32 @@ static bool make_tables(struct connection *connection, struct yq_err *err)
 {
     struct yq_buf sql yq_cleanup(yq_buf_fini) = {0};
     for (int table = YQ_STUDY; table <= YQ_IMAGE; table++) {
-        yq_buf_putf(&sql, "CREATE TABLE %s(%s", table_name((enum yq_qr_level)table),
+        yq_buf_putf(&sql, "CREATE TABLE IF NOT EXISTS %s(%s", table_name((enum yq_qr_level)table),
                     table_heads[table]);
         put_columns(&sql, (enum yq_qr_level)table, ",", " TEXT");
         yq_buf_puts(&sql, ");");
     }
     yq_buf_puts(&sql, other_tables);
-    yq_buf_puts(&sql, indices);
-    yq_buf_putf(&sql, "PRAGMA user_version=%d;", SCHEMA_VERSION);
     if (sql.failed)
         return yq_fail(err, YQ_FULL, "catalog", "no memory for the schema");
     return run(connection, yq_buf_text(&sql), err);
 }
 
-static bool add_column(struct connection *connection, const char *table, const char *name,
-                       const char *suffix, struct yq_err *err)
+static bool make_indices(struct connection *connection, struct yq_err *err)
 {
-    char column[128];
-    snprintf(column, sizeof column, "%s%s", name, suffix);
+    char version[64];
+    snprintf(version, sizeof version, "PRAGMA user_version=%d", SCHEMA_VERSION);
+    return run(connection, indices, err) && run(connection, version, err);
+}
+
+static bool add_column(struct connection *connection, const char *table, const char *column,
+                       const char *type, struct yq_err *err)
+{
     if (sqlite3_table_column_metadata(connection->db, "main", table, column, NULL, NULL, NULL, NULL,
                                       NULL) == SQLITE_OK)
         return true;
     struct yq_buf sql yq_cleanup(yq_buf_fini) = {0};
-    yq_buf_putf(&sql, "ALTER TABLE %s ADD COLUMN %s TEXT", table, column);
+    yq_buf_putf(&sql, "ALTER TABLE %s ADD COLUMN %s %s", table, column, type);
     return run(connection, yq_buf_text(&sql), err);
 }
 
@@ -226,9 +240,15 @@ static bool add_new_columns(struct connection *connection, struct yq_err *err)
         if (yq_attrs[i].source != YQ_FROM_HEADER)
             continue;
         const char *table = table_name(yq_attrs[i].level);
-        if (!add_column(connection, table, yq_attrs[i].name, "", err) ||
-            (attr_is_name((enum yq_attr)i) &&
-             !add_column(connection, table, yq_attrs[i].name, "_fold", err)))
+        char fold[128];
+        snprintf(fold, sizeof fold, "%s_fold", yq_attrs[i].name);
+        if (!add_column(connection, table, yq_attrs[i].name, "TEXT", err) ||
+            (attr_is_name((enum yq_attr)i) && !add_column(connection, table, fold, "TEXT", err)))
+            return false;
+    }
+    for (size_t i = 0; later_columns[i].table; i++) {
+        if (!add_column(connection, later_columns[i].table, later_columns[i].column,
+                        later_columns[i].type, err))
             return false;
     }
     return true;
@@ -262,8 +282,9 @@ bool schema_make(struct connection *connection, struct yq_err *err)
         return false;
     /* Asked again: another process may have made it while we waited. */
     bool ok = read_version(connection, &version, err) &&
-              (version == SCHEMA_VERSION ? add_new_columns(connection, err)
-                                         : make_tables(connection, err)) &&
+              (version == SCHEMA_VERSION || make_tables(connection, err)) &&
+              add_new_columns(connection, err) &&
+              (version == SCHEMA_VERSION || make_indices(connection, err)) &&
               run(connection, "COMMIT", err);
     if (!ok)
         sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);

@@ -151,6 +151,26 @@ static void an_attribute_that_joins_later_becomes_a_column(void **state)
     assert_string_equal(ask(YQ_STUDY, YQ_StudyInstanceUID, YQ_PatientSize, "1.70", -1), "1.2");
 }
 
+static void an_older_catalog_gains_what_is_new(void **state)
+{
+    (void)state;
+    sqlite3 *db;
+    put(1, 1, 1, -1);
+    yq_catalog_close(catalog);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP TABLE commitment; DROP INDEX study_date; "
+                                  "PRAGMA user_version=1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    reopen();
+    struct yq_commitment commitment = {.aet = "CT01", .transaction = "1.2"};
+    assert_true(yq_catalog_commitment_add(catalog, &commitment, &err));
+    put(2, 1, 1, YQ_StudyDate, "20260101", -1);
+    assert_string_equal(ask(YQ_STUDY, YQ_StudyInstanceUID, YQ_StudyDate, "20260101", -1), "1.2");
+}
+
 static void locked_by_another_process_is_busy(void **state)
 {
     (void)state;
@@ -283,6 +303,7 @@ const struct CMUnitTest health_tests[] = {
     CASE(a_file_that_is_replaced_is_opened),
     CASE(a_newer_schema_is_left_alone),
     CASE(an_attribute_that_joins_later_becomes_a_column),
+    CASE(an_older_catalog_gains_what_is_new),
     CASE(locked_by_another_process_is_busy),
     CASE(read_only_files_can_be_read),
     CASE(a_folder_that_is_missing_is_unwell_until_it_is_there),

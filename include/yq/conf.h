@@ -77,7 +77,7 @@ struct yq_coerce_table { /* a CSV file of the folder, sorted by `from` */
     char file[64];
     struct yq_coerce_pair {
         const char *from, *to; /* into text */
-    } *pairs;
+    } * pairs;
     size_t count;
     struct yq_buf text;
 };
@@ -118,8 +118,8 @@ struct yq_setting { /* --set key=value, in the order given */
     const char *key, *value;
 };
 
-/* Reads node.json, peers.json, tokens.json and coercion.json in `folder` (each may be missing) and applies
- * `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
+/* Reads node.json, peers.json, tokens.json and coercion.json in `folder` (each may be missing) and
+ * applies `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
 yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
                                 size_t setting_count, struct yq_conf **out, struct yq_err *err);
 void yq_conf_free(struct yq_conf *conf);

@@ -18,7 +18,7 @@ static const struct {
     const char *name;
     const char *with; /* the member that says what */
 } hows[] = {
-    [YQ_COERCE_SET] = {"set", "to"},        [YQ_COERCE_COMPLETE] = {"complete", "to"},
+    [YQ_COERCE_SET] = {"set", "to"},         [YQ_COERCE_COMPLETE] = {"complete", "to"},
     [YQ_COERCE_PREFIX] = {"prefix", "with"}, [YQ_COERCE_SUFFIX] = {"suffix", "with"},
     [YQ_COERCE_MAP] = {"map", "by"},
 };
@@ -53,8 +53,8 @@ static bool read_names(struct reader *r, const struct jsonc_node *node, char ***
     if (!room)
         return jsonc_fail(r->doc, node->line, r->err, "\"%s\" is empty", node->name);
     if (room > NAMES_MOST)
-        return jsonc_fail(r->doc, node->line, r->err, "\"%s\" has more than %d entries",
-                          node->name, NAMES_MOST);
+        return jsonc_fail(r->doc, node->line, r->err, "\"%s\" has more than %d entries", node->name,
+                          NAMES_MOST);
     *names = calloc(room, sizeof **names);
     if (!*names)
         return no_memory(r);
@@ -104,8 +104,7 @@ static bool read_attr(struct reader *r, const struct jsonc_node *node, enum yq_a
                           "series that stand at top level and are no UIDs",
                           shown);
     const char *nearest = conf_nearest(node->text, names, count);
-    return jsonc_fail(r->doc, node->line, r->err,
-                      "there is no attribute \"%s\"%s%s%s", shown,
+    return jsonc_fail(r->doc, node->line, r->err, "there is no attribute \"%s\"%s%s%s", shown,
                       nearest ? " (did you mean \"" : "; docs/conformance.md lists them",
                       nearest ? nearest : "", nearest ? "\"?)" : "");
 }

@@ -171,8 +171,7 @@ uint64_t yq_conf_stamp(const char *folder)
         struct stat about;
         const char *dot = strrchr(entry->d_name, '.');
         bool ours = dot && (strcmp(dot, ".json") == 0 || strcmp(dot, ".csv") == 0);
-        if (entry->d_name[0] == '.' || !ours ||
-            fstatat(dirfd(dir), entry->d_name, &about, 0) != 0)
+        if (entry->d_name[0] == '.' || !ours || fstatat(dirfd(dir), entry->d_name, &about, 0) != 0)
             continue;
         struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
         yq_buf_putf(&text, "%s %lld %lld.%09ld %llu %o", entry->d_name, (long long)about.st_size,

@@ -17,7 +17,7 @@ struct reading {
     struct place { /* of a pair in table->text, which still moves */
         size_t from, to;
         unsigned line;
-    } *places;
+    } * places;
     size_t room;
     struct yq_err *err;
 };
@@ -81,7 +81,8 @@ static bool read_lines(struct reading *r, const char *vr)
 
 static int by_from(const void *a, const void *b)
 {
-    return strcmp(((const struct yq_coerce_pair *)a)->from, ((const struct yq_coerce_pair *)b)->from);
+    return strcmp(((const struct yq_coerce_pair *)a)->from,
+                  ((const struct yq_coerce_pair *)b)->from);
 }
 
 /* Lines lie in the text in their order: of two equal ones the later is the one to name. */
@@ -101,8 +102,7 @@ static bool sort(struct reading *r)
     if (!table->pairs)
         return yq_fail(r->err, YQ_FULL, "conf", "no memory for %s", table->file);
     for (size_t i = 0; i < table->count; i++)
-        table->pairs[i] =
-            (struct yq_coerce_pair){text + r->places[i].from, text + r->places[i].to};
+        table->pairs[i] = (struct yq_coerce_pair){text + r->places[i].from, text + r->places[i].to};
     qsort(table->pairs, table->count, sizeof *table->pairs, by_from);
     for (size_t i = 1; i < table->count; i++) {
         const char *a = table->pairs[i - 1].from, *b = table->pairs[i].from;

@@ -31,15 +31,13 @@ static size_t characters(const char *text, size_t length)
     return count;
 }
 
-static bool digits(const char *text, size_t count)
-{
-    return strspn(text, "0123456789") >= count;
-}
+static bool digits(const char *text, size_t count) { return strspn(text, "0123456789") >= count; }
 
 static const char *date_fault(const char *text)
 {
     if (strlen(text) == 8 && digits(text, 8)) {
-        int month = (text[4] - '0') * 10 + text[5] - '0', day = (text[6] - '0') * 10 + text[7] - '0';
+        int month = (text[4] - '0') * 10 + text[5] - '0',
+            day = (text[6] - '0') * 10 + text[7] - '0';
         if (month >= 1 && month <= 12 && day >= 1 && day <= 31)
             return NULL;
     }

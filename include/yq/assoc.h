@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "yq/bytes.h"
+#include "yq/channel.h"
 #include "yq/err.h"
 #include "yq/model.h"
 
@@ -40,11 +41,13 @@ struct yq_assoc_limits {
 };
 
 /* Takes over a connected socket whose first PDU was read already: `first` is that whole
- * A-ASSOCIATE-RQ. `take_fd` is consumed, success or not. Errors: YQ_BAD_INPUT (not understood; the
- * peer was told A-ABORT or A-ASSOCIATE-RJ). */
-yq_must_check bool yq_assoc_receive(int take_fd, const void *first, size_t length,
-                                    const struct yq_assoc_limits *limits, struct yq_assoc **out,
-                                    struct yq_err *err);
+ * A-ASSOCIATE-RQ. `take_fd` and the channel over it (NULL: plain) are consumed, success or not.
+ * Errors: YQ_BAD_INPUT (not understood; the peer was told A-ABORT or A-ASSOCIATE-RJ). */
+yq_must_check bool yq_assoc_receive(int take_fd, const struct yq_channel *take, const void *first,
+                                    size_t length, const struct yq_assoc_limits *limits,
+                                    struct yq_assoc **out, struct yq_err *err);
+/* The other end of a socket, numeric; "" when there is none. */
+void yq_assoc_address_of(int fd, char *address, size_t size);
 
 /* AE titles without what no AE title may hold (PS3.5 6.2), so that they can go into log lines. */
 const char *yq_assoc_calling(const struct yq_assoc *assoc);
@@ -86,6 +89,9 @@ struct yq_call {
     bool relational; /* ask for relational queries for the Q/R classes among them */
     int connect_seconds;
     struct yq_assoc_limits limits;
+    /* Makes the channel over the socket just connected, within `seconds`; NULL: plain. */
+    bool (*secure)(void *with, int fd, int seconds, struct yq_channel *out, struct yq_err *err);
+    void *secure_with;
 };
 /* Errors: YQ_PEER_GONE (no connection), YQ_REFUSED (rejected: the text says why in plain words),
  * YQ_TIMEOUT, YQ_BAD_INPUT. */

@@ -25,7 +25,23 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
 #define YQ_CONF_KEYS(X)                                                                            \
     X(text, dicom_aet, "dicom.aet", "YINGQIAO", 1, 16, "AE title of this node")                    \
     X(text, dicom_bind, "dicom.bind", "", 0, 64, "address to listen on for DICOM; empty: all")     \
-    X(number, dicom_port, "dicom.port", "11112", 1, 65535, "TCP port for DICOM")                   \
+    X(number, dicom_port, "dicom.port", "11112", 0, 65535,                                         \
+      "TCP port for DICOM; 0: none, TLS only")                                                     \
+    X(number, dicom_tls_port, "dicom.tls_port", "0", 0, 65535,                                     \
+      "TCP port for DICOM over TLS (usually 2762); 0: none")                                       \
+    X(text, dicom_tls_certificate, "dicom.tls_certificate", "", 0, 255,                            \
+      "PEM file with the certificate of this node, then those between it and its CA")              \
+    X(text, dicom_tls_key, "dicom.tls_key", "", 0, 255,                                            \
+      "PEM file with the key of the certificate, without a passphrase, for the node's user only")  \
+    X(text, dicom_tls_ca, "dicom.tls_ca", "", 0, 255,                                              \
+      "PEM file with the CAs that certificates of peers must come from; empty: the machine's own " \
+      "list")                                                                                      \
+    X(choice, dicom_tls_clients, "dicom.tls_clients", "none", 0, 0,                                \
+      "none|request|require: certificates of those who call over TLS")                             \
+    X(choice, dicom_tls_profile, "dicom.tls_profile", "bcp195-nd", 0, 0,                           \
+      "bcp195|bcp195-nd: both take TLS 1.2 and 1.3; bcp195 also the CBC suites of older devices")  \
+    X(number, dicom_tls_alert_days, "dicom.tls_alert_days", "30", 0, 3650,                         \
+      "days before the end of a certificate from which on the log and /health warn of it")         \
     X(flag, dicom_check_called_aet, "dicom.check_called_aet", "false", 0, 0,                       \
       "refuse associations that call another AE title")                                            \
     X(choice, dicom_unknown_peers, "dicom.unknown_peers", "refuse", 0, 0,                          \
@@ -65,36 +81,6 @@ struct yq_token { /* a line of http_tokens: who may use HTTP from elsewhere than
     char secret[129];
 };
 
-/* A line of coercion.json: what is changed in the header of an instance before it is indexed. */
-enum yq_coerce_how {
-    YQ_COERCE_SET,
-    YQ_COERCE_COMPLETE, /* only where it is empty */
-    YQ_COERCE_PREFIX,   /* where there is a value that does not begin with it already */
-    YQ_COERCE_SUFFIX,
-    YQ_COERCE_MAP /* to what the table has for the value of `key` */
-};
-struct yq_coerce_table { /* a CSV file of the folder, sorted by `from` */
-    char file[64];
-    struct yq_coerce_pair {
-        const char *from, *to; /* into text */
-    } * pairs;
-    size_t count;
-    struct yq_buf text;
-};
-struct yq_coerce_action {
-    enum yq_coerce_how how;
-    enum yq_attr attr, key;
-    char *text; /* owned; what is set, or put before or behind */
-    const struct yq_coerce_table *table;
-};
-struct yq_coerce_rule {
-    char name[64];
-    char **peers, **modalities, **stations; /* owned; * and ? in them are wildcards */
-    size_t peer_count, modality_count, station_count;
-    struct yq_coerce_action *actions;
-    size_t action_count;
-};
-
 struct yq_conf {
 #define YQ_CONF_FIELD_text(c_name) char c_name[256];
 #define YQ_CONF_FIELD_number(c_name) int64_t c_name;
@@ -107,10 +93,6 @@ struct yq_conf {
     size_t peer_count;
     struct yq_token *tokens;
     size_t token_count;
-    struct yq_coerce_rule *coercion;
-    size_t coercion_count;
-    struct yq_coerce_table *coerce_tables; /* one per use: its values were checked for that use */
-    size_t coerce_table_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
 };
 
@@ -118,8 +100,8 @@ struct yq_setting { /* --set key=value, in the order given */
     const char *key, *value;
 };
 
-/* Reads node.json, peers.json, tokens.json and coercion.json in `folder` (each may be missing) and
- * applies `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
+/* Reads node.json, peers.json and tokens.json in `folder` (each may be missing) and applies
+ * `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
 yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
                                 size_t setting_count, struct yq_conf **out, struct yq_err *err);
 void yq_conf_free(struct yq_conf *conf);
@@ -145,8 +127,6 @@ const struct yq_peer *yq_conf_peer(const struct yq_conf *conf, const char *aet, 
 /* The UID of a transfer syntax that is written as a UID or by a name of peers.json ("explicit");
  * NULL: neither. */
 const char *yq_conf_syntax(const char *text);
-/* What a table has for a value; NULL: nothing. */
-const char *yq_conf_table_get(const struct yq_coerce_table *table, const char *from);
 /* The peer to call under this AE title: a fixed host and a port. NULL: none. */
 const struct yq_peer *yq_conf_destination(const struct yq_conf *conf, const char *aet);
 
@@ -166,7 +146,7 @@ const struct yq_conf *yq_conf_hold(struct yq_conf_box *box);
 void yq_conf_release(struct yq_conf_box *box, const struct yq_conf *conf);
 void yq_conf_swap(struct yq_conf_box *box, struct yq_conf *take);
 void yq_conf_box_free(struct yq_conf_box *box);
-/* A number that changes when a .json or .csv file of the folder changes (names, sizes, times). */
+/* A number that changes when a file of the folder changes (names, sizes, times). */
 uint64_t yq_conf_stamp(const char *folder);
 
 #endif

@@ -31,6 +31,14 @@ enum yq_right { YQ_MAY_STORE = 1, YQ_MAY_QUERY = 2, YQ_MAY_RETRIEVE = 4 };
 
 #define YQ_PEER_SYNTAXES 8
 
+struct yq_peer_tls {                 /* how a peer is called, and must call, over TLS; "": none */
+    bool on, unverified;             /* unverified: its certificate is not looked at when we call */
+    char wanted[256];                /* whose certificate it must be: a fingerprint or a name */
+    char ca[256];                    /* whom we trust for it */
+    char certificate[256], key[256]; /* our own */
+    int profile;                     /* as dicom.tls_profile */
+};
+
 struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its configuration */
     char aet[YQ_AET_SIZE];
     char host[256];  /* name, IPv4/IPv6 address, or CIDR */
@@ -42,6 +50,7 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     char
         charset[64]; /* Specific Character Set of answers when the query names none; "": as asked */
     unsigned max_associations; /* 0: the node's limit */
+    struct yq_peer_tls tls;
     char note[256];
 };
 
@@ -50,6 +59,7 @@ struct yq_origin {              /* where an instance comes from */
     char aet[YQ_AET_SIZE];      /* calling AE title, "" for files */
     char address[64];           /* numeric, "" for files */
     const struct yq_peer *peer; /* NULL: none configured */
+    bool tls;                   /* it came over TLS */
 };
 
 /* What the catalog wants to know of an instance, read once from its header. Values are UTF-8,

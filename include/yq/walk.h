@@ -16,12 +16,14 @@
 #include "yq/model.h"
 #include "yq/store.h"
 #include "yq/sync.h"
+#include "yq/tls.h"
 
 /* What a node is made of; built by node/, lent to every walk. */
 struct yq_house {
     struct yq_store *store;
     struct yq_catalog *catalog;
     struct yq_conf_box *conf;
+    struct yq_tls_box *tls;     /* our certificate for those who call; NULL: none */
     struct yq_claims ingesting; /* by SOP Instance UID */
     int64_t started_ms;
     struct yq_counts { /* since the start; shown by /metrics */
@@ -31,7 +33,6 @@ struct yq_house {
         atomic_ullong finds, find_rows, moves, gets, sent, send_failed;
         atomic_ullong http_requests, http_errors;
         atomic_ullong conflicts, contradictions;
-        atomic_ullong coerced, coerce_left;
     } counts;
 };
 
@@ -67,16 +68,6 @@ yq_must_check bool yq_ingest_file(struct yq_house *house, const struct yq_origin
 yq_must_check bool yq_ingest_message(struct yq_house *house, const struct yq_origin *origin,
                                      struct yq_assoc *assoc, const struct yq_message *message,
                                      bool *stored, struct yq_err *err);
-
-/* ---- coercion (coerce.c) ---- */
-
-/* Changes header->values by the rules that fit where it comes from; *out, which owns the new
- * values, says what was changed (count 0: nothing) and must live as long as the header. What a rule
- * could not do is left as it was, logged and counted; with house NULL it is only left. YQ_FULL
- * without memory. */
-yq_must_check bool yq_coerce(struct yq_house *house, const struct yq_conf *conf,
-                             const struct yq_origin *origin, struct yq_header *header,
-                             struct yq_coercions *out, struct yq_err *err);
 
 /* ---- find (find.c) ---- */
 
@@ -121,9 +112,8 @@ struct yq_outgoing {
     char transfer_syntax[YQ_UID_SIZE];
 };
 void yq_outgoing_fini(struct yq_outgoing *outgoing);
-/* Opens the stored object, with the values that were coerced when it came, as it is when its
- * transfer syntax is among `syntaxes` (none: always), else transcoded, without loss, to the first
- * of them that can be made. YQ_REFUSED: none can. */
+/* Opens the stored object as it is when its transfer syntax is among `syntaxes` (none: always),
+ * else transcoded, without loss, to the first of them that can be made. YQ_REFUSED: none can. */
 yq_must_check bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
                                     const char *const *syntaxes, size_t syntax_count,
                                     struct yq_outgoing *out, struct yq_err *err);
@@ -186,6 +176,9 @@ yq_must_check bool yq_keep_check(struct yq_house *house, const struct yq_entry *
 bool yq_keep_health(struct yq_house *house, struct yq_err *err);
 
 /* ---- the other side: we are the SCU (call.c) ---- */
+
+/* How a peer is called: where, as whom, over TLS or not, how fast. `peer` must live as long. */
+struct yq_call yq_call_of(const char *our_aet, const struct yq_peer *peer);
 
 /* C-ECHO. Errors in plain words. */
 yq_must_check bool yq_call_echo(const char *our_aet, const struct yq_peer *peer,

@@ -58,27 +58,65 @@ static bool http_is_guarded(const struct yq_conf *conf, struct yq_err *err)
                    conf->http_bind);
 }
 
+/* A path that does not begin at the root begins in the conf folder. */
+static bool place(const struct yq_conf *conf, char *path, size_t size, struct yq_err *err)
+{
+    char whole[YQ_PATH_MOST];
+    if (!*path || *path == '/')
+        return true;
+    return yq_path_join(whole, conf->folder, path, err) &&
+           (yq_copy(path, size, whole) ||
+            yq_fail(err, YQ_BAD_INPUT, "conf", "the path of %.80s is longer than %zu bytes", path,
+                    size - 1));
+}
+
+static bool settle_tls(struct yq_conf *conf, struct yq_err *err)
+{
+    if (!place(conf, conf->dicom_tls_certificate, sizeof conf->dicom_tls_certificate, err) ||
+        !place(conf, conf->dicom_tls_key, sizeof conf->dicom_tls_key, err) ||
+        !place(conf, conf->dicom_tls_ca, sizeof conf->dicom_tls_ca, err))
+        return false;
+    for (size_t i = 0; i < conf->peer_count; i++) {
+        struct yq_peer_tls *tls = &conf->peers[i].tls;
+        if (!tls->on)
+            continue;
+        if (!place(conf, tls->ca, sizeof tls->ca, err))
+            return false;
+        if (!*tls->ca)
+            yq_copy(tls->ca, sizeof tls->ca, conf->dicom_tls_ca);
+        yq_copy(tls->certificate, sizeof tls->certificate, conf->dicom_tls_certificate);
+        yq_copy(tls->key, sizeof tls->key, conf->dicom_tls_key);
+        tls->profile = conf->dicom_tls_profile;
+    }
+    if (conf->dicom_tls_port && !*conf->dicom_tls_certificate)
+        return yq_fail(err, YQ_BAD_INPUT, "conf",
+                       "dicom.tls_port is set, but there is no certificate: set "
+                       "dicom.tls_certificate and dicom.tls_key, see docs/operations.md");
+    if (!conf->dicom_port && !conf->dicom_tls_port)
+        return yq_fail(err, YQ_BAD_INPUT, "conf",
+                       "dicom.port and dicom.tls_port are both 0: nobody could call this node");
+    return true;
+}
+
 /* `node_path` NULL: node.json of the folder, if it is there. */
 static bool load(struct yq_conf *conf, const char *node_path, const struct yq_setting *settings,
                  size_t setting_count, struct yq_err *err)
 {
-    char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST];
+    char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST];
     conf_defaults(conf);
     if (!yq_path_join(node, conf->folder, "node.json", err) ||
         !yq_path_join(peers, conf->folder, "peers.json", err) ||
-        !yq_path_join(tokens, conf->folder, "tokens.json", err) ||
-        !yq_path_join(coercion, conf->folder, "coercion.json", err))
+        !yq_path_join(tokens, conf->folder, "tokens.json", err))
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
         !read_part(conf, peers, false, conf_parse_peers, err) || !tokens_are_private(tokens, err) ||
-        !read_part(conf, tokens, false, conf_parse_tokens, err) ||
-        !read_part(conf, coercion, false, conf_parse_coercion, err))
+        !read_part(conf, tokens, false, conf_parse_tokens, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
         if (!conf_apply(conf, &settings[i], err))
             return false;
     }
-    return http_is_guarded(conf, err);
+    return settle_tls(conf, err) && http_is_guarded(conf, err);
 }
 
 static bool load_from(const char *folder, const char *node_path, const struct yq_setting *settings,
@@ -128,7 +166,6 @@ void yq_conf_free(struct yq_conf *conf)
     if (conf->tokens)
         explicit_bzero(conf->tokens, conf->token_count * sizeof *conf->tokens);
     free(conf->tokens);
-    conf_coercion_fini(conf);
     free(conf->peers);
     free(conf);
 }
@@ -144,7 +181,6 @@ bool yq_conf_write_examples(const char *folder, struct yq_err *err)
         {"node.json", conf_example_node, conf_example_node_size, 0640},
         {"peers.json", conf_example_peers, conf_example_peers_size, 0640},
         {"tokens.json", conf_example_tokens, conf_example_tokens_size, 0600},
-        {"coercion.json", conf_example_coercion, conf_example_coercion_size, 0640},
     };
     if (!yq_mkdirs(folder, err))
         return false;
@@ -170,8 +206,8 @@ uint64_t yq_conf_stamp(const char *folder)
     for (struct dirent *entry; (entry = readdir(dir));) {
         struct stat about;
         const char *dot = strrchr(entry->d_name, '.');
-        bool ours = dot && (strcmp(dot, ".json") == 0 || strcmp(dot, ".csv") == 0);
-        if (entry->d_name[0] == '.' || !ours || fstatat(dirfd(dir), entry->d_name, &about, 0) != 0)
+        if (entry->d_name[0] == '.' || !dot || strcmp(dot, ".json") != 0 ||
+            fstatat(dirfd(dir), entry->d_name, &about, 0) != 0)
             continue;
         struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
         yq_buf_putf(&text, "%s %lld %lld.%09ld %llu %o", entry->d_name, (long long)about.st_size,

@@ -201,13 +201,34 @@ static bool read_charset(struct context *c, const struct jsonc_node *node)
                       conf_shown(shown, sizeof shown, c->peer->charset));
 }
 
+static bool read_flag(struct context *c, const struct jsonc_node *node, bool *field)
+{
+    *field = node->flag;
+    return node->kind == JSONC_FLAG || fail_kind(c, node, JSONC_FLAG);
+}
+
 static bool read_tls(struct context *c, const struct jsonc_node *node)
 {
-    if (node->kind != JSONC_FLAG)
-        return fail_kind(c, node, JSONC_FLAG);
-    return !node->flag ||
-           jsonc_fail(c->doc, node->line, c->err,
-                      "this version has no TLS yet: take \"tls\" out, or set it to false");
+    return read_flag(c, node, &c->peer->tls.on);
+}
+
+static bool read_tls_verify(struct context *c, const struct jsonc_node *node)
+{
+    bool verify;
+    if (!read_flag(c, node, &verify))
+        return false;
+    c->peer->tls.unverified = !verify;
+    return true;
+}
+
+static bool read_tls_ca(struct context *c, const struct jsonc_node *node)
+{
+    return read_text(c, node, c->peer->tls.ca, sizeof c->peer->tls.ca);
+}
+
+static bool read_tls_peer(struct context *c, const struct jsonc_node *node)
+{
+    return read_text(c, node, c->peer->tls.wanted, sizeof c->peer->tls.wanted);
 }
 
 static bool read_note(struct context *c, const struct jsonc_node *node)
@@ -227,6 +248,9 @@ static const struct {
     {"charset", read_charset},
     {"max_associations", read_limit},
     {"tls", read_tls},
+    {"tls_verify", read_tls_verify},
+    {"tls_ca", read_tls_ca},
+    {"tls_peer", read_tls_peer},
     {"note", read_note},
 };
 #define MEMBERS (sizeof members / sizeof *members)
@@ -247,7 +271,7 @@ static bool read_member(struct context *c, const struct jsonc_node *node)
                           shown, nearest);
     return jsonc_fail(c->doc, node->line, c->err,
                       "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
-                      "max_associations, tls, note)",
+                      "max_associations, tls, tls_verify, tls_ca, tls_peer, note)",
                       shown);
 }
 
@@ -264,6 +288,10 @@ static bool read_peer(struct context *c, const struct jsonc_node *node)
     if (!jsonc_member(node, "aet") || !jsonc_member(node, "host"))
         return jsonc_fail(c->doc, node->line, c->err, "this peer lacks \"%s\"",
                           jsonc_member(node, "aet") ? "host" : "aet");
+    const struct yq_peer_tls *tls = &c->peer->tls;
+    if (!tls->on && (tls->unverified || *tls->ca || *tls->wanted))
+        return jsonc_fail(c->doc, node->line, c->err,
+                          "this peer says how TLS is to be, but not \"tls\": true");
     return true;
 }
 
@@ -320,6 +348,23 @@ static void put_syntaxes(struct yq_buf *out, const struct yq_peer *peer)
         yq_buf_puts(out, "]");
 }
 
+static void put_member(struct yq_buf *out, const char *name, const char *text)
+{
+    if (!*text)
+        return;
+    yq_buf_putf(out, ", \"%s\": ", name);
+    conf_put_text(out, text);
+}
+
+static void put_tls(struct yq_buf *out, const struct yq_peer_tls *tls)
+{
+    if (!tls->on)
+        return;
+    yq_buf_putf(out, ", \"tls\": true%s", tls->unverified ? ", \"tls_verify\": false" : "");
+    put_member(out, "tls_ca", tls->ca);
+    put_member(out, "tls_peer", tls->wanted);
+}
+
 void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
 {
     yq_buf_puts(out, "{\"aet\": ");
@@ -336,15 +381,10 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
     }
     yq_buf_puts(out, "]");
     put_syntaxes(out, peer);
-    if (*peer->charset) {
-        yq_buf_puts(out, ", \"charset\": ");
-        conf_put_text(out, peer->charset);
-    }
+    put_member(out, "charset", peer->charset);
     if (peer->max_associations)
         yq_buf_putf(out, ", \"max_associations\": %u", peer->max_associations);
-    if (*peer->note) {
-        yq_buf_puts(out, ", \"note\": ");
-        conf_put_text(out, peer->note);
-    }
+    put_tls(out, &peer->tls);
+    put_member(out, "note", peer->note);
     yq_buf_puts(out, "}");
 }

@@ -49,7 +49,7 @@ bool yq_assoc_prepare(yq_assoc *assoc, struct yq_err *err)
 
 /* ---- being asked ---- */
 
-static std::string peer_address(int fd)
+void yq_assoc_address_of(int fd, char *address, size_t size)
 {
     struct sockaddr_storage from = {};
     socklen_t length = sizeof from;
@@ -58,9 +58,9 @@ static std::string peer_address(int fd)
         (from.ss_family != AF_INET && from.ss_family != AF_INET6) ||
         getnameinfo(reinterpret_cast<struct sockaddr *>(&from), length, text, sizeof text, nullptr,
                     0, NI_NUMERICHOST))
-        return "";
+        text[0] = '\0';
     /* an IPv4 peer of a listener on both: written as people know it */
-    return strncmp(text, "::ffff:", 7) ? text : text + 7;
+    yq_copy(address, size, strncmp(text, "::ffff:", 7) ? text : text + 7);
 }
 
 /* Without leading blanks, and without what no AE title may have (PS3.5 6.2) and log lines must not.
@@ -128,17 +128,22 @@ static bool receive(yq_assoc *assoc, const void *first, size_t length, struct yq
     return yq_assoc_failed(assoc, cond, err);
 }
 
-bool yq_assoc_receive(int take_fd, const void *first, size_t length,
+bool yq_assoc_receive(int take_fd, const struct yq_channel *take, const void *first, size_t length,
                       const struct yq_assoc_limits *limits, struct yq_assoc **out,
                       struct yq_err *err)
 {
     yq_assoc *assoc = nullptr;
+    yq_channel channel = take ? *take : yq_channel{nullptr, nullptr};
     *out = nullptr;
     bool made = yq_guarded(err, [&] {
-        assoc = new yq_assoc(take_fd, *limits);
-        assoc->address = peer_address(take_fd);
+        char address[NI_MAXHOST];
+        yq_assoc_address_of(take_fd, address, sizeof address);
+        assoc = new yq_assoc(take_fd, channel, *limits);
+        assoc->address = address;
         return receive(assoc, first, length, err);
     });
+    if (!assoc && channel.ways)
+        channel.ways->free(channel.of);
     if (!assoc)
         yq_close(&take_fd);
     if (made)

@@ -20,7 +20,8 @@ extern "C" {
 #include "dcmtk/dcmnet/assoc.h"
 
 struct yq_assoc {
-    yq_assoc(int take_fd, const yq_assoc_limits &given) : limits(given), wire(take_fd, given)
+    yq_assoc(int take_fd, const yq_channel &take, const yq_assoc_limits &given)
+        : limits(given), wire(take_fd, take, given)
     {
         command.most = limits.command_most ? limits.command_most : 65536;
     }

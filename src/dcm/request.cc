@@ -64,9 +64,14 @@ static bool say_why_not(const struct yq_call *call, int reason, int seconds, str
                    strerror(reason));
 }
 
+static int connect_seconds(const struct yq_call *call)
+{
+    return call->connect_seconds > 0 ? call->connect_seconds : 10;
+}
+
 static bool connect_peer(const struct yq_call *call, int *out, struct yq_err *err)
 {
-    int seconds = call->connect_seconds > 0 ? call->connect_seconds : 10;
+    int seconds = connect_seconds(call);
     struct addrinfo hints = {}, *found = nullptr;
     char port[12];
     if (!call->port || call->port > 65535)
@@ -288,13 +293,21 @@ bool yq_assoc_request(const struct yq_call *call, struct yq_assoc **out, struct 
 {
     int fd = -1;
     yq_assoc *assoc = nullptr;
+    yq_channel channel = {nullptr, nullptr};
     *out = nullptr;
     if (!yq_guarded(err, [&] { return connect_peer(call, &fd, err); }))
         return false;
+    if (call->secure &&
+        !call->secure(call->secure_with, fd, connect_seconds(call), &channel, err)) {
+        yq_close(&fd);
+        return false;
+    }
     bool made = yq_guarded(err, [&] {
-        assoc = new yq_assoc(fd, call->limits);
+        assoc = new yq_assoc(fd, channel, call->limits);
         return request(assoc, call, err);
     });
+    if (!assoc && channel.ways)
+        channel.ways->free(channel.of);
     if (!assoc)
         yq_close(&fd);
     if (made)

@@ -25,6 +25,7 @@ extern "C" {
 static const size_t IN_ROOM = 65536;
 static const size_t HELD_MOST = 262144;     /* flushed beyond that, corked or not */
 static const size_t WRITE_THROUGH = 8192;   /* data that is sent from where it lies */
+static const size_t RECORD_ROOM = 16384;    /* the most a TLS record holds (RFC 8446 5.1) */
 static const uint32_t PDU_MOST = 1u << 24;  /* longer than announced is borne up to here */
 static const size_t PACE_BYTES = 1024;      /* of a message come in each stall_seconds of waiting */
 static const int CLOSE_MS = 500;            /* how long a peer may take to read our last words */
@@ -32,17 +33,22 @@ static const size_t CLOSE_BYTES = 1u << 20; /* and what it may still send meanwh
 
 static int or_default(int seconds, int otherwise) { return seconds > 0 ? seconds : otherwise; }
 
-yq_wire::yq_wire(int take_fd, const yq_assoc_limits &limits)
-    : fd(take_fd), idle_seconds(or_default(limits.idle_seconds, 300)),
+yq_wire::yq_wire(int take_fd, const yq_channel &take, const yq_assoc_limits &limits)
+    : fd(take_fd), channel{nullptr, nullptr}, idle_seconds(or_default(limits.idle_seconds, 300)),
       stall_seconds(or_default(limits.stall_seconds, 60)), in(new uint8_t[IN_ROOM])
 {
+    if (take.ways)
+        record.reset(new uint8_t[RECORD_ROOM]);
     int on = 1; /* fails for sockets that are not TCP: no harm */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    channel = take; /* owned once nothing can fail any more */
 }
 
 yq_wire::~yq_wire()
 {
     close();
+    if (channel.ways)
+        channel.ways->free(channel.of);
     yq_buf_fini(&given);
     yq_buf_fini(&held);
 }
@@ -75,6 +81,9 @@ bool yq_wire::wait(short events, int seconds, const char *late)
     int64_t until = yq_monotonic_ms() + int64_t(seconds) * 1000;
     if (deadline_ms && deadline_ms < until)
         until = deadline_ms;
+    if (wants)
+        events = wants;
+    wants = 0;
     short also = events & POLLOUT ? POLLRDHUP : 0;
     /* Peers that left Nagle's algorithm on (DCMTK's default) hold back the rest of a message until
      * what they sent is acknowledged, which the kernel would otherwise delay by 40 ms. */
@@ -103,10 +112,36 @@ bool yq_wire::wait(short events, int seconds, const char *late)
     }
 }
 
+/* What a channel did, as recvmsg and sendmsg would say it. */
+ssize_t yq_wire::channel_result(ssize_t got)
+{
+    if (got > 0)
+        return got;
+    wants = got == YQ_CHANNEL_READ ? POLLIN : got == YQ_CHANNEL_WRITE ? POLLOUT : 0;
+    if (got == YQ_CHANNEL_BROKEN && !interrupted)
+        fail(YQ_PEER_GONE, "%s", channel.ways->why(channel.of));
+    errno = wants ? EAGAIN : EPIPE;
+    return got == YQ_CHANNEL_END ? 0 : -1;
+}
+
 /* One recvmsg: into `bytes`, and what is there beyond `room` into the input buffer. -1: nothing
  * there; 0: the end. */
 ssize_t yq_wire::receive(void *bytes, size_t room)
 {
+    if (channel.ways && !interrupted) {
+        ssize_t got = channel_result(channel.ways->read(channel.of, room ? bytes : in.get() + in_to,
+                                                        room ? room : IN_ROOM - in_to));
+        if (got < 0 && errno == EAGAIN)
+            return -1;
+        if (got <= 0) {
+            ended = true;
+            return 0;
+        }
+        pace_bytes += size_t(got);
+        if (!room)
+            in_to += size_t(got);
+        return got;
+    }
     struct iovec parts[2] = {{bytes, room}, {in.get() + in_to, IN_ROOM - in_to}};
     struct msghdr message = {};
     message.msg_iov = room ? parts : parts + 1;
@@ -198,7 +233,9 @@ bool yq_wire::need(size_t count, bool may_idle)
 bool yq_wire::available(int seconds)
 {
     if (given_from < given.length || buffered() || broken() || ended)
-        return true; /* a failure is told by the read that follows */
+        return true;  /* a failure is told by the read that follows */
+    if (channel.ways) /* which may hold what the socket no longer does; the read waits as long */
+        return true;
     struct pollfd poll_fd = {fd, POLLIN, 0};
     int64_t limit = int64_t(seconds < stall_seconds ? seconds : stall_seconds) * 1000;
     if (deadline_ms && deadline_ms - yq_monotonic_ms() < limit)
@@ -434,13 +471,30 @@ bool yq_wire::look()
 
 /* ---- from DUL ---- */
 
+/* As sendmsg. Through a channel, a short head goes into one record with what follows it; after
+ * YQ_CHANNEL_WRITE the same bytes are put together again. */
+ssize_t yq_wire::send_some(const iovec *parts, int count)
+{
+    if (channel.ways && (count == 1 || parts->iov_len >= RECORD_ROOM))
+        return channel_result(channel.ways->write(channel.of, parts->iov_base, parts->iov_len));
+    if (channel.ways) {
+        size_t head = parts[0].iov_len, rest = RECORD_ROOM - head;
+        if (rest > parts[1].iov_len)
+            rest = parts[1].iov_len;
+        memcpy(record.get(), parts[0].iov_base, head);
+        memcpy(record.get() + head, parts[1].iov_base, rest);
+        return channel_result(channel.ways->write(channel.of, record.get(), head + rest));
+    }
+    struct msghdr message = {};
+    message.msg_iov = const_cast<iovec *>(parts);
+    message.msg_iovlen = size_t(count);
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 bool yq_wire::send_all(iovec *parts, int count)
 {
     while (count) {
-        struct msghdr message = {};
-        message.msg_iov = parts;
-        message.msg_iovlen = size_t(count);
-        ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent = send_some(parts, count);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -509,6 +563,10 @@ ssize_t yq_wire::write(const void *bytes, size_t length)
 void yq_wire::say(const void *pdu, size_t length)
 {
     ssize_t sent;
+    if (channel.ways) {
+        (void)channel.ways->write(channel.of, pdu, length);
+        return;
+    }
     do
         sent = send(fd, pdu, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
@@ -527,6 +585,8 @@ void yq_wire::close()
 {
     if (fd < 0)
         return;
+    if (channel.ways && !failed)
+        channel.ways->finish(channel.of);
     (void)shutdown(fd, SHUT_WR);
     int64_t until = yq_monotonic_ms() + CLOSE_MS;
     size_t taken = 0;

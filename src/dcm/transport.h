@@ -20,7 +20,8 @@
 enum yq_wire_phase { WIRE_NEGOTIATING, WIRE_OPEN, WIRE_RELEASING };
 
 struct yq_wire {
-    yq_wire(int take_fd, const yq_assoc_limits &limits);
+    /* `channel` (owned from here on) carries the bytes when they do not go plainly. */
+    yq_wire(int take_fd, const yq_channel &take, const yq_assoc_limits &limits);
     ~yq_wire();
     yq_wire(const yq_wire &) = delete;
     yq_wire &operator=(const yq_wire &) = delete;
@@ -77,10 +78,15 @@ struct yq_wire {
     bool wait(short events, int seconds, const char *late);
     bool flush();
     bool send_all(iovec *parts, int count);
+    ssize_t send_some(const iovec *parts, int count);
+    ssize_t channel_result(ssize_t got);
     bool broken() const { return failed; }
     size_t buffered() const { return in_to - in_from; }
 
     int fd;
+    yq_channel channel;
+    short wants = 0; /* what the channel waits for, where that is not what we do; 0: nothing */
+    std::unique_ptr<uint8_t[]> record; /* heads and the data behind them, as one TLS record */
     std::mutex closing; /* fd is closed, and shut down from another thread, under it */
     std::atomic<bool> interrupted{false};
     int idle_seconds, stall_seconds;

@@ -288,15 +288,11 @@ static bool deliver(struct yq_dimse *door, const struct yq_conf *conf, const str
 {
     static const char *const native[] = {YQ_TS_EXPLICIT_LE, YQ_TS_IMPLICIT_LE};
     struct yq_proposal proposal = {YQ_SOP_COMMITMENT, native, 2, true};
-    struct yq_call call = {
-        .host = to->host,
-        .port = to->port,
-        .called = to->aet,
-        .calling = conf->dicom_aet,
-        .proposals = &proposal,
-        .proposal_count = 1,
-        .connect_seconds = 10,
-        .limits = {.idle_seconds = 60, .stall_seconds = 30, .command_most = 1 << 16}};
+    struct yq_call call = yq_call_of(conf->dicom_aet, to);
+    call.proposals = &proposal;
+    call.proposal_count = 1;
+    call.limits.idle_seconds = 60;
+    call.limits.stall_seconds = 30;
     struct yq_assoc *assoc;
     struct yq_message answer;
     unsigned id = 0;

@@ -1,7 +1,8 @@
 /* dimse.c: the DICOM listener. One thread accepts and waits, for all new connections together,
- * until each has sent its whole association request; only then an association gets a thread. A
- * silent connection costs a descriptor and a few bytes, and goes when its time is up (ARTIM,
- * PS3.8 9.1.5), so that no number of them keeps a scanner out. */
+ * until each has shaken hands (TLS) and sent its whole association request; only then an
+ * association gets a thread. A silent connection costs a descriptor and a few bytes (over TLS some
+ * ten KB), and goes when its time is up (ARTIM, PS3.8 9.1.5), so that no number of them keeps a
+ * scanner out. */
 #include "dimse.h"
 
 #include <arpa/inet.h>
@@ -29,10 +30,14 @@ enum {
     STACK_BYTES = 1 << 21,
     PDU_HEAD = 6,
     PDU_ASSOCIATE_RQ = 1,
+    TLS_HANDSHAKE = 22, /* the first byte of TLS (RFC 8446 5.1) */
 };
 
 struct waiting { /* a connection in the antechamber */
     int fd;
+    short events; /* what is waited for */
+    bool greeted; /* the TLS handshake is done, or there is none */
+    struct yq_channel channel;
     int64_t until_ms;
     struct yq_buf bytes;
 };
@@ -45,8 +50,14 @@ struct antechamber {
 static void send_away(struct antechamber *room, size_t i, const char *why)
 {
     struct waiting *w = &room->waiting[i];
-    if (why)
-        yq_log(YQ_LOG_INFO, "connection-dropped", "reason=\"%s\" bytes=%zu", why, w->bytes.length);
+    char address[64];
+    if (why) {
+        yq_assoc_address_of(w->fd, address, sizeof address);
+        yq_log(w->channel.ways ? YQ_LOG_WARN : YQ_LOG_INFO, "connection-dropped",
+               "address=%s reason=\"%s\" bytes=%zu", address, why, w->bytes.length);
+    }
+    if (w->channel.ways)
+        w->channel.ways->free(w->channel.of);
     close(w->fd);
     yq_buf_fini(&w->bytes);
     memmove(w, w + 1, (room->count - i - 1) * sizeof *w);
@@ -104,11 +115,17 @@ static bool enlist(struct yq_dimse *door, struct visit *visit, unsigned most)
 
 /* Tells the caller "local limit exceeded, try again later" (PS3.8 9.3.4) on the bare socket, then
  * closes it. */
-static void turn_away(int fd, struct yq_dimse *door)
+static void turn_away(int fd, struct yq_channel *channel, struct yq_dimse *door)
 {
     uint8_t pdu[10];
     yq_assoc_reject_pdu(pdu, 2, 3, 2);
-    (void)!send(fd, pdu, sizeof pdu, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (channel->ways) {
+        (void)channel->ways->write(channel->of, pdu, sizeof pdu);
+        channel->ways->finish(channel->of);
+        channel->ways->free(channel->of);
+    } else {
+        (void)!send(fd, pdu, sizeof pdu, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     shutdown(fd, SHUT_WR);
     close(fd);
     atomic_fetch_add(&door->house->counts.associations_refused, 1);
@@ -131,6 +148,10 @@ static void admit(struct yq_dimse *door, struct antechamber *room, size_t i)
     visit->house = door->house;
     visit->conf = yq_conf_hold(door->house->conf);
     visit->fd = fd;
+    visit->channel = w->channel;
+    visit->origin.tls = w->channel.ways != NULL;
+    if (visit->origin.tls)
+        yq_tls_peer_of(&visit->channel, &visit->certificate);
     visit->first = w->bytes;
     w->bytes = (struct yq_buf){0};
     w->fd = -1;
@@ -148,16 +169,43 @@ static void admit(struct yq_dimse *door, struct antechamber *room, size_t i)
         strike(door, visit);
         pthread_mutex_unlock(&door->lock);
     }
-    turn_away(fd, door);
+    turn_away(fd, &visit->channel, door);
     yq_conf_release(door->house->conf, visit->conf);
     yq_buf_fini(&visit->first);
     free(visit);
 }
 
-static void accept_all(struct yq_dimse *door, struct antechamber *room, int artim_seconds)
+static void welcome(struct yq_dimse *door, struct antechamber *room, int fd, bool tls,
+                    int artim_seconds)
+{
+    int on = 1;
+    struct waiting w = {.fd = fd,
+                        .events = POLLIN,
+                        .greeted = !tls,
+                        .until_ms = yq_monotonic_ms() + (int64_t)artim_seconds * 1000};
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on); /* see dcm/transport.cc */
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    struct yq_tls_context *context = tls ? yq_tls_box_hold(door->house->tls) : NULL;
+    if (context)
+        w.channel = yq_tls_accept(context, fd);
+    yq_tls_release(context);
+    if (tls && !w.channel.ways) {
+        yq_log(YQ_LOG_ERROR, "connection-dropped",
+               "reason=\"no certificate or no memory for TLS\"");
+        close(fd);
+        return;
+    }
+    if (room->count == WAITING_MOST)
+        send_away(room, 0, "too many silent connections: the oldest goes");
+    room->waiting[room->count++] = w;
+}
+
+static void accept_all(struct yq_dimse *door, struct antechamber *room, bool tls, int artim_seconds)
 {
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-        int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(tls ? door->tls_listener : door->listener, NULL, NULL,
+                         SOCK_CLOEXEC | SOCK_NONBLOCK);
         bool short_of =
             fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
         if (short_of && room->count) {
@@ -168,14 +216,7 @@ static void accept_all(struct yq_dimse *door, struct antechamber *room, int arti
             poll(NULL, 0, 50); /* nothing to let go of: do not spin */
         if (fd < 0)
             return;
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on); /* see dcm/transport.cc */
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-        if (room->count == WAITING_MOST)
-            send_away(room, 0, "too many silent connections: the oldest goes");
-        room->waiting[room->count++] = (struct waiting){
-            .fd = fd, .until_ms = yq_monotonic_ms() + (int64_t)artim_seconds * 1000};
+        welcome(door, room, fd, tls, artim_seconds);
     }
 }
 
@@ -192,24 +233,72 @@ static long missing(const struct yq_buf *bytes)
     return (long)(length + PDU_HEAD - bytes->length);
 }
 
+/* As recv, -1 with EAGAIN when the connection must be waited for: w->events says for what. */
+static ssize_t read_some(struct waiting *w, void *bytes, size_t room)
+{
+    if (!w->channel.ways)
+        return recv(w->fd, bytes, room, 0);
+    ssize_t got = w->channel.ways->read(w->channel.of, bytes, room);
+    if (got >= 0)
+        return got;
+    errno = got == YQ_CHANNEL_BROKEN ? EPROTO : EAGAIN;
+    w->events = got == YQ_CHANNEL_WRITE ? POLLOUT : POLLIN;
+    return -1;
+}
+
+/* Goes on with the handshake. True when the connection is still there afterwards. */
+static bool greet(struct antechamber *room, size_t i)
+{
+    struct waiting *w = &room->waiting[i];
+    uint8_t first;
+    if (recv(w->fd, &first, 1, MSG_PEEK) == 1 && first == PDU_ASSOCIATE_RQ) {
+        send_away(room, i,
+                  "an association request without TLS came to the TLS port: the caller must call "
+                  "dicom.port, or speak TLS");
+        return false;
+    }
+    int wanted = yq_tls_greet(&w->channel);
+    w->greeted = wanted == 1;
+    w->events = wanted == YQ_CHANNEL_WRITE ? POLLOUT : POLLIN;
+    if (wanted != YQ_CHANNEL_BROKEN && wanted != YQ_CHANNEL_END)
+        return true;
+    char why[240];
+    snprintf(why, sizeof why, "no TLS with the caller: %s", w->channel.ways->why(w->channel.of));
+    send_away(room, i, why);
+    return false;
+}
+
+static const char *no_request(const struct waiting *w)
+{
+    return !w->channel.ways && w->bytes.bytes[0] == TLS_HANDSHAKE
+               ? "TLS came to the port without TLS: the caller must call dicom.tls_port"
+               : "what came is no DICOM association request";
+}
+
 /* True when the i-th connection is still there afterwards. */
 static bool listen_to(struct yq_dimse *door, struct antechamber *room, size_t i)
 {
     struct waiting *w = &room->waiting[i];
     uint8_t piece[4096];
-    for (;;) {
+    if (!w->greeted && !greet(room, i))
+        return false;
+    while (w->greeted) {
         long need = missing(&w->bytes);
         if (need <= 0) {
             if (need == 0)
                 admit(door, room, i);
             else
-                send_away(room, i, "what came is no DICOM association request");
+                send_away(room, i, no_request(w));
             return false;
         }
         ssize_t got =
-            recv(w->fd, piece, (size_t)need < sizeof piece ? (size_t)need : sizeof piece, 0);
+            read_some(w, piece, (size_t)need < sizeof piece ? (size_t)need : sizeof piece);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return true;
+        if (got < 0 && w->channel.ways) {
+            send_away(room, i, w->channel.ways->why(w->channel.of));
+            return false;
+        }
         if (got <= 0) {
             send_away(room, i, w->bytes.length ? "closed within its association request" : NULL);
             return false;
@@ -220,33 +309,43 @@ static bool listen_to(struct yq_dimse *door, struct antechamber *room, size_t i)
             return false;
         }
     }
+    return true;
 }
 
 static void *run_listener(void *context)
 {
     struct yq_dimse *door = context;
     struct antechamber *room = calloc(1, sizeof *room);
-    struct pollfd *polled = calloc(WAITING_MOST + 2, sizeof *polled);
+    struct pollfd *polled = calloc(WAITING_MOST + 3, sizeof *polled);
     bool stop = !room || !polled;
     while (!stop) {
         size_t count = room->count;
         polled[0] = (struct pollfd){.fd = door->wake, .events = POLLIN};
         polled[1] = (struct pollfd){.fd = door->listener, .events = POLLIN};
+        polled[2] = (struct pollfd){.fd = door->tls_listener, .events = POLLIN};
         for (size_t i = 0; i < count; i++)
-            polled[i + 2] = (struct pollfd){.fd = room->waiting[i].fd, .events = POLLIN};
-        poll(polled, count + 2, count ? 250 : -1);
+            polled[i + 3] =
+                (struct pollfd){.fd = room->waiting[i].fd, .events = room->waiting[i].events};
+        poll(polled, count + 3, count ? 250 : -1);
         stop = polled[0].revents != 0;
         int64_t now = yq_monotonic_ms();
         for (size_t i = count; i-- > 0;) { /* from the end: removing moves only what was seen */
-            if (polled[i + 2].revents && !listen_to(door, room, i))
+            if (polled[i + 3].revents && !listen_to(door, room, i))
                 continue;
             if (room->waiting[i].until_ms <= now)
-                send_away(room, i, "no association request in time (dicom.artim_seconds)");
+                send_away(room, i,
+                          room->waiting[i].greeted
+                              ? "no association request in time (dicom.artim_seconds)"
+                              : "no TLS handshake in time (dicom.artim_seconds)");
         }
-        if (polled[1].revents) {
+        if (polled[1].revents || polled[2].revents) {
             const struct yq_conf *conf = yq_conf_hold(door->house->conf);
-            accept_all(door, room, (int)conf->dicom_artim_seconds);
+            int seconds = (int)conf->dicom_artim_seconds;
             yq_conf_release(door->house->conf, conf);
+            if (polled[1].revents)
+                accept_all(door, room, false, seconds);
+            if (polled[2].revents)
+                accept_all(door, room, true, seconds);
         }
     }
     while (room && room->count)
@@ -256,14 +355,18 @@ static void *run_listener(void *context)
     return NULL;
 }
 
-static bool listen_on(const struct yq_conf *conf, int *out, struct yq_err *err)
+static bool listen_on(const struct yq_conf *conf, const char *key, int64_t number, int *out,
+                      struct yq_err *err)
 {
     char port[16];
     struct addrinfo *found = NULL;
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    snprintf(port, sizeof port, "%lld", (long long)conf->dicom_port);
+    *out = -1;
+    if (!number)
+        return true;
+    snprintf(port, sizeof port, "%lld", (long long)number);
     const char *bound = conf->dicom_bind[0] ? conf->dicom_bind : "::";
     int failed = getaddrinfo(bound, port, &hints, &found);
     if (!failed && !conf->dicom_bind[0]) { /* a machine without IPv6 */
@@ -289,15 +392,15 @@ static bool listen_on(const struct yq_conf *conf, int *out, struct yq_err *err)
         *out = fd;
         return true;
     }
-    int number = errno;
+    int reason = errno;
     if (fd >= 0)
         close(fd);
-    if (number == EADDRINUSE)
-        return yq_fail(
-            err, YQ_CONFLICT, "door",
-            "DICOM port %s is taken by another program: choose another with --set dicom.port=N",
-            port);
-    errno = number;
+    if (reason == EADDRINUSE)
+        return yq_fail(err, YQ_CONFLICT, "door",
+                       "port %s is taken (in use by another program?): choose another with "
+                       "--set %s=...",
+                       port, key);
+    errno = reason;
     return yq_fail_errno(err, "door", "listen on DICOM port", port);
 }
 
@@ -308,9 +411,12 @@ bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, struct yq_err 
         return yq_fail(err, YQ_FULL, "door", "no memory for the DICOM door");
     door->house = house;
     const struct yq_conf *conf = yq_conf_hold(house->conf);
-    bool ok = listen_on(conf, &door->listener, err);
+    door->tls_listener = -1;
+    bool ok = listen_on(conf, "dicom.port", conf->dicom_port, &door->listener, err) &&
+              listen_on(conf, "dicom.tls_port", conf->dicom_tls_port, &door->tls_listener, err);
     yq_conf_release(house->conf, conf);
     if (!ok) {
+        yq_close(&door->listener);
         free(door);
         return false;
     }
@@ -322,7 +428,8 @@ bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, struct yq_err 
     pthread_condattr_destroy(&monotonic);
     door->wake = eventfd(0, EFD_CLOEXEC);
     if (door->wake < 0 || pthread_create(&door->listening, NULL, run_listener, door) != 0) {
-        close(door->listener);
+        yq_close(&door->listener);
+        yq_close(&door->tls_listener);
         yq_close(&door->wake);
         pthread_cond_destroy(&door->changed);
         pthread_mutex_destroy(&door->lock);
@@ -352,7 +459,8 @@ void yq_dimse_close(struct yq_dimse *door, int seconds)
     pthread_mutex_unlock(&door->lock);
     (void)!write(door->wake, &one, sizeof one);
     pthread_join(door->listening, NULL);
-    close(door->listener);
+    yq_close(&door->listener);
+    yq_close(&door->tls_listener);
     if (door->courier_runs)
         pthread_join(door->courier, NULL);
     int64_t until = yq_monotonic_ms() + (int64_t)seconds * 1000;

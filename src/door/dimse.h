@@ -22,12 +22,15 @@ struct visit { /* one association, from its request to its end; belongs to its t
     struct visit *next, **link;  /* in the door's list, under its lock */
     bool busy;                   /* within a message; under the door's lock */
     int fd;
-    struct yq_buf first; /* the A-ASSOCIATE-RQ */
+    struct yq_channel channel;      /* over fd; plain when it has no ways */
+    struct yq_tls_peer certificate; /* of the caller; no fingerprint: it showed none */
+    struct yq_buf first;            /* the A-ASSOCIATE-RQ */
 };
 
 struct yq_dimse {
     struct yq_house *house;
-    int listener, wake; /* wake: eventfd, readable when stopping */
+    int listener, tls_listener; /* -1: none */
+    int wake;                   /* eventfd, readable when stopping */
     pthread_t listening, courier;
     bool courier_runs;
     pthread_mutex_t lock; /* guards visits, open, stopping */

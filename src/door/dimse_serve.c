@@ -81,6 +81,29 @@ static void refuse(struct visit *visit, unsigned result, unsigned source, unsign
            visit->origin.address, yq_assoc_called(visit->assoc), why, hint);
 }
 
+/* A peer whose entry wants TLS: over TLS, and with the certificate that the entry names. */
+static bool comes_as_it_must(struct visit *visit)
+{
+    const struct yq_peer_tls *tls = &visit->origin.peer->tls;
+    char hint[640];
+    if (!visit->origin.tls) {
+        snprintf(hint, sizeof hint,
+                 "let it call dicom.tls_port (%lld) over TLS, or take 'tls' out of its entry",
+                 (long long)visit->conf->dicom_tls_port);
+        refuse(visit, 1, 1, 1, "its entry in peers.json wants TLS, and it came without", hint);
+        return false;
+    }
+    if (!*tls->wanted || yq_tls_is(&visit->certificate, tls->wanted))
+        return true;
+    if (!visit->certificate.fingerprint[0])
+        snprintf(hint, sizeof hint,
+                 "it showed no certificate: set dicom.tls_clients to request or require");
+    else
+        snprintf(hint, sizeof hint, "it showed fingerprint %s", visit->certificate.fingerprint);
+    refuse(visit, 1, 1, 1, "its certificate is not the one that its 'tls_peer' names", hint);
+    return false;
+}
+
 static bool is_welcome(struct visit *visit)
 {
     const struct yq_conf *conf = visit->conf;
@@ -104,6 +127,8 @@ static bool is_welcome(struct visit *visit)
                hint);
         return false;
     }
+    if (from->peer && from->peer->tls.on && !comes_as_it_must(visit))
+        return false;
     if (from->peer && from->peer->max_associations &&
         dimse_visits_of(visit->door, from->aet) > from->peer->max_associations) {
         refuse(visit, 2, 3, 2, "this peer's max_associations is reached", "raise it in peers.json");
@@ -287,8 +312,9 @@ void dimse_serve(struct visit *visit)
     snprintf(trace, sizeof trace, "a%u", atomic_fetch_add(&number, 1) + 1);
     yq_log_set_trace(trace);
     visit->origin.door = "dimse";
-    if (!yq_assoc_receive(visit->fd, visit->first.bytes, visit->first.length, &limits, &assoc,
-                          &err)) {
+    const char *tls = visit->origin.tls ? yq_tls_version(&visit->channel) : NULL; /* static */
+    if (!yq_assoc_receive(visit->fd, &visit->channel, visit->first.bytes, visit->first.length,
+                          &limits, &assoc, &err)) {
         atomic_fetch_add(&visit->house->counts.associations_refused, 1);
         yq_log_err(YQ_LOG_WARN, "association-refused", &err,
                    "hint=\"the peer's request is malformed\"");
@@ -309,9 +335,9 @@ void dimse_serve(struct visit *visit)
     }
     atomic_fetch_add(&visit->house->counts.associations_accepted, 1);
     yq_log(accepted ? YQ_LOG_INFO : YQ_LOG_WARN, "association-begin",
-           "aet=\"%s\" address=%s called=\"%s\" contexts=%u peer=%s", visit->origin.aet,
+           "aet=\"%s\" address=%s called=\"%s\" contexts=%u peer=%s%s%s", visit->origin.aet,
            visit->origin.address, yq_assoc_called(assoc), accepted,
-           visit->origin.peer ? "known" : "unknown");
+           visit->origin.peer ? "known" : "unknown", tls ? " tls=" : "", tls ? tls : "");
     const char *end = converse(visit, &err);
     if (!end || strcmp(end, "node-stops") == 0)
         yq_assoc_abort(assoc);

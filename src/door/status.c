@@ -154,6 +154,43 @@ static void put_totals(struct yq_json *json, const struct totals *totals)
     yq_json_add(json, "totals", list);
 }
 
+/* How long our certificate and the CA of our peers still last; false: there is none. */
+static bool ask_tls(struct yq_house *house, struct yq_tls_facts *facts)
+{
+    struct yq_tls_context *context = yq_tls_box_hold(house->tls);
+    if (context)
+        yq_tls_facts_of(context, facts);
+    yq_tls_release(context);
+    return context != NULL;
+}
+
+static void put_expiry(struct yq_json *list, const char *whose, int64_t expires_ms, int64_t days)
+{
+    int64_t left = expires_ms - yq_now_ms();
+    char text[160];
+    if (!expires_ms || left > days * 86400000)
+        return;
+    if (left > 0)
+        snprintf(text, sizeof text, "%s expires in %lld days: have it renewed", whose,
+                 (long long)(left / 86400000));
+    else
+        snprintf(text, sizeof text, "%s has expired: put a new one in its place", whose);
+    yq_json_text(list, NULL, text);
+}
+
+/* What works now, but will not for long. */
+static void put_warnings(struct yq_json *json, struct yq_house *house, const struct yq_conf *conf)
+{
+    struct yq_tls_facts facts;
+    struct yq_json *list = yq_json_array();
+    if (ask_tls(house, &facts)) {
+        put_expiry(list, "the certificate of this node (dicom.tls_certificate)", facts.expires_ms,
+                   conf->dicom_tls_alert_days);
+        put_expiry(list, "a CA of dicom.tls_ca", facts.ca_expires_ms, conf->dicom_tls_alert_days);
+    }
+    yq_json_add(json, "warnings", list);
+}
+
 void yq_route_health(struct yq_house *house, const struct request *request, struct reply *reply)
 {
     struct yq_err trouble = {0};
@@ -166,6 +203,7 @@ void yq_route_health(struct yq_house *house, const struct request *request, stru
             yq_json_text(json, "problem", trouble.text);
         const struct yq_conf *conf = yq_conf_hold(house->conf);
         yq_json_text(json, "aet", conf->dicom_aet);
+        put_warnings(json, house, conf);
         yq_conf_release(house->conf, conf);
         yq_json_text(json, "version", YQ_VERSION);
         int64_t seconds = (yq_now_ms() - house->started_ms) / 1000;
@@ -224,10 +262,6 @@ static void put_counts(struct yq_buf *out, struct yq_counts *counts)
          "instances that came with another content under a UID that was here"},
         {"contradictions_total", "counter", &counts->contradictions,
          "values that contradicted their study or series"},
-        {"coerced_total", "counter", &counts->coerced,
-         "instances taken in with attributes changed by a rule"},
-        {"coerce_left_total", "counter", &counts->coerce_left,
-         "attributes that a rule could not change: nothing in its table, or too long"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         put_metric(out, table[i].name, table[i].type, (double)atomic_load(table[i].count),
@@ -254,6 +288,20 @@ static void put_catalog(struct yq_buf *out, const struct totals *totals)
         put_metric(out, "store_size_bytes", "gauge", (double)totals->space.total_bytes,
                    "size of the disk of the objects");
     }
+}
+
+static void put_tls(struct yq_buf *out, struct yq_house *house)
+{
+    struct yq_tls_facts facts;
+    if (!ask_tls(house, &facts))
+        return;
+    put_metric(out, "certificate_expires_seconds", "gauge",
+               (double)(facts.expires_ms - yq_now_ms()) / 1000,
+               "seconds until the certificate of this node ends; below 0: it has");
+    if (facts.ca_expires_ms)
+        put_metric(out, "ca_expires_seconds", "gauge",
+                   (double)(facts.ca_expires_ms - yq_now_ms()) / 1000,
+                   "seconds until the first CA of dicom.tls_ca ends; below 0: it has");
 }
 
 static double resident_bytes(void)
@@ -297,6 +345,7 @@ void yq_route_metrics(struct yq_house *house, const struct request *request, str
     put_metric(out, "open_fds", "gauge", open_descriptors(), "open file descriptors");
     put_counts(out, &house->counts);
     put_catalog(out, &totals);
+    put_tls(out, house);
     yq_reply_header(reply, "Cache-Control", "no-store");
     yq_reply_body(reply, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -2,6 +2,7 @@
  * notices by itself. */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,12 @@ static struct yq_json *peer_json(const struct yq_peer *peer)
     yq_json_add(object, "syntaxes", syntaxes);
     yq_json_text(object, "charset", peer->charset);
     yq_json_number(object, "max_associations", peer->max_associations);
+    yq_json_flag(object, "tls", peer->tls.on);
+    if (peer->tls.on) {
+        yq_json_flag(object, "tls_verify", !peer->tls.unverified);
+        yq_json_text(object, "tls_ca", peer->tls.ca);
+        yq_json_text(object, "tls_peer", peer->tls.wanted);
+    }
     yq_json_text(object, "note", peer->note);
     return object;
 }
@@ -88,7 +95,7 @@ static int list(struct yq_cli *cli)
         yq_table_add(&table, peer->aet);
         yq_table_add(&table, peer->host);
         if (peer->port)
-            yq_table_addf(&table, "%u", peer->port);
+            yq_table_addf(&table, "%u%s", peer->port, peer->tls.on ? " tls" : "");
         else
             yq_table_add(&table, "-");
         yq_table_add(&table, may);
@@ -142,12 +149,32 @@ static int read_peer(struct yq_cli *cli, struct yq_peer *peer)
     return YQ_EXIT_FINE;
 }
 
+static int read_tls(struct yq_cli *cli, struct yq_peer_tls *tls)
+{
+    const char *ca = yq_cli_value(cli, "tls-ca"), *wanted = yq_cli_value(cli, "tls-peer");
+    char whole[PATH_MAX];
+    tls->on = yq_cli_flag(cli, "tls");
+    tls->unverified = yq_cli_flag(cli, "tls-no-verify");
+    if (!tls->on && (ca || wanted || tls->unverified))
+        return yq_cli_usage(cli, "--tls-ca, --tls-peer and --tls-no-verify go with --tls");
+    if (ca && (!realpath(ca, whole) || !yq_copy(tls->ca, sizeof tls->ca, whole)))
+        return yq_cli_usage(cli, "--tls-ca wants a file: %.120s: %s", ca, strerror(errno));
+    if (wanted && (!*wanted || !yq_copy(tls->wanted, sizeof tls->wanted, wanted)))
+        return yq_cli_usage(cli,
+                            "--tls-peer wants a SHA-256 fingerprint or a name of at most %zu "
+                            "bytes",
+                            sizeof tls->wanted - 1);
+    return YQ_EXIT_FINE;
+}
+
 static int add(struct yq_cli *cli)
 {
     struct yq_peer peer = {0};
     struct yq_err err = {0};
     char folder[YQ_PATH_MOST], where[YQ_PATH_MOST + 16];
     int status = read_peer(cli, &peer);
+    if (status == YQ_EXIT_FINE)
+        status = read_tls(cli, &peer.tls);
     if (status != YQ_EXIT_FINE)
         return status;
     if (!yq_home_conf_folder(cli, folder, &err) ||

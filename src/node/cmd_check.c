@@ -1,6 +1,5 @@
 /* cmd_check.c: reads the configuration as serve would, prints it, warns of what is probably not
  * meant. Changes nothing. */
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include "cli.h"
 #include "home.h"
 #include "output.h"
+#include "yq/clock.h"
 
 static unsigned warnings;
 
@@ -42,28 +42,72 @@ static void look_at_peers(const struct yq_conf *conf)
     }
 }
 
-static bool is_a_peer(const struct yq_conf *conf, const char *pattern)
+/* False: the files of TLS cannot be used, so serve would not start, or calls over TLS would fail.
+ */
+static bool look_at_tls(const struct yq_conf *conf)
 {
-    for (size_t i = 0; i < conf->peer_count; i++)
-        if (fnmatch(pattern, conf->peers[i].aet, FNM_NOESCAPE) == 0)
-            return true;
+    const struct yq_tls_plan own = {.certificate = conf->dicom_tls_certificate,
+                                    .key = conf->dicom_tls_key,
+                                    .ca = conf->dicom_tls_ca,
+                                    .profile = (enum yq_tls_profile)conf->dicom_tls_profile};
+    struct yq_tls_context *context = NULL;
+    struct yq_tls_facts facts;
+    struct yq_err err = {0};
+    if (!*own.certificate)
+        return true;
+    if (!yq_tls_server(&own, (enum yq_tls_clients)conf->dicom_tls_clients, &context, &err)) {
+        yq_cli_fail_err(&err);
+        return false;
+    }
+    yq_tls_facts_of(context, &facts);
+    yq_tls_release(context);
+    int64_t days = (facts.expires_ms - yq_now_ms()) / (24 * 3600 * 1000);
+    if (facts.expires_ms <= yq_now_ms())
+        warn("the certificate of this node has expired: peers will refuse it");
+    else if (days < conf->dicom_tls_alert_days)
+        warn("the certificate of this node ends soon (dicom.tls_alert_days): have it renewed");
+    return true;
+}
+
+static bool look_at_tls_of(const struct yq_conf *conf, const struct yq_peer *peer)
+{
+    const struct yq_peer_tls *tls = &peer->tls;
+    const struct yq_tls_plan plan = {tls->certificate, tls->key, tls->ca, YQ_TLS_BCP195};
+    char text[YQ_PATH_MOST + 256];
+    struct yq_err err = {0};
+    if (!tls->on)
+        return true;
+    if (tls->unverified) {
+        snprintf(text, sizeof text,
+                 "peer %s has \"tls_verify\": false: whoever answers at its address gets what is "
+                 "sent to it",
+                 peer->aet);
+        warn(text);
+    }
+    if (!conf->dicom_tls_port) {
+        snprintf(text, sizeof text,
+                 "peer %s must call over TLS, but dicom.tls_port is 0: it cannot call this node",
+                 peer->aet);
+        warn(text);
+    } else if (*tls->wanted && conf->dicom_tls_clients == YQ_TLS_CLIENTS_NONE) {
+        snprintf(text, sizeof text,
+                 "peer %s has a \"tls_peer\", but dicom.tls_clients is none, so it cannot show its "
+                 "certificate when it calls",
+                 peer->aet);
+        warn(text);
+    }
+    if (yq_tls_usable(&plan, &err))
+        return true;
+    yq_cli_fail("peer %s: %s", peer->aet, err.text);
     return false;
 }
 
-static void look_at_rules(const struct yq_conf *conf)
+static bool look_at_secrecy(const struct yq_conf *conf)
 {
-    char text[256];
-    for (size_t i = 0; i < conf->coercion_count; i++) {
-        const struct yq_coerce_rule *rule = &conf->coercion[i];
-        for (size_t j = 0; j < rule->peer_count; j++) {
-            if (is_a_peer(conf, rule->peers[j]))
-                continue;
-            snprintf(text, sizeof text,
-                     "coercion rule \"%s\" is for %s, which no peer of peers.json is called",
-                     rule->name, rule->peers[j]);
-            warn(text);
-        }
-    }
+    bool ok = look_at_tls(conf);
+    for (size_t i = 0; ok && i < conf->peer_count; i++)
+        ok = look_at_tls_of(conf, &conf->peers[i]);
+    return ok;
 }
 
 static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
@@ -73,9 +117,10 @@ static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
         warn("dicom.unknown_peers=accept: everybody who reaches the port may store, query and "
              "retrieve");
     look_at_peers(conf);
-    look_at_rules(conf);
-    if (conf->http_port && conf->http_port == conf->dicom_port)
-        warn("dicom.port and http.port are the same: the second one will not open");
+    if (conf->http_port &&
+        (conf->http_port == conf->dicom_port || conf->http_port == conf->dicom_tls_port))
+        warn("two of dicom.port, dicom.tls_port and http.port are the same: the second one will "
+             "not open");
     if (access(cli->data, F_OK) != 0) {
         snprintf(text, sizeof text,
                  "%s is not there yet: serve makes it, with a commented "
@@ -106,6 +151,8 @@ int yq_run_check(struct yq_cli *cli)
            length && yq_buf_text(&text)[length - 1] == '\n' ? "" : "\n");
     fflush(stdout);
     look_at_conf(cli, conf);
+    if (!look_at_secrecy(conf))
+        return YQ_EXIT_FAILED;
     fprintf(stderr, "the configuration can be used%s\n", warnings ? ", see the warnings" : "");
     return YQ_EXIT_FINE;
 }

@@ -116,6 +116,9 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
         return yq_fail(err, YQ_FULL, "node", "no memory for the configuration");
     home->house.started_ms = yq_now_ms();
     yq_claims_init(&home->house.ingesting);
+    home->house.tls = yq_tls_box_new();
+    if (!home->house.tls)
+        return yq_fail(err, YQ_FULL, "node", "no memory for TLS");
     return yq_path_join(home->catalog, home->data, catalog, err);
 }
 
@@ -151,6 +154,7 @@ void yq_home_close(struct yq_home *home)
         yq_store_close(house->store);
     yq_claims_fini(&house->ingesting);
     yq_conf_box_free(house->conf);
+    yq_tls_box_free(house->tls);
     yq_close(&home->use_lock);
     memset(house, 0, sizeof *house);
 }

@@ -16,6 +16,7 @@
 #include "yq/log.h"
 
 enum { TICK_MS = 300, HEALTH_MS = 5000, UNWELL_MS = 1000, PURGE_MS = 3600 * 1000 };
+static const int64_t day_ms = 24 * 3600 * 1000;
 
 struct node {
     const struct yq_cli *cli;
@@ -24,7 +25,7 @@ struct node {
     struct yq_dimse *dimse;
     struct yq_http *http;
     uint64_t conf_stamp;
-    int64_t next_health_ms, next_purge_ms;
+    int64_t next_health_ms, next_purge_ms, next_expiry_ms;
     bool unwell;
 };
 
@@ -53,6 +54,7 @@ static void name_restart_keys(const struct yq_conf *old, const struct yq_conf *n
     } keys[] = {
         {"dicom.bind", strcmp(old->dicom_bind, new->dicom_bind) != 0},
         {"dicom.port", old->dicom_port != new->dicom_port},
+        {"dicom.tls_port", old->dicom_tls_port != new->dicom_tls_port},
         {"http.bind", strcmp(old->http_bind, new->http_bind) != 0},
         {"http.port", old->http_port != new->http_port},
         {"http.workers", old->http_workers != new->http_workers},
@@ -94,6 +96,64 @@ static void reload_when_changed(struct node *node)
         return;
     node->conf_stamp = stamp;
     reload(node);
+}
+
+static void warn_of(const char *whose, const char *file, int64_t expires_ms, int64_t alert_days)
+{
+    int64_t left_ms = expires_ms - yq_now_ms();
+    if (!expires_ms || left_ms > alert_days * day_ms)
+        return;
+    yq_log(
+        left_ms > 0 ? YQ_LOG_WARN : YQ_LOG_ERROR, "certificate-expires",
+        "whose=%s file=\"%s\" days=%lld hint=\"have it renewed and put the new one in its place; "
+        "it is taken up at once\"",
+        whose, file, (long long)(left_ms / day_ms));
+}
+
+/* Certificates are warned of when they are taken up, and then every day. */
+static void watch_expiry(struct node *node, const struct yq_conf *conf, int64_t now)
+{
+    struct yq_tls_facts facts;
+    struct yq_tls_context *context = yq_tls_box_hold(node->home.house.tls);
+    if (!context || now < node->next_expiry_ms) {
+        yq_tls_release(context);
+        return;
+    }
+    node->next_expiry_ms = now + day_ms;
+    yq_tls_facts_of(context, &facts);
+    yq_tls_release(context);
+    warn_of("node", conf->dicom_tls_certificate, facts.expires_ms, conf->dicom_tls_alert_days);
+    warn_of("ca", conf->dicom_tls_ca, facts.ca_expires_ms, conf->dicom_tls_alert_days);
+}
+
+/* Takes up our certificate, or a new one in its place. False: what is there cannot be used. */
+static bool look_at_tls(struct node *node, const struct yq_conf *conf, bool *changed,
+                        struct yq_err *err)
+{
+    const struct yq_tls_plan plan = {.certificate = conf->dicom_tls_certificate,
+                                     .key = conf->dicom_tls_key,
+                                     .ca = conf->dicom_tls_ca,
+                                     .profile = (enum yq_tls_profile)conf->dicom_tls_profile};
+    *changed = false;
+    return !*plan.certificate ||
+           yq_tls_box_look(node->home.house.tls, &plan,
+                           (enum yq_tls_clients)conf->dicom_tls_clients, changed, err);
+}
+
+static void watch_tls(struct node *node, int64_t now)
+{
+    struct yq_err err = {0};
+    bool changed;
+    const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
+    if (!look_at_tls(node, conf, &changed, &err))
+        yq_log_err(YQ_LOG_ERROR, "tls-kept", &err, "advice=\"%s\"",
+                   "the earlier certificate stays in force; correct the file");
+    else if (changed)
+        yq_log(YQ_LOG_INFO, "tls-reloaded", "certificate=\"%s\"", conf->dicom_tls_certificate);
+    if (changed)
+        node->next_expiry_ms = 0;
+    watch_expiry(node, conf, now);
+    yq_conf_release(node->home.house.conf, conf);
 }
 
 static void watch_health(struct node *node, int64_t now)
@@ -139,6 +199,7 @@ static int keep_house(struct node *node, const sigset_t *signals)
         }
         int64_t now = yq_monotonic_ms();
         reload_when_changed(node);
+        watch_tls(node, now);
         watch_health(node, now);
         purge_trash(node, now);
     }
@@ -158,13 +219,17 @@ static int door_failed(const struct yq_err *err, const char *key, int64_t port)
 static int open_doors(struct node *node, const struct yq_conf *conf)
 {
     struct yq_err err = {0};
-    if (!yq_dimse_open(&node->home.house, &node->dimse, &err))
-        return door_failed(&err, "dicom.port", conf->dicom_port);
+    bool changed;
+    if (!look_at_tls(node, conf, &changed, &err) ||
+        !yq_dimse_open(&node->home.house, &node->dimse, &err))
+        return yq_cli_fail_err(&err);
     if (conf->http_port && !yq_http_open(&node->home.house, &node->http, &err))
         return door_failed(&err, "http.port", conf->http_port);
     unsigned http = node->http ? yq_http_port(node->http) : 0;
-    yq_log(YQ_LOG_INFO, "serving", "aet=%s dicom=%" PRId64 " http=%u data=\"%s\" version=%s pid=%d",
-           conf->dicom_aet, conf->dicom_port, http, node->home.data, YQ_VERSION, (int)getpid());
+    yq_log(YQ_LOG_INFO, "serving",
+           "aet=%s dicom=%" PRId64 " tls=%" PRId64 " http=%u data=\"%s\" version=%s pid=%d",
+           conf->dicom_aet, conf->dicom_port, conf->dicom_tls_port, http, node->home.data,
+           YQ_VERSION, (int)getpid());
     return YQ_EXIT_FINE;
 }
 

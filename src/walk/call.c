@@ -23,6 +23,33 @@ static void assoc_cleanup(struct yq_assoc **assoc)
         yq_assoc_free(*assoc);
 }
 
+/* TLS as the peer's entry wants it. */
+static bool secure(void *with, int fd, int seconds, struct yq_channel *out, struct yq_err *err)
+{
+    const struct yq_peer *peer = with;
+    const struct yq_peer_tls *tls = &peer->tls;
+    const struct yq_tls_call call = {.plan = {.certificate = tls->certificate,
+                                              .key = tls->key,
+                                              .ca = tls->ca,
+                                              .profile = (enum yq_tls_profile)tls->profile},
+                                     .host = peer->host,
+                                     .verify = !tls->unverified,
+                                     .wanted = tls->wanted};
+    return yq_tls_connect(&call, fd, seconds, out, err);
+}
+
+struct yq_call yq_call_of(const char *our_aet, const struct yq_peer *peer)
+{
+    return (struct yq_call){.host = peer->host,
+                            .port = peer->port,
+                            .called = peer->aet,
+                            .calling = our_aet,
+                            .connect_seconds = CONNECT_SECONDS,
+                            .limits = call_limits,
+                            .secure = peer->tls.on ? secure : NULL,
+                            .secure_with = (void *)(uintptr_t)peer};
+}
+
 static bool open_to(const char *our_aet, const struct yq_peer *peer,
                     const struct yq_proposal *proposals, size_t count, struct yq_assoc **out,
                     struct yq_err *err)
@@ -34,15 +61,10 @@ static bool open_to(const char *our_aet, const struct yq_peer *peer,
         return yq_fail(err, YQ_BAD_INPUT, "walk",
                        "%s has a network as its host, not an address that can be called",
                        peer->aet);
-    struct yq_call call = {.host = peer->host,
-                           .port = peer->port,
-                           .called = peer->aet,
-                           .calling = our_aet,
-                           .proposals = proposals,
-                           .proposal_count = count,
-                           .relational = true,
-                           .connect_seconds = CONNECT_SECONDS,
-                           .limits = call_limits};
+    struct yq_call call = yq_call_of(our_aet, peer);
+    call.proposals = proposals;
+    call.proposal_count = count;
+    call.relational = true;
     return yq_assoc_request(&call, out, err);
 }
 

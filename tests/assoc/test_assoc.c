@@ -45,8 +45,8 @@ static bool receive_with(struct link *link, int type, bool mute, struct raw_requ
     link->peer = pair[1];
     if (mute)
         shutdown(link->peer, SHUT_WR);
-    bool received = yq_assoc_receive(pair[0], request->bytes.bytes, request->bytes.length, with,
-                                     &link->assoc, &link->err);
+    bool received = yq_assoc_receive(pair[0], NULL, request->bytes.bytes, request->bytes.length,
+                                     with, &link->assoc, &link->err);
     yq_buf_fini(&request->bytes);
     return received;
 }

@@ -132,7 +132,7 @@ static void *run_node(void *argument)
         yq_buf_fini(&first);
         return NULL;
     }
-    if (yq_assoc_receive(fd, first.bytes, first.length, &limits, &assoc, &node->err)) {
+    if (yq_assoc_receive(fd, NULL, first.bytes, first.length, &limits, &assoc, &node->err)) {
         yq_copy(node->address, sizeof node->address, yq_assoc_address(assoc));
         if (node->reject) {
             yq_assoc_reject(assoc, 1, 1, node->reject);

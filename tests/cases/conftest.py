@@ -127,12 +127,14 @@ class Node:
     def start(self, wait=True):
         """Another process may take a port between our asking for it and the node's: then other ports are tried."""
         for attempt in range(4):
-            self.dicom_port, self.http_port = free_ports(2)
+            self.dicom_port, self.http_port, self.tls_port = free_ports(3)
             begun = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
             args = [self.binary, "serve", "--data", self.data]
             if self.conf:
                 args += ["--conf", self.conf]
             settings = {"dicom.port": self.dicom_port, "http.port": self.http_port, **self.settings}
+            if settings.get("dicom.tls_port") == "free":
+                settings["dicom.tls_port"] = self.tls_port
             for key, value in settings.items():
                 args += ["--set", f"{key}={value}"]
             with open(self.log_path, "ab") as log:
@@ -225,8 +227,8 @@ class Node:
 
     # ---- the DICOM side ----
 
-    def associate(self, contexts, calling="CASES", **options):
-        return dul.Association(self.dicom_port, contexts, called=self.aet, calling=calling, **options)
+    def associate(self, contexts, calling="CASES", port=None, **options):
+        return dul.Association(port or self.dicom_port, contexts, called=self.aet, calling=calling, **options)
 
     def echo(self, calling="CASES"):
         with self.associate([(dul.VERIFICATION, [dul.IMPLICIT])], calling) as association:

@@ -412,11 +412,15 @@ class Connection:
 
 
 class Association(Connection):
-    """Asks for an association. contexts: [(abstract syntax, [transfer syntaxes])]; ids are given out 1, 3, 5..."""
+    """Asks for an association. contexts: [(abstract syntax, [transfer syntaxes])]; ids are given out 1, 3, 5...
+    tls: an ssl.SSLContext; without it, plain."""
 
-    def __init__(self, port, contexts, called="YQTEST", calling="CASES", host="127.0.0.1", timeout=60, **options):
+    def __init__(self, port, contexts, called="YQTEST", calling="CASES", host="127.0.0.1", timeout=60, tls=None,
+                 **options):
         sock = socket.create_connection((host, port), timeout=timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            sock = tls.wrap_socket(sock, server_hostname="localhost")
         super().__init__(sock, 16384)
         asked = [(1 + 2 * n, abstract, syntaxes) for n, (abstract, syntaxes) in enumerate(contexts)]
         try:
@@ -456,7 +460,8 @@ class Acceptor:
     transfer syntax it accepts or None; on_store(message, syntax) gives the status. What came is in `stored`
     [(sop instance, sop class, transfer syntax, dataset bytes, command)] and `reports` [(Message, dataset)]."""
 
-    def __init__(self, takes=None, on_store=None, on_report=None):
+    def __init__(self, takes=None, on_store=None, on_report=None, tls=None):
+        self.tls = tls
         self.takes = takes or (lambda abstract, syntaxes: syntaxes[0])
         self.on_store = on_store or (lambda message, syntax: 0x0000)
         self.on_report = on_report or (lambda message: 0x0000)
@@ -478,6 +483,7 @@ class Acceptor:
     def serve(self, sock):
         sock.settimeout(120)
         try:
+            sock = self.tls.wrap_socket(sock, server_side=True) if self.tls else sock
             self.talk(self.negotiate(sock))
         except (Released, Aborted, OSError):
             pass

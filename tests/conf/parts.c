@@ -107,11 +107,11 @@ static void values_out_of_bounds_are_refused(void **state)
 {
     (void)state;
     node("{\"dicom.port\": 70000}",
-         "node.json:1: dicom.port takes a whole number from 1 to 65535, not 70000");
-    node("{\"dicom.port\": 0}", "from 1 to 65535, not 0");
+         "node.json:1: dicom.port takes a whole number from 0 to 65535, not 70000");
+    node("{\"dicom.port\": -1}", "from 0 to 65535, not -1");
     node("{\"dicom.port\": 1.5}", "not 1.5");
     node("{\"dicom.port\": 1e3}", "not 1e3");
-    node("{\"dicom.port\": 99999999999999999999}", "from 1 to 65535");
+    node("{\"dicom.port\": 99999999999999999999}", "from 0 to 65535");
     node("{\"dicom.port\": \"104\"}", "dicom.port takes a number, not text in quotes");
     node("{\"dicom.aet\": 5}", "dicom.aet takes text in quotes, not a number");
     node("{\"dicom.aet\": \"\"}", "dicom.aet takes 1 to 16 bytes, not 0");
@@ -171,7 +171,7 @@ static void setting_from_the_command_line(void **state)
     assert_string_equal(err.text, "--set dicom.prot: unknown key \"dicom.prot\" (did you mean "
                                   "\"dicom.port\"?)");
     assert_false(conf_apply(conf, &(struct yq_setting){"dicom.port", "x"}, &err));
-    assert_string_equal(err.text, "--set: dicom.port takes a whole number from 1 to 65535, not x");
+    assert_string_equal(err.text, "--set: dicom.port takes a whole number from 0 to 65535, not x");
     assert_false(conf_apply(conf, &(struct yq_setting){"dicom.port", ""}, &err));
     assert_false(conf_apply(conf, &(struct yq_setting){"dicom.port", " 5"}, &err));
     assert_false(conf_apply(conf, &(struct yq_setting){"dicom.check_called_aet", "1"}, &err));
@@ -185,7 +185,9 @@ static void peers_are_read(void **state)
         conf_parse_peers, "peers.json",
         "[{\"aet\": \" CT 1 \", \"host\": \"10.1.2.3\", \"port\": 104, \"may\": [\"store\"],\n"
         "  \"syntaxes\": [\"j2k-lossless\", \"1.2.840.10008.1.2.1\", \"htj2k\"],\n"
-        "  \"charset\": \"GB18030\", \"max_associations\": 3, \"tls\": false,\n"
+        "  \"charset\": \"GB18030\", \"max_associations\": 3,\n"
+        "  \"tls\": true, \"tls_verify\": false, \"tls_ca\": \"ca.pem\", \"tls_peer\": "
+        "\"ct1.lan\",\n"
         "  \"note\": \"三号机房\"},\n"
         " {\"aet\": \"CT 1\", \"host\": \"fd00::/8\"}, // another with the same title\n]");
     assert_int_equal(conf->peer_count, 2);
@@ -200,6 +202,10 @@ static void peers_are_read(void **state)
     assert_string_equal(peer->charset, "GB18030");
     assert_int_equal(peer->max_associations, 3);
     assert_string_equal(peer->note, "三号机房");
+    assert_true(peer->tls.on);
+    assert_true(peer->tls.unverified);
+    assert_string_equal(peer->tls.ca, "ca.pem");
+    assert_string_equal(peer->tls.wanted, "ct1.lan");
     assert_int_equal(peer[1].rights, YQ_MAY_STORE | YQ_MAY_QUERY | YQ_MAY_RETRIEVE);
     assert_int_equal(peer[1].port, 0);
     yq_conf_free(conf);
@@ -231,7 +237,9 @@ static void peers_that_cannot_be_are_refused(void **state)
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"syntaxes\": [\"j2k-losless\"]}]",
           "a UID, or a name such as \"j2k-lossless\"");
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"charset\": \"KLINGON\"}]", "is no character set");
-    peers("[{\"aet\": \"A\", \"host\": \"a\", \"tls\": true}]", "this version has no TLS yet");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"tls\": 1}]", "\"tls\" takes true or false");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"tls_peer\": \"ct1\"}]",
+          "says how TLS is to be, but not \"tls\": true");
     peers("[{\"aet\": \"A\", \"host\": \"a\"},\n{\"aet\": \"A\", \"host\": \"A\"}]",
           "peers.json:2: A at A stands here twice; first in line 1");
     peers("[{\"aet\":\"A\",\"host\":\"a\",\"syntaxes\":[\"rle\",\"rle\",\"rle\",\"rle\",\"rle\","
@@ -279,7 +287,7 @@ static void the_effective_settings_are_printed(void **state)
     yq_conf_print(conf, &out);
     char *text = (char *)out.bytes, *peers_at = strstr(text, ",\n  \"peers\": []");
     assert_non_null(peers_at);
-    assert_non_null(strstr(text, "\"tokens\": [],\n  \"coercion\": []\n}\n"));
+    assert_non_null(strstr(text, "\"tokens\": []\n}\n"));
     assert_non_null(strstr(text, "\n  \"http\": {\n    \"bind\": \"127.0.0.1\",\n"));
     memcpy(peers_at, "\n}", 3);
     struct yq_conf *again = parse(conf_parse_node, "printed", text);
@@ -300,7 +308,8 @@ static void the_manual_has_a_line_for_every_key(void **state)
     for (const char *p = yq_buf_text(&out); *p; p++)
         lines += *p == '\n';
     assert_int_equal(lines, keys);
-    assert_non_null(strstr(yq_buf_text(&out), "dicom.port\t11112\tTCP port for DICOM\n"));
+    assert_non_null(
+        strstr(yq_buf_text(&out), "dicom.port\t11112\tTCP port for DICOM; 0: none, TLS only\n"));
 }
 
 /* Takes the // in front of every setting away, as a reader of the example would. */

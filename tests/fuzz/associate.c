@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     (void)!write(pair[1], data + first, size - first);
     (void)shutdown(pair[1], SHUT_WR);
-    if (yq_assoc_receive(pair[0], data, first, &limits, &assoc, &err)) {
+    if (yq_assoc_receive(pair[0], NULL, data, first, &limits, &assoc, &err)) {
         size_t count = yq_assoc_contexts(assoc, &contexts);
         for (size_t i = 0; i < count; i++) {
             uint8_t info[16];

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "yq/coerce.h"
 #include "yq/err.h"
 #include "yq/model.h"
 
@@ -43,6 +44,7 @@ struct yq_entry {
     int copy;                /* 0: the one that is served; > 0: kept beside it */
     int64_t received_ms;
     char source[YQ_AET_SIZE]; /* AE title it came from, "" for files */
+    bool coerced;             /* yq_catalog_coerced tells what */
 };
 
 struct yq_arrival { /* what add wants to know besides the header */
@@ -51,6 +53,7 @@ struct yq_arrival { /* what add wants to know besides the header */
     const struct yq_object *object;
     uint64_t dataset_offset;
     enum yq_duplicates duplicates;
+    const char *coerced; /* yq_coercions_write; NULL: nothing was */
 };
 
 struct yq_added {
@@ -70,6 +73,15 @@ yq_must_check bool yq_catalog_add(struct yq_catalog *catalog, const struct yq_ar
 /* The served instance with this SOP Instance UID: YQ_ABSENT when there is none. */
 yq_must_check bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance,
                                   struct yq_entry *out, struct yq_err *err);
+
+/* What was coerced in the instance of this row when it came in. YQ_ABSENT: nothing was, or it is
+ * gone. YQ_IO: it cannot be read. The caller ends *out with yq_coercions_fini. */
+yq_must_check bool yq_catalog_coerced(struct yq_catalog *catalog, int64_t id,
+                                      struct yq_coercions *out, struct yq_err *err);
+/* The served instances that were coerced, newest first, at most `most` of them. *out malloc'ed. */
+yq_must_check bool yq_catalog_coerced_list(struct yq_catalog *catalog, size_t most,
+                                           struct yq_entry **out, size_t *count,
+                                           struct yq_err *err);
 
 /* Queries. Rows come with one value per attribute; NULL when empty or not wanted. PS3.4 C.2.2.2:
  * single value, UID list, wildcard (* and ?; person names by yq_text_fold), range (date, time),

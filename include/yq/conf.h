@@ -81,6 +81,36 @@ struct yq_token { /* a line of http_tokens: who may use HTTP from elsewhere than
     char secret[129];
 };
 
+/* A line of coercion.json: what is changed in the header of an instance before it is indexed. */
+enum yq_coerce_how {
+    YQ_COERCE_SET,
+    YQ_COERCE_COMPLETE, /* only where it is empty */
+    YQ_COERCE_PREFIX,   /* where there is a value that does not begin with it already */
+    YQ_COERCE_SUFFIX,
+    YQ_COERCE_MAP /* to what the table has for the value of `key` */
+};
+struct yq_coerce_table { /* a CSV file of the folder, sorted by `from` */
+    char file[64];
+    struct yq_coerce_pair {
+        const char *from, *to; /* into text */
+    } * pairs;
+    size_t count;
+    struct yq_buf text;
+};
+struct yq_coerce_action {
+    enum yq_coerce_how how;
+    enum yq_attr attr, key;
+    char *text; /* owned; what is set, or put before or behind */
+    const struct yq_coerce_table *table;
+};
+struct yq_coerce_rule {
+    char name[64];
+    char **peers, **modalities, **stations; /* owned; * and ? in them are wildcards */
+    size_t peer_count, modality_count, station_count;
+    struct yq_coerce_action *actions;
+    size_t action_count;
+};
+
 struct yq_conf {
 #define YQ_CONF_FIELD_text(c_name) char c_name[256];
 #define YQ_CONF_FIELD_number(c_name) int64_t c_name;
@@ -93,6 +123,10 @@ struct yq_conf {
     size_t peer_count;
     struct yq_token *tokens;
     size_t token_count;
+    struct yq_coerce_rule *coercion;
+    size_t coercion_count;
+    struct yq_coerce_table *coerce_tables; /* one per use: its values were checked for that use */
+    size_t coerce_table_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
 };
 
@@ -100,8 +134,8 @@ struct yq_setting { /* --set key=value, in the order given */
     const char *key, *value;
 };
 
-/* Reads node.json, peers.json and tokens.json in `folder` (each may be missing) and applies
- * `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
+/* Reads node.json, peers.json, tokens.json and coercion.json in `folder` (each may be missing) and
+ * applies `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
 yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
                                 size_t setting_count, struct yq_conf **out, struct yq_err *err);
 void yq_conf_free(struct yq_conf *conf);
@@ -127,6 +161,8 @@ const struct yq_peer *yq_conf_peer(const struct yq_conf *conf, const char *aet, 
 /* The UID of a transfer syntax that is written as a UID or by a name of peers.json ("explicit");
  * NULL: neither. */
 const char *yq_conf_syntax(const char *text);
+/* What a table has for a value; NULL: nothing. */
+const char *yq_conf_table_get(const struct yq_coerce_table *table, const char *from);
 /* The peer to call under this AE title: a fixed host and a port. NULL: none. */
 const struct yq_peer *yq_conf_destination(const struct yq_conf *conf, const char *aet);
 
@@ -146,7 +182,7 @@ const struct yq_conf *yq_conf_hold(struct yq_conf_box *box);
 void yq_conf_release(struct yq_conf_box *box, const struct yq_conf *conf);
 void yq_conf_swap(struct yq_conf_box *box, struct yq_conf *take);
 void yq_conf_box_free(struct yq_conf_box *box);
-/* A number that changes when a file of the folder changes (names, sizes, times). */
+/* A number that changes when a .json or .csv file of the folder changes (names, sizes, times). */
 uint64_t yq_conf_stamp(const char *folder);
 
 #endif

@@ -29,6 +29,7 @@ struct yq_element {
     uint32_t length;
     /* Of the value's first byte in the dataset (after inflating, for deflated). */
     uint64_t position;
+    unsigned header; /* bytes of tag, VR and length, before the value */
     unsigned depth;  /* 0: top level */
     uint32_t within; /* tag of the innermost enclosing sequence; 0 at the top */
     unsigned item;   /* index of the item of that sequence, from 0 */
@@ -95,6 +96,31 @@ yq_must_check bool yq_part10_read(int fd, struct yq_part10 *out, struct yq_err *
  * always. */
 void yq_part10_write(struct yq_buf *out, const char *sop_class, const char *sop_instance,
                      const char *transfer_syntax);
+
+/* ---- coercion on the way out (rewrite.c) ---- */
+
+/* A new value of an attribute at top level: UTF-8, of its VR; the original stands in the object. */
+struct yq_replacement {
+    uint32_t tag;
+    const char *vr;
+    const char *value;
+};
+struct yq_rewriting {
+    const struct yq_replacement *replacements; /* no tag twice */
+    size_t count;
+    /* For the item of Original Attributes Sequence (PS3.3 C.12.1.1.9): who sent it ("": unknown),
+     * whose change it is, when. */
+    const char *source, *system;
+    int64_t when_ms;
+};
+/* Reads the Part 10 file `fd` and writes it to `out_fd`, from where that stands, in the same
+ * transfer syntax, with the new values, the original ones in a new item of Original Attributes
+ * Sequence as the bytes came, and nothing else changed; memory does not depend on the object's
+ * size, but for deflated ones. New values that the object's character set cannot hold turn all of
+ * its text into UTF-8 (ISO_IR 192), but for items with a character set of their own. YQ_BAD_INPUT
+ * (cannot be understood), YQ_FULL, YQ_IO; then part of it may have been written. */
+yq_must_check bool yq_dcm_rewrite(int fd, const struct yq_rewriting *what, int out_fd,
+                                  struct yq_err *err);
 
 /* ---- DICOMDIR ---- */
 

@@ -33,6 +33,7 @@ struct yq_house {
         atomic_ullong finds, find_rows, moves, gets, sent, send_failed;
         atomic_ullong http_requests, http_errors;
         atomic_ullong conflicts, contradictions;
+        atomic_ullong coerced, coerce_left;
     } counts;
 };
 
@@ -68,6 +69,16 @@ yq_must_check bool yq_ingest_file(struct yq_house *house, const struct yq_origin
 yq_must_check bool yq_ingest_message(struct yq_house *house, const struct yq_origin *origin,
                                      struct yq_assoc *assoc, const struct yq_message *message,
                                      bool *stored, struct yq_err *err);
+
+/* ---- coercion (coerce.c) ---- */
+
+/* Changes header->values by the rules that fit where it comes from; *out, which owns the new
+ * values, says what was changed (count 0: nothing) and must live as long as the header. What a rule
+ * could not do is left as it was, logged and counted; with house NULL it is only left. YQ_FULL
+ * without memory. */
+yq_must_check bool yq_coerce(struct yq_house *house, const struct yq_conf *conf,
+                             const struct yq_origin *origin, struct yq_header *header,
+                             struct yq_coercions *out, struct yq_err *err);
 
 /* ---- find (find.c) ---- */
 
@@ -112,8 +123,9 @@ struct yq_outgoing {
     char transfer_syntax[YQ_UID_SIZE];
 };
 void yq_outgoing_fini(struct yq_outgoing *outgoing);
-/* Opens the stored object as it is when its transfer syntax is among `syntaxes` (none: always),
- * else transcoded, without loss, to the first of them that can be made. YQ_REFUSED: none can. */
+/* Opens the stored object, with the values that were coerced when it came, as it is when its
+ * transfer syntax is among `syntaxes` (none: always), else transcoded, without loss, to the first
+ * of them that can be made. YQ_REFUSED: none can. */
 yq_must_check bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
                                     const char *const *syntaxes, size_t syntax_count,
                                     struct yq_outgoing *out, struct yq_err *err);

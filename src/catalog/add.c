@@ -325,7 +325,8 @@ static bool add_instance(struct connection *writer, struct adding *adding, struc
     sqlite3_bind_text(add, 8, arrival->origin->aet, -1, SQLITE_STATIC);
     bind_text(add, 9, arrival->header->charset);
     sqlite3_bind_int(add, 10, arrival->header->charset_doubtful);
-    bind_columns(add, 11, &adding->values, YQ_IMAGE);
+    bind_text(add, 11, arrival->coerced);
+    bind_columns(add, 12, &adding->values, YQ_IMAGE);
     return statement_run(writer, add, err);
 }
 

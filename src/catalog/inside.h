@@ -170,8 +170,9 @@ void patient_key(const char *id, const char *issuer, const char *fold, struct yq
 #define ENTRY_COLUMNS                                                                              \
     "instance.id, study.StudyInstanceUID, series.SeriesInstanceUID, instance.SOPInstanceUID, "     \
     "instance.size, instance.sha256, instance.SOPClassUID, instance.transfer_syntax, "             \
-    "instance.dataset_offset, instance.copy, instance.received_ms, instance.source"
-#define ENTRY_WIDTH 12
+    "instance.dataset_offset, instance.copy, instance.received_ms, instance.source, "              \
+    "instance.coerced IS NOT NULL"
+#define ENTRY_WIDTH 13
 #define ENTRY_FROM                                                                                 \
     "instance JOIN series ON series.id = instance.series_id JOIN study ON study.id = "             \
     "series.study_id"

@@ -22,6 +22,7 @@ void entry_read(sqlite3_stmt *row, struct yq_entry *entry)
     entry->copy = sqlite3_column_int(row, 9);
     entry->received_ms = sqlite3_column_int64(row, 10);
     yq_copy(entry->source, YQ_AET_SIZE, column_text(row, 11));
+    entry->coerced = sqlite3_column_int(row, 12);
 }
 
 bool entries_push(struct entries *entries, const struct yq_entry *entry, struct yq_err *err)

@@ -38,7 +38,7 @@ static const char *const table_heads[] = {
                  "copy INTEGER NOT NULL, transfer_syntax TEXT NOT NULL, size INTEGER NOT NULL, "
                  "sha256 BLOB NOT NULL, dataset_offset INTEGER NOT NULL, "
                  "received_ms INTEGER NOT NULL, source TEXT NOT NULL, charset TEXT, "
-                 "charset_doubtful INTEGER NOT NULL",
+                 "charset_doubtful INTEGER NOT NULL, coerced TEXT",
 };
 
 static const char other_tables[] =
@@ -57,6 +57,7 @@ static const char other_tables[] =
 static const struct {
     const char *table, *column, *type;
 } later_columns[] = {
+    {"instance", "coerced", "TEXT"},
     {NULL, NULL, NULL},
 };
 
@@ -78,6 +79,7 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS series_uid ON series(SeriesInstanceUID);"
     "CREATE UNIQUE INDEX IF NOT EXISTS instance_uid ON instance(SOPInstanceUID, copy);"
     "CREATE INDEX IF NOT EXISTS instance_series ON instance(series_id);"
+    "CREATE INDEX IF NOT EXISTS instance_coerced ON instance(id) WHERE coerced IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS contradiction_open ON contradiction(id) WHERE settled = 0;"
     "CREATE INDEX IF NOT EXISTS contradiction_instance ON contradiction(instance);"
     "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);";
@@ -188,7 +190,7 @@ const char *statement_sql(enum statement which, struct yq_buf *made)
     case ST_INSTANCE_ADD:
         put_insert(made, YQ_IMAGE,
                    "series_id, copy, transfer_syntax, size, sha256, dataset_offset, received_ms, "
-                   "source, charset, charset_doubtful");
+                   "source, charset, charset_doubtful, coerced");
         break;
     default: return fixed_sql[which];
     }

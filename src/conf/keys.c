@@ -350,7 +350,12 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out)
         conf_put_text(out, conf->tokens[i].name);
         yq_buf_puts(out, ", \"secret\": \"***\"}");
     }
-    yq_buf_puts(out, conf->token_count ? "\n  ]\n}\n" : "]\n}\n");
+    yq_buf_puts(out, conf->token_count ? "\n  ],\n  \"coercion\": [" : "],\n  \"coercion\": [");
+    for (size_t i = 0; i < conf->coercion_count; i++) {
+        yq_buf_puts(out, i ? ",\n    " : "\n    ");
+        conf_put_rule(out, &conf->coercion[i]);
+    }
+    yq_buf_puts(out, conf->coercion_count ? "\n  ]\n}\n" : "]\n}\n");
 }
 
 void yq_conf_manual(struct yq_buf *out)

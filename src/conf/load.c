@@ -102,15 +102,17 @@ static bool settle_tls(struct yq_conf *conf, struct yq_err *err)
 static bool load(struct yq_conf *conf, const char *node_path, const struct yq_setting *settings,
                  size_t setting_count, struct yq_err *err)
 {
-    char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST];
+    char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST];
     conf_defaults(conf);
     if (!yq_path_join(node, conf->folder, "node.json", err) ||
         !yq_path_join(peers, conf->folder, "peers.json", err) ||
-        !yq_path_join(tokens, conf->folder, "tokens.json", err))
+        !yq_path_join(tokens, conf->folder, "tokens.json", err) ||
+        !yq_path_join(coercion, conf->folder, "coercion.json", err))
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
         !read_part(conf, peers, false, conf_parse_peers, err) || !tokens_are_private(tokens, err) ||
-        !read_part(conf, tokens, false, conf_parse_tokens, err))
+        !read_part(conf, tokens, false, conf_parse_tokens, err) ||
+        !read_part(conf, coercion, false, conf_parse_coercion, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
         if (!conf_apply(conf, &settings[i], err))
@@ -166,6 +168,7 @@ void yq_conf_free(struct yq_conf *conf)
     if (conf->tokens)
         explicit_bzero(conf->tokens, conf->token_count * sizeof *conf->tokens);
     free(conf->tokens);
+    conf_coercion_fini(conf);
     free(conf->peers);
     free(conf);
 }
@@ -181,6 +184,7 @@ bool yq_conf_write_examples(const char *folder, struct yq_err *err)
         {"node.json", conf_example_node, conf_example_node_size, 0640},
         {"peers.json", conf_example_peers, conf_example_peers_size, 0640},
         {"tokens.json", conf_example_tokens, conf_example_tokens_size, 0600},
+        {"coercion.json", conf_example_coercion, conf_example_coercion_size, 0640},
     };
     if (!yq_mkdirs(folder, err))
         return false;
@@ -206,8 +210,8 @@ uint64_t yq_conf_stamp(const char *folder)
     for (struct dirent *entry; (entry = readdir(dir));) {
         struct stat about;
         const char *dot = strrchr(entry->d_name, '.');
-        if (entry->d_name[0] == '.' || !dot || strcmp(dot, ".json") != 0 ||
-            fstatat(dirfd(dir), entry->d_name, &about, 0) != 0)
+        bool ours = dot && (strcmp(dot, ".json") == 0 || strcmp(dot, ".csv") == 0);
+        if (entry->d_name[0] == '.' || !ours || fstatat(dirfd(dir), entry->d_name, &about, 0) != 0)
             continue;
         struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
         yq_buf_putf(&text, "%s %lld %lld.%09ld %llu %o", entry->d_name, (long long)about.st_size,

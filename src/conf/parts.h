@@ -13,6 +13,10 @@
 #define PEERS_MOST 4096
 #define TOKENS_MOST 256
 #define SECRET_LEAST 16
+#define RULES_MOST 1024
+#define ACTIONS_MOST 64 /* of one rule */
+#define NAMES_MOST 256  /* of one list in a rule */
+#define TABLE_BYTES_MOST (64u << 20)
 
 /* keys.c */
 void conf_defaults(struct yq_conf *conf);
@@ -40,8 +44,21 @@ bool conf_is_loopback(const char *bind);
 yq_must_check bool conf_parse_tokens(struct yq_conf *conf, const char *file, const void *bytes,
                                      size_t length, struct yq_err *err);
 
+/* coercion.c. Tables are looked for in conf->folder. */
+yq_must_check bool conf_parse_coercion(struct yq_conf *conf, const char *file, const void *bytes,
+                                       size_t length, struct yq_err *err);
+void conf_put_rule(struct yq_buf *out, const struct yq_coerce_rule *rule); /* as a JSON object */
+void conf_coercion_fini(struct yq_conf *conf);
+
+/* table.c: "from,to" and lines of two fields, for values of this VR. */
+yq_must_check bool conf_parse_table(struct yq_coerce_table *table, const char *vr,
+                                    const void *bytes, size_t length, struct yq_err *err);
+void conf_table_fini(struct yq_coerce_table *table);
+
 /* made by the build from dicom-conf/ */
-extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[];
-extern const size_t conf_example_node_size, conf_example_peers_size, conf_example_tokens_size;
+extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[],
+    conf_example_coercion[];
+extern const size_t conf_example_node_size, conf_example_peers_size, conf_example_tokens_size,
+    conf_example_coercion_size;
 
 #endif

@@ -68,6 +68,7 @@ struct yq_scan {
     size_t depth, room;
     unsigned deepest;
     bool started;
+    bool marks;         /* items and ends are shown too */
     uint64_t value_end; /* of the current element's value, while `value_open` */
     bool value_open;
     bool fragments_open; /* within encapsulated pixel data */
@@ -260,6 +261,13 @@ void yq_scan_free(struct yq_scan *scan)
 
 unsigned yq_scan_deepest(const struct yq_scan *scan) { return scan->deepest; }
 uint64_t yq_scan_position(const struct yq_scan *scan) { return scan->source.position; }
+void yq_scan_show_marks(struct yq_scan *scan) { scan->marks = true; }
+enum yq_layout yq_scan_layout(const struct yq_scan *scan)
+{
+    return scan->implicit ? YQ_LAYOUT_IMPLICIT_LE
+           : scan->big    ? YQ_LAYOUT_EXPLICIT_BE
+                          : YQ_LAYOUT_EXPLICIT_LE;
+}
 
 /* ---- element headers ---- */
 
@@ -337,10 +345,25 @@ static bool read_length(struct yq_scan *scan, struct yq_element *element, struct
         memcpy(element->vr, "UN", 2); /* misspelt, so it may hold anything */
     advance(s, header);
     element->position = s->position;
+    element->header = (unsigned)header;
     return true;
 }
 
 /* ---- sequences ---- */
+
+/* What begins or ends here, its `header` bytes being behind us, as an element. */
+static void mark(const struct yq_scan *scan, uint32_t tag, uint32_t length, unsigned header,
+                 struct yq_element *out)
+{
+    const struct level *level = scan->depth ? &scan->levels[scan->depth - 1] : NULL;
+    *out = (struct yq_element){.tag = tag,
+                               .length = length,
+                               .header = header,
+                               .position = scan->source.position,
+                               .depth = (unsigned)scan->depth,
+                               .within = level ? level->tag : 0,
+                               .item = level ? level->item : 0};
+}
 
 static bool push(struct yq_scan *scan, const struct yq_element *element, bool implicit,
                  struct yq_err *err)
@@ -382,12 +405,13 @@ static void pop(struct yq_scan *scan)
 }
 
 /* Between two items: opens the next one, or closes the sequence. */
-static bool next_item(struct yq_scan *scan, struct yq_err *err)
+static bool next_item(struct yq_scan *scan, struct yq_element *element, struct yq_err *err)
 {
     struct source *s = &scan->source;
     struct level *level = &scan->levels[scan->depth - 1];
     if (s->position == level->end) {
         pop(scan);
+        mark(scan, TAG_SEQUENCE_END, 0, 0, element);
         return true;
     }
     if (!fill(s, 8, err))
@@ -399,6 +423,7 @@ static bool next_item(struct yq_scan *scan, struct yq_err *err)
     if (tag == TAG_SEQUENCE_END && (level->end == NO_END || level->end == s->position + 8)) {
         advance(s, 8);
         pop(scan);
+        mark(scan, TAG_SEQUENCE_END, 0, 8, element);
         return true;
     }
     if (tag != TAG_ITEM)
@@ -415,24 +440,27 @@ static bool next_item(struct yq_scan *scan, struct yq_err *err)
         level->item_end = end;
     }
     level->in_item = true;
+    mark(scan, TAG_ITEM, length, 8, element);
     return true;
 }
 
-static void close_item(struct level *level)
+static void close_item(struct yq_scan *scan, unsigned header, struct yq_element *element)
 {
+    struct level *level = &scan->levels[scan->depth - 1];
+    mark(scan, TAG_ITEM_END, 0, header, element);
     level->in_item = false;
     level->item++;
 }
 
 /* Within an item: whether it ends here, by length or by delimiter. */
-static bool item_ends(struct yq_scan *scan, uint32_t tag)
+static bool item_ends(struct yq_scan *scan, uint32_t tag, struct yq_element *element)
 {
     struct level *level = &scan->levels[scan->depth - 1];
     struct source *s = &scan->source;
     if (tag != TAG_ITEM_END || (level->item_end != NO_END && level->item_end != s->position + 8))
         return false;
     advance(s, 8);
-    close_item(level);
+    close_item(scan, 8, element);
     return true;
 }
 
@@ -564,15 +592,19 @@ static enum step step(struct yq_scan *scan, struct yq_element *element, struct y
     struct source *s = &scan->source;
     for (;;) {
         struct level *level = scan->depth ? &scan->levels[scan->depth - 1] : NULL;
+        bool marked = false;
         if (level && !level->in_item) {
-            if (!next_item(scan, err))
+            if (!next_item(scan, element, err))
                 return STEP_BROKEN;
-            continue;
+            marked = true;
+        } else if (level && s->position == level->item_end) {
+            close_item(scan, 0, element);
+            marked = true;
         }
-        if (level && s->position == level->item_end) {
-            close_item(level);
+        if (marked && scan->marks)
+            return STEP_ELEMENT;
+        if (marked)
             continue;
-        }
         if (!fill(s, 8, err))
             return STEP_BROKEN;
         if (!level && at_end(s))
@@ -582,8 +614,11 @@ static enum step step(struct yq_scan *scan, struct yq_element *element, struct y
             return STEP_BROKEN;
         }
         uint32_t tag = get_tag(scan, s->at);
-        if (level && item_ends(scan, tag))
+        if (level && item_ends(scan, tag, element)) {
+            if (scan->marks)
+                return STEP_ELEMENT;
             continue;
+        }
         if (tag >> 16 == 0xfffe) {
             yq_fail(err, YQ_BAD_INPUT, ROOM, "(%04X,%04X) stands where an element should be",
                     tag >> 16, tag & 0xffff);

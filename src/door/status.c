@@ -262,6 +262,10 @@ static void put_counts(struct yq_buf *out, struct yq_counts *counts)
          "instances that came with another content under a UID that was here"},
         {"contradictions_total", "counter", &counts->contradictions,
          "values that contradicted their study or series"},
+        {"coerced_total", "counter", &counts->coerced,
+         "instances taken in with attributes changed by a rule"},
+        {"coerce_left_total", "counter", &counts->coerce_left,
+         "attributes that a rule could not change: nothing in its table, or too long"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         put_metric(out, table[i].name, table[i].type, (double)atomic_load(table[i].count),

@@ -209,13 +209,14 @@ static enum outcome send_picture(struct yq_house *house, const struct request *r
     return explain(wish, reply, &err);
 }
 
-static void send_transcoded(struct yq_house *house, const struct yq_entry *entry,
-                            const struct wish *wish, struct reply *reply)
+/* In another transfer syntax, or with coerced values: no file of the store. */
+static void send_made(struct yq_house *house, const struct yq_entry *entry, const struct wish *wish,
+                      struct reply *reply)
 {
     struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
     struct yq_part10 head;
     struct yq_err err = {0};
-    const char *syntaxes[] = {wish->syntax};
+    const char *syntaxes[] = {*wish->syntax ? wish->syntax : entry->transfer_syntax};
     if (!yq_retrieve_open(house, entry, syntaxes, 1, &object, &err)) {
         if (err.code == YQ_REFUSED || err.code == YQ_BAD_INPUT || err.code == YQ_FULL)
             yq_reply_error_as(reply, 406, &err);
@@ -226,7 +227,7 @@ static void send_transcoded(struct yq_house *house, const struct yq_entry *entry
     /* The walk promises a dataset; that a whole Part 10 file stands around it is looked at. */
     if (!yq_part10_read(object.fd, &head, &err) || head.bare ||
         head.dataset_offset != object.offset) {
-        yq_fail(&err, YQ_BUG, "door", "a transcoded object has no file meta information");
+        yq_fail(&err, YQ_BUG, "door", "an object that was made has no file meta information");
         yq_reply_error(reply, &err);
         return;
     }
@@ -251,8 +252,8 @@ static bool send_file(struct yq_house *house, const struct request *request,
                          wish->frame ? "frameNumber" : "imageQuality");
         return true;
     }
-    if (*wish->syntax && strcmp(wish->syntax, entry->transfer_syntax) != 0) {
-        send_transcoded(house, entry, wish, reply);
+    if (entry->coerced || (*wish->syntax && strcmp(wish->syntax, entry->transfer_syntax) != 0)) {
+        send_made(house, entry, wish, reply);
         return true;
     }
     yq_hex(digest, entry->object.sha256, 32);

@@ -1,5 +1,6 @@
 /* cmd_check.c: reads the configuration as serve would, prints it, warns of what is probably not
  * meant. Changes nothing. */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,30 @@ static void look_at_peers(const struct yq_conf *conf)
         }
         if (!peer->rights) {
             snprintf(text, sizeof text, "peer %s may do nothing but echo", peer->aet);
+            warn(text);
+        }
+    }
+}
+
+static bool is_a_peer(const struct yq_conf *conf, const char *pattern)
+{
+    for (size_t i = 0; i < conf->peer_count; i++)
+        if (fnmatch(pattern, conf->peers[i].aet, FNM_NOESCAPE) == 0)
+            return true;
+    return false;
+}
+
+static void look_at_rules(const struct yq_conf *conf)
+{
+    char text[256];
+    for (size_t i = 0; i < conf->coercion_count; i++) {
+        const struct yq_coerce_rule *rule = &conf->coercion[i];
+        for (size_t j = 0; j < rule->peer_count; j++) {
+            if (is_a_peer(conf, rule->peers[j]))
+                continue;
+            snprintf(text, sizeof text,
+                     "coercion rule \"%s\" is for %s, which no peer of peers.json is called",
+                     rule->name, rule->peers[j]);
             warn(text);
         }
     }
@@ -117,6 +142,7 @@ static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
         warn("dicom.unknown_peers=accept: everybody who reaches the port may store, query and "
              "retrieve");
     look_at_peers(conf);
+    look_at_rules(conf);
     if (conf->http_port &&
         (conf->http_port == conf->dicom_port || conf->http_port == conf->dicom_tls_port))
         warn("two of dicom.port, dicom.tls_port and http.port are the same: the second one will "

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "coerced.h"
 #include "home.h"
 #include "output.h"
 #include "peer.h"
@@ -242,6 +243,8 @@ int yq_run_studies(struct yq_cli *cli)
     const char *study = yq_cli_value(cli, "settle");
     if (yq_cli_flag(cli, "conflicts") && (cli->arg_count || cli->given_count > 1))
         return yq_cli_usage(cli, "--conflicts lists all of them: it goes with no filter");
+    if (yq_cli_flag(cli, "coerced") && (cli->arg_count || cli->given_count > 1))
+        return yq_cli_usage(cli, "--coerced lists all of them: it goes with no filter");
     int status = study ? check_settle(cli, study) : read_query(cli, &query);
     if (status != YQ_EXIT_FINE)
         return status;
@@ -251,6 +254,8 @@ int yq_run_studies(struct yq_cli *cli)
         status = settle(cli, &home, study);
     else if (yq_cli_flag(cli, "conflicts"))
         status = conflicts(cli, &home);
+    else if (yq_cli_flag(cli, "coerced"))
+        status = yq_list_coerced(cli, &home);
     else
         status = list(cli, &home, &query);
     yq_home_close(&home);

@@ -53,7 +53,12 @@ static const struct yq_option studies_options[] = {
     {"limit", "N", "at most N studies (100 when not given; 0: all)"},
     {"offset", "N", "pass over the first N"},
     {"conflicts", NULL, "list what contradicts the study it belongs to"},
+    {"coerced", NULL, "list what rules of coercion.json have changed"},
     {"settle", "UID", "correct a value of this study: Key=Value"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option coerce_options[] = {
+    {"from", "AET", "the AE title that would send the file"},
     {NULL, NULL, NULL},
 };
 static const struct yq_option demo_options[] = {
@@ -114,13 +119,18 @@ const struct yq_verb yq_verbs[] = {
      "other keys (AccessionNumber, StudyDate, ...) the studies that the peer finds for them.",
      pull_options},
     {"studies", yq_run_studies,
-     "[--limit N] [--offset N] [Key=Value...]\n--conflicts\n--settle STUDY_UID Key=Value",
+     "[--limit N] [--offset N] [Key=Value...]\n--conflicts\n--coerced\n--settle STUDY_UID "
+     "Key=Value",
      "list the studies of the node",
      "Newest first. Key=Value narrows the list: PatientID=12*, StudyDate=20260101-,\n"
      "ModalitiesInStudy=CT, PatientName=张*.\n\n"
      "--conflicts lists instances that contradict their study (another name, another birth date):\n"
-     "they were taken, the first value stands. --settle says which value is right.",
+     "they were taken, the first value stands. --settle says which value is right.\n\n"
+     "--coerced lists which attributes came otherwise than they are shown, and by which rule.",
      studies_options},
+    {"coerce", yq_run_coerce, "test FILE --from AET", "try the rules of coercion.json",
+     "Shows what the rules would change if this AE title sent the DICOM file. Changes nothing.",
+     coerce_options},
     {"delete", yq_run_delete, "--study UID|--series UID|--instance UID",
      "move a study, series or instance into the trash",
      "It stays in DIR/trash for store.trash_days and can be had back with import.", which_options},

@@ -21,6 +21,7 @@ struct arrival { /* goes through the walk; each step adds to it */
     const struct yq_conf *conf;
     struct yq_staged *staged;
     struct yq_header header;
+    struct yq_coercions coercions; /* owns the values in the header that they changed */
     struct yq_object object;
     uint64_t dataset_offset;
     struct yq_added added;
@@ -165,6 +166,11 @@ static bool keep(struct arrival *a, struct yq_err *err)
         a->staged = NULL;
         return true;
     }
+    struct yq_buf coerced yq_cleanup(yq_buf_fini) = {0};
+    if (a->coercions.count)
+        yq_coercions_write(&a->coercions, &coerced);
+    if (coerced.failed)
+        return yq_fail(err, YQ_FULL, "walk", "no memory to note what was coerced");
     struct yq_staged *take = a->staged;
     a->staged = NULL;
     if (!yq_staged_commit(take, key, a->object.sha256, err))
@@ -173,7 +179,8 @@ static bool keep(struct arrival *a, struct yq_err *err)
                                  .header = &a->header,
                                  .object = &a->object,
                                  .dataset_offset = a->dataset_offset,
-                                 .duplicates = (enum yq_duplicates)a->conf->store_duplicates};
+                                 .duplicates = (enum yq_duplicates)a->conf->store_duplicates,
+                                 .coerced = coerced.length ? yq_buf_text(&coerced) : NULL};
     if (yq_catalog_add(house->catalog, &arrival, &a->added, err)) {
         yq_store_settle(house->store, key, a->object.sha256);
         if (a->added.stored == YQ_STORED_REPLACED && !same_content(a, &a->added.earlier))
@@ -206,6 +213,8 @@ static void tell(const struct arrival *a, bool ok, const struct yq_err *err)
     bool conflict = a->added.stored == YQ_STORED_REPLACED || a->added.stored == YQ_STORED_BESIDE;
     if (conflict)
         atomic_fetch_add(&counts->conflicts, 1);
+    if (a->coercions.count && a->added.stored != YQ_STORED_ALREADY)
+        atomic_fetch_add(&counts->coerced, 1);
     if (a->added.contradictions)
         atomic_fetch_add(&counts->contradictions, a->added.contradictions);
     yq_log(
@@ -224,7 +233,8 @@ static bool walk(struct arrival *a, struct yq_body *body, struct yq_err *err)
         return false;
     (void)yq_copy(a->header.transfer_syntax, sizeof a->header.transfer_syntax,
                   body->transfer_syntax);
-    if (!names_what_was_announced(a, err))
+    if (!names_what_was_announced(a, err) ||
+        !yq_coerce(a->house, a->conf, a->origin, &a->header, &a->coercions, err))
         return false;
     uint64_t claim = yq_claims_take(&a->house->ingesting, a->header.key.instance);
     bool ok = keep(a, err);
@@ -243,6 +253,7 @@ bool yq_ingest(struct yq_house *house, const struct yq_origin *origin, struct yq
     tell(&a, ok, err);
     *out = (struct yq_ingested){.stored = a.added.stored, .key = a.header.key};
     yq_header_fini(&a.header);
+    yq_coercions_fini(&a.coercions);
     yq_conf_release(house->conf, a.conf);
     return ok;
 }

@@ -118,7 +118,11 @@ static bool reindex_file(struct yq_house *house, const char *path, uint64_t *byt
         (void)yq_copy(header.transfer_syntax, sizeof header.transfer_syntax, about.transfer_syntax);
         /* A second content under one UID was kept on purpose, or is what a crash left of a
          * replacement: kept, and told. */
-        struct yq_arrival arrival = {&origin, &header, &object, about.dataset_offset, YQ_KEEP_BOTH};
+        struct yq_arrival arrival = {.origin = &origin,
+                                     .header = &header,
+                                     .object = &object,
+                                     .dataset_offset = about.dataset_offset,
+                                     .duplicates = YQ_KEEP_BOTH};
         ok = yq_catalog_add(house->catalog, &arrival, &added, err);
         *bytes += object.size;
     }

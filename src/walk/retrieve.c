@@ -1,7 +1,8 @@
 /* retrieve.c: instances go out: C-MOVE, C-GET, send, WADO. PS3.4 C.4.2, C.4.3; Hebei V1.5
  * chapter 4.2.
  *
- * An object leaves as it was stored wherever the receiver takes its transfer syntax. Otherwise it
+ * An object leaves as it was stored, but for values that were coerced when it came, wherever the
+ * receiver takes its transfer syntax. Otherwise it
  * is transcoded without loss to one that the receiver takes; where that cannot be done only that
  * instance fails. */
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "coerce.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
 #include "yq/walk.h"
@@ -113,7 +115,8 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
 {
     *out = (struct yq_outgoing){.fd = -1};
     int fd yq_cleanup(yq_close) = -1;
-    if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err))
+    if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
+        !coerce_outgoing(house, entry, &fd, err))
         return false;
     bool as_stored = !syntax_count;
     for (size_t i = 0; i < syntax_count && !as_stored; i++)
@@ -121,9 +124,11 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
     if (as_stored) {
         out->fd = fd;
         fd = -1;
-        out->offset = entry->dataset_offset;
+        struct yq_part10 about = {.dataset_offset = entry->dataset_offset};
         (void)yq_copy(out->transfer_syntax, sizeof out->transfer_syntax, entry->transfer_syntax);
-        if (length_of(out, err))
+        bool found = !entry->coerced || yq_part10_read(out->fd, &about, err);
+        out->offset = about.dataset_offset;
+        if (found && length_of(out, err))
             return true;
         yq_outgoing_fini(out);
         return false;

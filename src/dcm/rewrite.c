@@ -146,6 +146,13 @@ static bool put_mark(struct rewriter *r, enum yq_layout layout, uint32_t tag, ui
 
 /* ---- what is there ---- */
 
+/* From here on nothing is looked at, as when the header was read: what came in goes out. */
+static bool is_pixels(const struct yq_element *element)
+{
+    return element->depth == 0 &&
+           (element->tag == 0x7fe00010 || element->tag == 0x7fe00008 || element->tag == 0x7fe00009);
+}
+
 static bool group_length(const struct yq_element *element)
 {
     return (element->tag & 0xffff) == 0 || element->tag == TAG_LENGTH_TO_END;
@@ -190,9 +197,12 @@ static bool survey(struct rewriter *r, struct yq_err *err)
     yq_buf_puts(&r->originals, " "); /* so that it is there */
     if (!yq_scan_open_fd(r->fd, r->base, r->syntax, &scan, err))
         return false;
-    while (yq_scan_next(scan, &element, err))
+    while (yq_scan_next(scan, &element, err)) {
+        if (is_pixels(&element))
+            return true;
         if (element.depth == 0 && !survey_element(r, scan, &element, err))
             return false;
+    }
     return err->code == YQ_OK;
 }
 
@@ -479,6 +489,8 @@ static bool copy(struct rewriter *r, struct yq_err *err)
             fine = convert_inside(r, scan, &element, err);
         if (!fine)
             return false;
+        if (is_pixels(&element))
+            return put_missing(r, UINT64_MAX, err) && go_to(r, r->size, err) && flush(r, err);
     }
     if (err->code != YQ_OK)
         return false;

@@ -1,0 +1,88 @@
+/* rewrite.c: any bytes as an object that leaves with coerced values. What was taken in goes out,
+ * says the new values, and can go out once more. The first byte chooses layout and values. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "yq/dcm.h"
+#include "yq/file.h"
+#include "yq/uid.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool read_back(int fd, struct yq_header *header, struct yq_err *err)
+{
+    struct yq_part10 about;
+    return yq_part10_read(fd, &about, err) &&
+           yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", header, err);
+}
+
+static void must_say(const struct yq_header *header, enum yq_attr attr, const char *value)
+{
+    if (!header->values[attr] || strcmp(header->values[attr], value) != 0)
+        abort();
+}
+
+/* A new file with the values; -1: refused. */
+static int rewritten(int fd, const struct yq_rewriting *what, struct yq_err *err)
+{
+    int out = memfd_create("out", 0);
+    if (out < 0)
+        return -1;
+    if (yq_dcm_rewrite(fd, what, out, err))
+        return out;
+    close(out);
+    return -1;
+}
+
+static void try(int fd, bool chinese, bool deflated)
+{
+    const struct yq_replacement new[] = {
+        {0x00100020, "LO", "NEW"},
+        {0x00080080, "LO", chinese ? "影桥医院" : "East"},
+        {0x00100010, "PN", "New^Name"},
+    };
+    struct yq_rewriting what = {new, 3, "CT1", "YINGQIAO", 1780000000000};
+    struct yq_header header = {0}, now = {0};
+    struct yq_err err;
+    bool taken = read_back(fd, &header, &err);
+    int once = rewritten(fd, &what, &err);
+    if (once < 0 && taken && !deflated && err.code != YQ_FULL)
+        abort(); /* it was taken in, and could never leave */
+    if (once >= 0 && taken) {
+        if (!read_back(once, &now, &err))
+            abort();
+        must_say(&now, YQ_PatientID, "NEW");
+        must_say(&now, YQ_InstitutionName, new[1].value);
+        must_say(&now, YQ_PatientName, "New^Name");
+        int twice = rewritten(once, &what, &err);
+        if (twice < 0)
+            abort();
+        close(twice);
+    }
+    if (once >= 0)
+        close(once);
+    yq_header_fini(&header);
+    yq_header_fini(&now);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const syntaxes[] = {YQ_TS_IMPLICIT_LE, YQ_TS_EXPLICIT_LE, YQ_TS_EXPLICIT_BE,
+                                           YQ_TS_DEFLATED};
+    struct yq_buf file = {0};
+    struct yq_err err;
+    if (!size)
+        return 0;
+    yq_part10_write(&file, "1.2", "1.3", syntaxes[data[0] % 4]);
+    yq_buf_put(&file, data + 1, size - 1);
+    int fd = memfd_create("fuzz", 0);
+    if (fd >= 0 && !file.failed && yq_write_all(fd, file.bytes, file.length, &err))
+        try(fd, data[0] & 4, data[0] % 4 == 3);
+    if (fd >= 0)
+        close(fd);
+    yq_buf_fini(&file);
+    return 0;
+}

@@ -1,5 +1,6 @@
 """What a peer sends is changed by explicit rules only: the stored bytes stay, what is found and what leaves is new, and
 the original values go along in Original Attributes Sequence."""
+import collections
 import io
 import json
 import os
@@ -62,8 +63,12 @@ def got(node, one, syntax=None):
 
 def stored(node, one):
     """The bytes at rest, without file meta information."""
+    return samples.load(object_path(node, one)).raw
+
+
+def object_path(node, one):
     path, = [path for path in node.objects() if os.path.basename(path).startswith(one.uid + ".")]
-    return samples.load(path).raw
+    return path
 
 
 def originals(dataset):
@@ -342,6 +347,58 @@ def test_real_chinese_files_keep_their_label_and_text(coercing, testdata):
         assert out.PatientID == "NEW" and stored(node, one) == one.raw, path
         if out.get("SpecificCharacterSet") == came.get("SpecificCharacterSet"):
             assert str(out.get("PatientName")) == str(came.get("PatientName")), path
+
+
+def taken(node, one):
+    try:
+        return node.send(one, aet="CT1") == [0]
+    except (dul.Aborted, AssertionError):  # a file that is broken on purpose
+        return False
+
+
+def dump(path, *options):
+    """Lines of dcmdump without indentation, how lengths are written, and what is changed on purpose; None: it cannot
+    be read."""
+    done = subprocess.run(["dcmdump", "-q", *options, str(path)], capture_output=True)
+    if done.returncode or done.stderr:
+        return None
+    lines = collections.Counter()
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        tag, _, rest = line.strip().partition(" ")
+        if tag.startswith(("#", "(fffe,", "(0008,0001)")) or tag.endswith(",0000)") or not tag.startswith("("):
+            continue
+        vr, value = rest[:2], rest[3:].rpartition(" #")[0].strip()
+        lines[tag, vr, "" if vr == "SQ" else value] += 1
+    return lines
+
+
+@pytest.mark.parametrize("value, options", [("East", ()), (HOSPITAL, ("+U8",))])
+def test_real_files_of_every_kind_leave_otherwise_unchanged(coercing, testdata, tmp_path, value, options):
+    need_tool("dcmdump")
+    node = coercing(rule(set_to("InstitutionName", value), set_to("PatientID", "NEW")))
+    seen, path_out = set(), tmp_path / "out.dcm"
+    changed = {"(0008,0005)", "(0008,0080)", "(0010,0020)", "(0400,0561)", "(0400,0550)", "(0400,0562)", "(0400,0563)",
+               "(0400,0564)", "(0400,0565)"}
+    for path in samples.testdata_files(besides=("expected", "LICENSES")):
+        try:
+            one = samples.load(path)
+        except Exception:
+            continue
+        if not one.study or len(one.raw) < 100 or not taken(node, one):
+            continue
+        body = node.wado(one)
+        path_out.write_bytes(body)
+        came, out = dump(object_path(node, one), *options), dump(path_out, *options)
+        if came is None:
+            continue
+        assert out is not None, path
+        differing = {line[0] for line in (came - out) + (out - came)}
+        assert differing <= changed, (path, came - out, out - came)
+        if one.syntax != dul.DEFLATED and len(one.raw) > 20000 and not options:
+            assert body.endswith(one.raw[-len(one.raw) // 4:]), path
+        seen.add(one.syntax)
+    assert len(seen) > 15, seen
+    assert node.verify() == "no damage"
 
 
 # ---- what is there already ----

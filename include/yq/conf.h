@@ -72,6 +72,13 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
     X(number, http_workers, "http.workers", "4", 1, 64, "HTTP worker threads")                     \
     X(number, http_connections, "http.connections", "512", 8, 10000,                               \
       "HTTP connections at the same time")                                                         \
+    X(text, audit_site, "audit.site", "", 0, 64, "name of the hospital in audit messages")         \
+    X(text, audit_syslog, "audit.syslog", "", 0, 255,                                              \
+      "collector of audit messages: udp://host:port or tcp://host:port; empty: none")              \
+    X(number, audit_days, "audit.days", "0", 0, 36500,                                             \
+      "days that the audit trail is kept; 0: for ever")                                            \
+    X(flag, audit_required, "audit.required", "false", 0, 0,                                       \
+      "take and give nothing while the audit trail cannot be written")                             \
     X(choice, log_level, "log.level", "info", 0, 0,                                                \
       "debug|info|warn|error: least level that is logged")                                         \
     X(choice, log_format, "log.format", "text", 0, 0, "text|json: form of a log line")

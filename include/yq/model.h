@@ -54,12 +54,15 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     char note[256];
 };
 
+struct yq_batch;
 struct yq_origin {              /* where an instance comes from */
     const char *door;           /* "dimse", "import", "pull", "demo"; static */
     char aet[YQ_AET_SIZE];      /* calling AE title, "" for files */
     char address[64];           /* numeric, "" for files */
     const struct yq_peer *peer; /* NULL: none configured */
     bool tls;                   /* it came over TLS */
+    char user[64];              /* who showed who he is: a user, the name of a token; "": nobody */
+    struct yq_batch *batch;     /* collects what the audit trail is told (audit.h); NULL: nothing */
 };
 
 /* What the catalog wants to know of an instance, read once from its header. Values are UTF-8,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "yq/assoc.h"
+#include "yq/audit.h"
 #include "yq/bytes.h"
 #include "yq/catalog.h"
 #include "yq/conf.h"
@@ -23,8 +24,10 @@ struct yq_house {
     struct yq_store *store;
     struct yq_catalog *catalog;
     struct yq_conf_box *conf;
-    struct yq_tls_box *tls;     /* our certificate for those who call; NULL: none */
-    struct yq_claims ingesting; /* by SOP Instance UID */
+    struct yq_tls_box *tls;         /* our certificate for those who call; NULL: none */
+    struct yq_audit *audit;         /* NULL: no trail is kept */
+    struct yq_collector *collector; /* NULL: this is no node that serves */
+    struct yq_claims ingesting;     /* by SOP Instance UID */
     int64_t started_ms;
     struct yq_counts { /* since the start; shown by /metrics */
         atomic_ullong associations_accepted, associations_refused, associations_open;
@@ -213,6 +216,8 @@ struct yq_sending {
     bool (*after)(void *context, const struct yq_entry *entry, const struct yq_sent_counts *counts,
                   const struct yq_err *trouble);
     void *context;
+    const struct yq_origin *asker; /* who wanted it, for the audit trail; NULL: we did */
+    struct yq_batch *batch;        /* yq_call_send's own */
 };
 yq_must_check bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entries,
                                 size_t count, struct yq_sent_counts *counts, struct yq_err *err);

@@ -48,15 +48,20 @@ bool yq_host_is_local(const char *host)
     return inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
-bool yq_token_fits(const struct yq_conf *conf, const char *authorization)
+bool yq_token_fits(const struct yq_conf *conf, const char *authorization, char name[64])
 {
     bool fits = false;
     if (strncasecmp(authorization, "Bearer ", 7) != 0)
         return false;
     const char *secret = authorization + 7 + strspn(authorization + 7, " ");
     size_t length = strcspn(secret, " ");
-    for (size_t i = 0; i < conf->token_count && length; i++) /* all of them: no hint in the time */
-        fits |=
-            yq_equal_secret(secret, length, conf->tokens[i].secret, strlen(conf->tokens[i].secret));
+    for (size_t i = 0; i < conf->token_count && length;
+         i++) { /* all of them: no hint in the time */
+        const struct yq_token *token = &conf->tokens[i];
+        if (!yq_equal_secret(secret, length, token->secret, strlen(token->secret)))
+            continue;
+        (void)yq_copy(name, 64, token->name);
+        fits = true;
+    }
     return fits;
 }

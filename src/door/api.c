@@ -210,10 +210,32 @@ static void answer(struct yq_house *house, const struct request *request,
     yq_reply_body(reply, 200, "application/json");
 }
 
+static void put_url(struct yq_buf *out, const struct request *request)
+{
+    yq_buf_puts(out, request->path);
+    for (size_t i = 0; i < request->params.count; i++) {
+        yq_buf_puts(out, i ? "&" : "?");
+        yq_params_encode(out, request->params.list[i].name);
+        yq_buf_puts(out, "=");
+        yq_params_encode(out, request->params.list[i].value);
+    }
+}
+
 void yq_route_studies(struct yq_house *house, const struct request *request, struct reply *reply)
 {
     struct yq_query query = {0};
+    struct yq_buf url yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err err = {0};
+    if (!yq_audit_ready(house->audit, &err)) {
+        yq_reply_error_as(reply, 503, &err);
+        return;
+    }
     if (read_query(request, &query, reply))
         answer(house, request, &query, reply);
+    if (reply->status >= 400)
+        yq_fail(&err, YQ_BAD_INPUT, "door", "answered with status %u", reply->status);
+    put_url(&url, request);
+    yq_audit_query_url(house->audit, &request->from, yq_buf_text(&url),
+                       err.code != YQ_OK ? &err : NULL);
     yq_query_fini(&query);
 }

@@ -117,6 +117,7 @@ static bool enlist(struct yq_dimse *door, struct visit *visit, unsigned most)
  * closes it. */
 static void turn_away(int fd, struct yq_channel *channel, struct yq_dimse *door)
 {
+    static const struct yq_origin nobody = {.door = "dimse"};
     uint8_t pdu[10];
     yq_assoc_reject_pdu(pdu, 2, 3, 2);
     if (channel->ways) {
@@ -131,6 +132,7 @@ static void turn_away(int fd, struct yq_channel *channel, struct yq_dimse *door)
     atomic_fetch_add(&door->house->counts.associations_refused, 1);
     yq_log(YQ_LOG_WARN, "association-refused",
            "reason=\"too many associations\" hint=\"raise dicom.max_associations\"");
+    yq_audit_refused(door->house->audit, &nobody, "too many associations");
 }
 
 static void admit(struct yq_dimse *door, struct antechamber *room, size_t i)

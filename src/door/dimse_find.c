@@ -41,19 +41,19 @@ static unsigned answer_all(struct visit *visit, const struct yq_message *request
     return yq_status_query(err->code);
 }
 
-static bool open_cursor(struct visit *visit, const struct yq_message *request, struct yq_find *find,
-                        struct yq_cursor **cursor, struct yq_err *err)
+static bool open_cursor(struct visit *visit, const struct yq_message *request,
+                        struct yq_buf *identifier, struct yq_find *find, struct yq_cursor **cursor,
+                        struct yq_err *err)
 {
-    struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
     const struct yq_context *context = yq_assoc_context(visit->assoc, request->context);
     bool patient_root = strcmp(context->abstract_syntax, YQ_SOP_FIND_PATIENT) == 0;
     if (!dimse_may(visit, YQ_MAY_QUERY, err))
         return false;
     if (!request->has_dataset)
         return yq_fail(err, YQ_BAD_INPUT, "door", "C-FIND without an identifier");
-    if (!yq_assoc_read_all(visit->assoc, IDENTIFIER_MOST, &identifier, err) ||
-        !yq_find_parse(identifier.bytes ? identifier.bytes : (const uint8_t *)"", identifier.length,
-                       context->accepted_syntax, patient_root, find, err))
+    if (!yq_assoc_read_all(visit->assoc, IDENTIFIER_MOST, identifier, err) ||
+        !yq_find_parse(identifier->bytes ? identifier->bytes : (const uint8_t *)"",
+                       identifier->length, context->accepted_syntax, patient_root, find, err))
         return false;
     find->query.combined_datetime = visit->combined_datetime;
     return yq_catalog_find(visit->house->catalog, &find->query, cursor, err);
@@ -61,13 +61,15 @@ static bool open_cursor(struct visit *visit, const struct yq_message *request, s
 
 bool dimse_find(struct visit *visit, const struct yq_message *request, struct yq_err *err)
 {
+    const struct yq_context *context = yq_assoc_context(visit->assoc, request->context);
+    struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
     struct yq_find find = {0};
     struct yq_cursor *cursor = NULL;
     struct yq_err why = {0};
     bool lost = false;
     unsigned status;
     atomic_fetch_add(&visit->house->counts.finds, 1);
-    if (open_cursor(visit, request, &find, &cursor, &why)) {
+    if (open_cursor(visit, request, &identifier, &find, &cursor, &why)) {
         why.code = YQ_OK;
         status = answer_all(visit, request, &find, cursor, &lost, &why);
         yq_cursor_close(cursor);
@@ -75,6 +77,9 @@ bool dimse_find(struct visit *visit, const struct yq_message *request, struct yq
         status = yq_status_query(why.code);
     }
     yq_find_fini(&find);
+    yq_audit_query(visit->house->audit, &visit->origin, context->abstract_syntax,
+                   context->accepted_syntax, identifier.bytes, identifier.length,
+                   why.code != YQ_OK ? &why : NULL);
     if (lost || why.code == YQ_PEER_GONE || why.code == YQ_TIMEOUT) {
         *err = why;
         return false;

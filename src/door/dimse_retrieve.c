@@ -20,6 +20,7 @@ struct transfer { /* one C-MOVE or C-GET */
     struct yq_buf failed; /* UIDs joined by backslashes */
     bool cancelled, lost;
     struct yq_err first_trouble;
+    struct yq_batch *batch; /* of a C-GET */
 };
 
 static unsigned remaining(const struct transfer *t)
@@ -152,6 +153,8 @@ static bool unknown_destination(struct transfer *t, struct yq_err *err)
            "aet=\"%s\" destination=\"%s\" reason=\"no peer of this AE title that can be called\" "
            "hint=\"to add it: %s\"",
            t->visit->origin.aet, t->request->move_destination, line);
+    yq_audit_forbidden(t->visit->house->audit, &t->visit->origin,
+                       "C-MOVE to a destination that is not in peers.json");
     return finish(t, 0xa801, "move destination unknown: add it to peers.json", err);
 }
 
@@ -175,6 +178,7 @@ bool dimse_move(struct visit *visit, const struct yq_message *request, struct yq
                                      .our_aet = conf->dicom_aet,
                                      .move_aet = visit->origin.aet,
                                      .move_id = request->id,
+                                     .asker = &visit->origin,
                                      .after = after_move,
                                      .context = &t};
         if (t.count && !yq_call_send(&sending, t.entries, t.count, &t.counts, &why))
@@ -193,7 +197,7 @@ bool dimse_move(struct visit *visit, const struct yq_message *request, struct yq
 
 /* ---- C-GET ---- */
 
-static bool send_back(struct transfer *t, struct yq_err *err)
+static bool send_each(struct transfer *t, struct yq_err *err)
 {
     struct yq_delivery delivery = {.peer = t->visit->origin.peer, .watch = t->request->id};
     struct yq_counts *totals = &t->visit->house->counts;
@@ -201,6 +205,7 @@ static bool send_back(struct transfer *t, struct yq_err *err)
         struct yq_err trouble = {0};
         bool ok =
             yq_retrieve_send(t->visit->house, t->visit->assoc, &t->entries[i], &delivery, &trouble);
+        yq_batch_out(t->batch, &t->entries[i], ok ? NULL : &trouble);
         if (delivery.lost) {
             *err = trouble;
             return false;
@@ -219,6 +224,14 @@ static bool send_back(struct transfer *t, struct yq_err *err)
     if (t->lost)
         return yq_fail(err, YQ_PEER_GONE, "door", "the requestor went away during its C-GET");
     return true;
+}
+
+static bool send_back(struct transfer *t, struct yq_err *err)
+{
+    t->batch = yq_batch_begin(t->visit->house, YQ_WAY_BACK, &t->visit->origin, NULL, "");
+    bool ok = send_each(t, err);
+    yq_batch_end(t->batch, ok ? NULL : err);
+    return ok;
 }
 
 bool dimse_get(struct visit *visit, const struct yq_message *request, struct yq_err *err)

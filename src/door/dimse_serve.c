@@ -64,9 +64,10 @@ bool dimse_may(const struct visit *visit, enum yq_right right, struct yq_err *er
         [YQ_MAY_STORE] = "store", [YQ_MAY_QUERY] = "query", [YQ_MAY_RETRIEVE] = "retrieve"};
     if (rights_of(visit) & right)
         return true;
-    return yq_fail(err, YQ_REFUSED, "door",
-                   "\"%s\" may not %s here: add it to its \"may\" in peers.json", visit->origin.aet,
-                   names[right]);
+    yq_fail(err, YQ_REFUSED, "door", "\"%s\" may not %s here: add it to its \"may\" in peers.json",
+            visit->origin.aet, names[right]);
+    yq_audit_forbidden(visit->house->audit, &visit->origin, err->text);
+    return false;
 }
 
 /* ---- negotiation ---- */
@@ -79,6 +80,7 @@ static void refuse(struct visit *visit, unsigned result, unsigned source, unsign
     yq_log(YQ_LOG_WARN, "association-refused",
            "aet=\"%s\" address=%s called=\"%s\" reason=\"%s\" hint=\"%s\"", visit->origin.aet,
            visit->origin.address, yq_assoc_called(visit->assoc), why, hint);
+    yq_audit_refused(visit->house->audit, &visit->origin, why);
 }
 
 /* A peer whose entry wants TLS: over TLS, and with the certificate that the entry names. */
@@ -132,6 +134,11 @@ static bool is_welcome(struct visit *visit)
     if (from->peer && from->peer->max_associations &&
         dimse_visits_of(visit->door, from->aet) > from->peer->max_associations) {
         refuse(visit, 2, 3, 2, "this peer's max_associations is reached", "raise it in peers.json");
+        return false;
+    }
+    struct yq_err trouble = {0};
+    if (!yq_audit_ready(visit->house->audit, &trouble)) {
+        refuse(visit, 2, 3, 1, trouble.text, "audit.required is set: make it writable again");
         return false;
     }
     return true;
@@ -278,9 +285,25 @@ static const char *converse(struct visit *visit, struct yq_err *err)
             return "aborted-by-peer";
         if (got == YQ_GOT_NOTHING)
             return going_on ? NULL : "node-stops";
+        if (!yq_audit_ready(visit->house->audit, err))
+            return NULL;
         if (!handle(visit, &message, err))
             return NULL;
     }
+}
+
+static const char *converse_and_tell(struct visit *visit, struct yq_err *err)
+{
+    visit->origin.batch = yq_batch_begin(visit->house, YQ_WAY_IN, &visit->origin, NULL, "");
+    const char *end = converse(visit, err);
+    struct yq_err broke = {.code = YQ_PEER_GONE};
+    if (!end)
+        broke = *err;
+    else
+        (void)yq_copy(broke.text, sizeof broke.text, end);
+    yq_batch_end(visit->origin.batch, end && strcmp(end, "released") == 0 ? NULL : &broke);
+    visit->origin.batch = NULL;
+    return end;
 }
 
 static void tell_end(const struct visit *visit, const char *end, int64_t began_ms,
@@ -318,6 +341,7 @@ void dimse_serve(struct visit *visit)
         atomic_fetch_add(&visit->house->counts.associations_refused, 1);
         yq_log_err(YQ_LOG_WARN, "association-refused", &err,
                    "hint=\"the peer's request is malformed\"");
+        yq_audit_refused(visit->house->audit, &visit->origin, err.text);
         return;
     }
     yq_buf_fini(&visit->first);
@@ -338,7 +362,7 @@ void dimse_serve(struct visit *visit)
            "aet=\"%s\" address=%s called=\"%s\" contexts=%u peer=%s%s%s", visit->origin.aet,
            visit->origin.address, yq_assoc_called(assoc), accepted,
            visit->origin.peer ? "known" : "unknown", tls ? " tls=" : "", tls ? tls : "");
-    const char *end = converse(visit, &err);
+    const char *end = converse_and_tell(visit, &err);
     if (!end || strcmp(end, "node-stops") == 0)
         yq_assoc_abort(assoc);
     tell_end(visit, end, began_ms, &err);

@@ -247,12 +247,17 @@ static bool came_by_proxy(struct visit *visit)
 
 /* Who it is. False with a reply when it may not come in; request.trusted says whether it may do
  * more than ask an open route. */
-static bool check_access(struct visit *visit)
+static bool may_come_in(struct visit *visit)
 {
     struct yq_http *door = visit->door;
     const char *host = header_of(visit, "Host");
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(visit->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    visit->request.from.door = "http";
+    if (peer)
+        (void)!getnameinfo(peer->client_addr, sizeof(struct sockaddr_in6),
+                           visit->request.from.address, sizeof visit->request.from.address, NULL, 0,
+                           NI_NUMERICHOST);
     bool near = door->loopback && peer && yq_address_is_loopback(peer->client_addr) &&
                 !came_by_proxy(visit);
     if (door->loopback && *host && !yq_host_is_local(host)) {
@@ -262,12 +267,23 @@ static bool check_access(struct visit *visit)
         return false;
     }
     const struct yq_conf *conf = yq_conf_hold(door->house->conf);
-    visit->request.trusted = near || yq_token_fits(conf, header_of(visit, "Authorization"));
+    bool token = yq_token_fits(conf, header_of(visit, "Authorization"), visit->request.from.user);
+    visit->request.trusted = near || token;
     yq_conf_release(door->house->conf, conf);
     if (visit->request.trusted || (visit->route && visit->route->open))
         return true;
     yq_reply_problem(&visit->reply, 401, "a bearer token of tokens.json is needed");
     yq_reply_header(&visit->reply, "WWW-Authenticate", "Bearer realm=\"yingqiao\"");
+    return false;
+}
+
+static bool check_access(struct visit *visit)
+{
+    if (may_come_in(visit))
+        return true;
+    yq_audit_refused(visit->door->house->audit, &visit->request.from,
+                     visit->reply.status == 401 ? "HTTP without a token of tokens.json"
+                                                : "HTTP with the host name of another machine");
     return false;
 }
 

@@ -23,7 +23,8 @@ struct request { /* lives until its reply is on the wire */
     struct yq_params params;
     /* headers, "" when absent */
     const char *accept, *range, *if_range, *if_none_match, *if_modified_since;
-    bool trusted; /* may see what is kept here; only routes with `open` meet others */
+    struct yq_origin from; /* who asks, for the audit trail: address, name of the token */
+    bool trusted;          /* may see what is kept here; only routes with `open` meet others */
     struct yq_memo *memo;
 };
 
@@ -81,8 +82,8 @@ struct sockaddr;
 bool yq_address_is_loopback(const struct sockaddr *address);
 /* A Host header that names this machine: localhost, 127.x.y.z, [::1], with or without a port. */
 bool yq_host_is_local(const char *host);
-/* True when an Authorization header carries a bearer token of the configuration. */
-bool yq_token_fits(const struct yq_conf *conf, const char *authorization);
+/* True when an Authorization header carries a bearer token of the configuration; *name: whose. */
+bool yq_token_fits(const struct yq_conf *conf, const char *authorization, char name[64]);
 
 /* ---- slow clients (patience.c) ---- */
 

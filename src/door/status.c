@@ -308,6 +308,26 @@ static void put_tls(struct yq_buf *out, struct yq_house *house)
                    "seconds until the first CA of dicom.tls_ca ends; below 0: it has");
 }
 
+static void put_audit(struct yq_buf *out, struct yq_house *house)
+{
+    struct yq_err ignored;
+    struct yq_trail *trail = yq_audit_trail(house->audit);
+    if (!trail)
+        return;
+    put_metric(out, "audit_up", "gauge", yq_trail_health(trail, &ignored),
+               "1: the audit trail is written");
+    put_metric(out, "audit_messages_total", "counter", (double)yq_audit_written(house->audit),
+               "audit messages written");
+    put_metric(out, "audit_lost_total", "counter", (double)yq_trail_lost(trail),
+               "audit messages that could not be written");
+    if (!house->collector)
+        return;
+    put_metric(out, "audit_collector_up", "gauge", yq_collector_connected(house->collector),
+               "1: audit messages go to the collector of audit.syslog");
+    put_metric(out, "audit_backlog_bytes", "gauge", (double)yq_collector_backlog(house->collector),
+               "bytes of the audit trail that the collector has not got yet");
+}
+
 static double resident_bytes(void)
 {
     char line[128] = "";
@@ -350,6 +370,7 @@ void yq_route_metrics(struct yq_house *house, const struct request *request, str
     put_counts(out, &house->counts);
     put_catalog(out, &totals);
     put_tls(out, house);
+    put_audit(out, house);
     yq_reply_header(reply, "Cache-Control", "no-store");
     yq_reply_body(reply, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -280,7 +280,9 @@ static bool fits(const struct wish *wish, const struct yq_entry *entry)
            (!wish->series || strcmp(wish->series, entry->key.series) == 0);
 }
 
-void yq_route_wado(struct yq_house *house, const struct request *request, struct reply *reply)
+/* *entry: what was found, with a key of "" when nothing was. */
+static void answer(struct yq_house *house, const struct request *request, struct yq_entry *found,
+                   struct reply *reply)
 {
     struct wish wish;
     struct yq_entry entry;
@@ -299,6 +301,7 @@ void yq_route_wado(struct yq_house *house, const struct request *request, struct
             yq_reply_problem(reply, 404, "the object is not in this study and series");
             return;
         }
+        *found = entry;
         const char *type = choose_type(house, &entry, &wish, reply);
         if (!type)
             return;
@@ -313,4 +316,23 @@ void yq_route_wado(struct yq_house *house, const struct request *request, struct
     yq_fail(&err, YQ_IO, "door",
             "the catalog knows the object and its file is missing: run yingqiao verify");
     yq_reply_error_as(reply, 500, &err);
+}
+
+void yq_route_wado(struct yq_house *house, const struct request *request, struct reply *reply)
+{
+    struct yq_entry found = {0};
+    struct yq_audit_about about;
+    struct yq_err err = {0};
+    if (!yq_audit_ready(house->audit, &err)) {
+        yq_reply_error_as(reply, 503, &err);
+        return;
+    }
+    answer(house, request, &found, reply);
+    if (!found.key.study[0])
+        return;
+    if (reply->status >= 400)
+        yq_fail(&err, YQ_REFUSED, "door", "answered with status %u", reply->status);
+    yq_audit_look(house, found.key.study, &about);
+    yq_audit_accessed(house->audit, &request->from, 'R', &about, found.sop_class,
+                      found.key.instance, "", err.code != YQ_OK ? &err : NULL);
 }

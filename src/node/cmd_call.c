@@ -161,6 +161,10 @@ int yq_run_find(struct yq_cli *cli)
     answers.table.heads = heads;
     answers.table.columns = answers.shown_count;
     bool ok = yq_call_find(called.our_aet, &called.peer, &query, take_answer, &answers, &err);
+    struct yq_home home;
+    yq_home_open_trail(cli, &home);
+    yq_audit_query_peer(home.house.audit, &called.peer, &query, ok ? NULL : &err);
+    yq_home_close(&home);
     if (cli->json)
         ok &= yq_print_json(answers.array);
     else if (answers.count)

@@ -42,6 +42,7 @@ struct import {
     struct note *notes;
     size_t note_count;
     int notes_fd;
+    struct yq_batch *batch;
     atomic_size_t next;
     pthread_mutex_t lock; /* of everything below */
     struct yq_meter meter;
@@ -172,7 +173,7 @@ enum result { STORED, PASSED, SKIPPED, FAILED };
 static enum result import_one(struct import *import, const struct yq_path *file,
                               struct yq_ingested *in, struct yq_err *err)
 {
-    struct yq_origin origin = {.door = "import"};
+    struct yq_origin origin = {.door = "import", .batch = import->batch};
     if (was_imported(import, file))
         return PASSED;
     enum yq_file_kind kind = yq_file_look(file->path, err);
@@ -303,6 +304,15 @@ static int finish(struct import *import, const struct yq_cli *cli)
     return import->failed ? YQ_EXIT_FAILED : YQ_EXIT_FINE;
 }
 
+/* For the audit trail: the medium is the first path. */
+static struct yq_batch *begin_batch(struct import *import, const struct yq_cli *cli)
+{
+    static const struct yq_origin files = {.door = "import"};
+    char uri[YQ_PATH_MOST + 8];
+    yq_home_uri(cli->args[0], uri, sizeof uri);
+    return yq_batch_begin(&import->home.house, YQ_WAY_IMPORT, &files, NULL, uri);
+}
+
 static int run(struct import *import, struct yq_cli *cli)
 {
     struct yq_err err = {0};
@@ -318,7 +328,9 @@ static int run(struct import *import, struct yq_cli *cli)
     struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL); /* a second one ends it at once, which does no harm either */
     sigaction(SIGTERM, &action, NULL);
+    import->batch = begin_batch(import, cli);
     work_all(import);
+    yq_batch_end(import->batch, NULL);
     return finish(import, cli);
 }
 

@@ -132,6 +132,7 @@ static bool reindex(struct yq_cli *cli, struct long_work *work, uint64_t *count,
         home.house.catalog = NULL;
         ok = swap_catalogs(home.data, fresh, err);
     }
+    yq_audit_administered(home.house.audit, "the catalog was made anew (reindex)", ok ? NULL : err);
     yq_home_close(&home);
     struct yq_err other; /* the first error is the one that is told */
     if (!ok)

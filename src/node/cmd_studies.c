@@ -202,7 +202,12 @@ static int settle(struct yq_cli *cli, struct yq_home *home, const char *study)
         const char *value = NULL;
         if (read_correction(cli, cli->args[i], &attr, &value) != YQ_EXIT_FINE)
             return YQ_EXIT_USAGE;
-        if (!yq_catalog_settle(home->house.catalog, study, attr, value, &err))
+        struct yq_audit_about about;
+        yq_audit_look(&home->house, study, &about);
+        bool ok = yq_catalog_settle(home->house.catalog, study, attr, value, &err);
+        yq_audit_accessed(home->house.audit, NULL, 'U', &about, "", "", yq_attrs[attr].name,
+                          ok ? NULL : &err);
+        if (!ok)
             return yq_cli_fail_err(&err);
     }
     if (!cli->json) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,49 @@ static bool take_use_lock(struct yq_home *home, bool alone, struct yq_err *err)
                    home->data);
 }
 
+/* Whoever logged in to this machine, also behind sudo; else whose process it is. */
+static void name_person(char *person, size_t size)
+{
+    char host[65] = "localhost";
+    struct yq_buf login yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err ignored;
+    uid_t uid = (uid_t)-1;
+    if (yq_file_read("/proc/self/loginuid", 16, &login, &ignored) && login.length)
+        uid = (uid_t)strtoul(yq_buf_text(&login), NULL, 10);
+    if (uid == (uid_t)-1) /* nobody logged in: a service, a container */
+        uid = geteuid();
+    const struct passwd *user = getpwuid(uid);
+    (void)!gethostname(host, sizeof host - 1);
+    if (user)
+        snprintf(person, size, "%s@%s", user->pw_name, host);
+    else
+        snprintf(person, size, "%u@%s", (unsigned)uid, host);
+}
+
+/* `data`: the folder whose trail it is. */
+static bool open_trail(struct yq_home *home, const char *data, bool serves, struct yq_err *err)
+{
+    char folder[YQ_PATH_MOST], person[128] = "";
+    if (!yq_path_join(folder, data, "audit", err))
+        return false;
+    if (!serves)
+        name_person(person, sizeof person);
+    home->trail = yq_trail_open(folder);
+    home->house.audit = home->trail ? yq_audit_new(home->trail, home->house.conf, person) : NULL;
+    return home->house.audit || yq_fail(err, YQ_FULL, "node", "no memory for the audit trail");
+}
+
+static bool is_a_nodes(const char *data)
+{
+    static const char *const names[] = {"catalog.sqlite", "objects", "conf"};
+    char path[YQ_PATH_MOST];
+    struct yq_err ignored;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (yq_path_join(path, data, names[i], &ignored) && access(path, F_OK) == 0)
+            return true;
+    return false;
+}
+
 static bool open_all(struct yq_home *home, unsigned flags, struct yq_err *err)
 {
     struct yq_house *house = &home->house;
@@ -137,7 +181,8 @@ bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,
         if (strcmp(cli->settings[i].key, "log.level") == 0)
             yq_log_set_level((enum yq_level)conf->log_level);
     if (furnish(home, catalog ? catalog : "catalog.sqlite", conf, err) &&
-        take_use_lock(home, flags & YQ_HOME_EXCLUSIVE, err) && open_all(home, flags, err))
+        take_use_lock(home, flags & YQ_HOME_EXCLUSIVE, err) &&
+        open_trail(home, home->data, flags & YQ_HOME_SWEEP, err) && open_all(home, flags, err))
         return true;
     yq_home_close(home);
     return false;
@@ -153,10 +198,33 @@ void yq_home_close(struct yq_home *home)
     if (house->store)
         yq_store_close(house->store);
     yq_claims_fini(&house->ingesting);
+    yq_audit_free(house->audit);
+    yq_trail_close(home->trail);
+    home->trail = NULL;
     yq_conf_box_free(house->conf);
     yq_tls_box_free(house->tls);
     yq_close(&home->use_lock);
     memset(house, 0, sizeof *house);
+}
+
+void yq_home_uri(const char *path, char *uri, size_t size)
+{
+    char *whole = realpath(path, NULL);
+    snprintf(uri, size, "file://%s", whole ? whole : path);
+    free(whole);
+}
+
+void yq_home_open_trail(const struct yq_cli *cli, struct yq_home *home)
+{
+    struct yq_conf *conf = NULL;
+    struct yq_err ignored;
+    memset(home, 0, sizeof *home);
+    home->use_lock = -1;
+    if (is_a_nodes(cli->data) && yq_copy(home->data, sizeof home->data, cli->data) &&
+        yq_home_conf(cli, &conf, &ignored) && furnish(home, "catalog.sqlite", conf, &ignored) &&
+        open_trail(home, home->data, false, &ignored))
+        return;
+    yq_home_close(home);
 }
 
 bool yq_home_lock(const char *data, int *fd, struct yq_err *err)
@@ -212,7 +280,8 @@ bool yq_home_open_guest(const struct yq_cli *cli, struct yq_home *home, struct y
         return false;
     }
     if (yq_home_conf_folder(cli, home->conf_folder, err) && yq_home_conf(cli, &conf, err) &&
-        furnish(home, "catalog.sqlite", conf, err) && open_all(home, 0, err)) {
+        furnish(home, "catalog.sqlite", conf, err) && open_all(home, 0, err) &&
+        (!is_a_nodes(cli->data) || open_trail(home, cli->data, false, err))) {
         yq_store_set_reserve(home->house.store, 0); /* nothing stays here */
         return true;
     }

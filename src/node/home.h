@@ -18,6 +18,7 @@ struct yq_home {
     char conf_folder[YQ_PATH_MOST]; /* where peers.json is */
     int use_lock;                   /* flock on DIR/use.lock: shared by all, alone for reindex */
     char catalog[YQ_PATH_MOST];
+    struct yq_trail *trail;
 };
 
 /* The folder with peers.json: of --conf FILE, --conf DIR, or DIR/conf. */
@@ -31,6 +32,13 @@ void yq_home_conf_free(struct yq_conf **conf); /* for yq_cleanup */
 yq_must_check bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,
                                 struct yq_home *home, struct yq_err *err);
 void yq_home_close(struct yq_home *home); /* also of a zeroed or half-opened one */
+
+/* Only what is needed to tell the audit trail (house.conf, house.audit), for commands that open no
+ * house. Where DIR is no node's folder nothing is told. yq_home_close ends it. */
+void yq_home_open_trail(const struct yq_cli *cli, struct yq_home *home);
+
+/* "file:///..." of a path, for the audit trail. */
+void yq_home_uri(const char *path, char *uri, size_t size);
 
 /* The lock that makes one process the node of this folder. *fd is the caller's; YQ_BUSY names the
  * other one. */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "auditor.h"
 #include "cli.h"
 #include "home.h"
 #include "yq/clock.h"
@@ -24,6 +25,7 @@ struct node {
     int lock;
     struct yq_dimse *dimse;
     struct yq_http *http;
+    struct yq_auditor *auditor;
     uint64_t conf_stamp;
     int64_t next_health_ms, next_purge_ms, next_expiry_ms;
     bool unwell;
@@ -72,7 +74,8 @@ static void reload(struct node *node)
 {
     struct yq_conf *fresh = NULL;
     struct yq_err err = {0};
-    char restart[160];
+    char restart[160], uri[YQ_PATH_MOST + 8];
+    yq_home_uri(node->home.conf_folder, uri, sizeof uri);
     if (!yq_home_conf(node->cli, &fresh, &err)) {
         yq_log_err(YQ_LOG_ERROR, "conf-kept", &err, "advice=\"%s\"",
                    "the earlier configuration stays in force; correct the file");
@@ -85,6 +88,8 @@ static void reload(struct node *node)
     apply_logging(fresh);
     size_t peers = fresh->peer_count;
     yq_conf_swap(node->home.house.conf, fresh);
+    yq_audit_configured(node->home.house.audit, YQ_DEED_TYPE_SOFTWARE, uri,
+                        "the configuration was read anew");
     yq_log(YQ_LOG_INFO, "conf-reloaded", "peers=%zu%s%s", peers, *restart ? " needs-restart=" : "",
            restart);
 }
@@ -250,13 +255,19 @@ static int serve(struct node *node, const sigset_t *signals)
     node->conf_stamp = yq_conf_stamp(node->home.conf_folder);
     const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
     apply_logging(conf);
+    if (!yq_auditor_start(&node->home.house, &node->auditor, &err))
+        yq_log_err(YQ_LOG_ERROR, "audit", &err, "%s", "next=\"the trail is kept, not sent\"");
     int status = open_doors(node, conf);
     yq_conf_release(node->home.house.conf, conf);
     if (status == YQ_EXIT_FINE) {
+        yq_audit_activity(node->home.house.audit, true);
         int got = keep_house(node, signals);
         yq_log(YQ_LOG_INFO, "stopping", "signal=%s", got == SIGINT ? "INT" : "TERM");
     }
     close_doors(node);
+    if (status == YQ_EXIT_FINE)
+        yq_audit_activity(node->home.house.audit, false);
+    yq_auditor_stop(node->auditor);
     yq_home_close(&node->home);
     if (status == YQ_EXIT_FINE)
         yq_log(YQ_LOG_INFO, "stopped", "%s", "");

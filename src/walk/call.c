@@ -149,6 +149,15 @@ static bool plan_entry(struct plan *plan, const struct yq_entry *entry, const st
     return ok;
 }
 
+/* A peer as where instances come from, or go to. */
+static struct yq_origin origin_of(const struct yq_peer *peer)
+{
+    struct yq_origin origin = {.door = "pull", .peer = NULL};
+    (void)yq_copy(origin.aet, sizeof origin.aet, peer->aet);
+    (void)yq_copy(origin.address, sizeof origin.address, peer->host);
+    return origin;
+}
+
 /* Sends over one association; *sent says how far it came. False: the association is lost. */
 static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
                       const struct yq_entry *entries, size_t count, size_t *sent,
@@ -164,6 +173,7 @@ static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
             *err = trouble;
             return false;
         }
+        yq_batch_out(sending->batch, entry, ok ? NULL : &trouble);
         if (ok && delivery.warned)
             counts->warning++;
         else if (ok)
@@ -187,13 +197,14 @@ static void fail_rest(const struct yq_sending *sending, const struct yq_entry *e
     bool listening = sending->after != NULL;
     for (size_t i = 0; i < count; i++) {
         counts->failed++;
+        yq_batch_out(sending->batch, &entries[i], err);
         atomic_fetch_add(&sending->house->counts.send_failed, 1);
         listening = listening && sending->after(sending->context, &entries[i], counts, err);
     }
 }
 
-bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entries, size_t count,
-                  struct yq_sent_counts *counts, struct yq_err *err)
+static bool send_all(const struct yq_sending *sending, const struct yq_entry *entries, size_t count,
+                     struct yq_sent_counts *counts, struct yq_err *err)
 {
     *counts = (struct yq_sent_counts){.total = (unsigned)count};
     struct plan *plan = calloc(1, sizeof *plan);
@@ -218,6 +229,17 @@ bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entri
         done += batch;
     }
     free(plan);
+    return ok;
+}
+
+bool yq_call_send(const struct yq_sending *sending, const struct yq_entry *entries, size_t count,
+                  struct yq_sent_counts *counts, struct yq_err *err)
+{
+    struct yq_sending told = *sending;
+    struct yq_origin other = origin_of(sending->peer);
+    told.batch = yq_batch_begin(sending->house, YQ_WAY_OUT, &other, sending->asker, "");
+    bool ok = send_all(&told, entries, count, counts, err);
+    yq_batch_end(told.batch, ok ? NULL : err);
     return ok;
 }
 
@@ -345,12 +367,12 @@ bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct 
 
 /* ---- pull ---- */
 
-static bool serve_pull(struct yq_house *house, struct yq_assoc *assoc, const struct yq_peer *peer,
-                       unsigned id, struct yq_sent_counts *counts, struct yq_err *err)
+static bool take_pulled(struct yq_house *house, struct yq_assoc *assoc, const struct yq_peer *peer,
+                        struct yq_batch *batch, unsigned id, struct yq_sent_counts *counts,
+                        struct yq_err *err)
 {
-    struct yq_origin origin = {.door = "pull", .peer = NULL};
-    (void)yq_copy(origin.aet, sizeof origin.aet, peer->aet);
-    (void)yq_copy(origin.address, sizeof origin.address, peer->host);
+    struct yq_origin origin = origin_of(peer);
+    origin.batch = batch;
     for (;;) {
         struct yq_message message;
         bool stored;
@@ -377,6 +399,16 @@ static bool serve_pull(struct yq_house *house, struct yq_assoc *assoc, const str
         return yq_fail(err, YQ_REFUSED, "walk", "%s answered the C-GET with status %04X%s%s",
                        peer->aet, message.status, message.comment[0] ? ": " : "", message.comment);
     }
+}
+
+static bool serve_pull(struct yq_house *house, struct yq_assoc *assoc, const struct yq_peer *peer,
+                       unsigned id, struct yq_sent_counts *counts, struct yq_err *err)
+{
+    struct yq_origin other = origin_of(peer);
+    struct yq_batch *batch = yq_batch_begin(house, YQ_WAY_PULL, &other, NULL, "");
+    bool ok = take_pulled(house, assoc, peer, batch, id, counts, err);
+    yq_batch_end(batch, ok ? NULL : err);
+    return ok;
 }
 
 /* What is usual in hospitals, for a peer that does not say which classes a study has. */

@@ -196,6 +196,8 @@ static void tell(const struct arrival *a, bool ok, const struct yq_err *err)
     static const char *const outcomes[] = {"new", "already-there", "replaced", "kept-beside"};
     struct yq_counts *counts = &a->house->counts;
     const struct yq_origin *from = a->origin;
+    yq_batch_in(from->batch, &a->header, a->body->sop_class, a->body->sop_instance, a->added.stored,
+                ok ? NULL : err);
     if (!ok) {
         atomic_fetch_add(&counts->store_failed, 1);
         if (err->code == YQ_CONFLICT)

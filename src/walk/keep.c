@@ -32,7 +32,9 @@ bool yq_keep_delete(struct yq_house *house, const struct yq_key *key, const char
                     size_t *count, struct yq_err *err)
 {
     struct yq_entry *removed = NULL;
+    struct yq_audit_about about;
     *count = 0;
+    yq_audit_look(house, key->study, &about);
     if (!yq_catalog_remove(house->catalog, key, &removed, count, err))
         return false;
     bool ok = true;
@@ -47,6 +49,11 @@ bool yq_keep_delete(struct yq_house *house, const struct yq_key *key, const char
     }
     yq_log(YQ_LOG_INFO, "deleted", "instances=%zu trash=%s study=%s series=%s sop=%s", *count,
            label, key->study, key->series, key->instance);
+    if (key->series[0] || key->instance[0])
+        yq_audit_accessed(house->audit, NULL, 'D', &about, removed[0].sop_class, key->instance,
+                          key->series, ok ? NULL : err);
+    else
+        yq_audit_deleted(house->audit, &about, *count, ok ? NULL : err);
     free(removed);
     return ok;
 }
@@ -340,5 +347,6 @@ bool yq_keep_health(struct yq_house *house, struct yq_err *err)
         return false;
     bool ok = yq_staged_write(probe, "probe", 5, err);
     yq_staged_abandon(probe);
-    return ok;
+    struct yq_trail *trail = yq_audit_trail(house->audit);
+    return ok && (!trail || yq_trail_health(trail, err));
 }

@@ -39,6 +39,6 @@ def test_the_architecture_names_files_that_exist():
 
 def test_the_room_table_says_what_each_room_is_linked_to():
     stated = dict(re.findall(r"^\| `(\w+)` \| .* \| ([\w ]+) \|$", text("docs", "architecture.md"), re.M))
-    for room in ("model", "text", "conf", "dcm", "image", "form", "seal", "store", "catalog"):
+    for room in ("model", "text", "conf", "dcm", "image", "form", "seal", "store", "catalog", "trail"):
         found = re.search(rf"yq_room\({room}\s[^)]*?\bON ([\w ]+?)\s*(?:LIBS|\))", text("src", room, "CMakeLists.txt"))
         assert found and set(found[1].split()) == set(stated[room].split()), room

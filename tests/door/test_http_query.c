@@ -204,20 +204,22 @@ static void host_names_of_this_machine(void **state)
 static void tokens_of_the_configuration(void **state)
 {
     (void)state;
+    char name[64] = "";
     struct yq_token tokens[] = {{"cloud", "0123456789abcdef"}, {"viewer", "fedcba9876543210"}};
     struct yq_conf *conf = calloc(1, sizeof *conf);
     assert_non_null(conf);
-    assert_false(yq_token_fits(conf, "Bearer "));
+    assert_false(yq_token_fits(conf, "Bearer ", name));
     conf->tokens = tokens;
     conf->token_count = 2;
-    assert_true(yq_token_fits(conf, "Bearer 0123456789abcdef"));
-    assert_true(yq_token_fits(conf, "bearer  fedcba9876543210 "));
-    assert_false(yq_token_fits(conf, "Bearer 0123456789abcde"));
-    assert_false(yq_token_fits(conf, "Bearer 0123456789abcdef0"));
-    assert_false(yq_token_fits(conf, "Bearer"));
-    assert_false(yq_token_fits(conf, "Bearer "));
-    assert_false(yq_token_fits(conf, "Basic 0123456789abcdef"));
-    assert_false(yq_token_fits(conf, ""));
+    assert_true(yq_token_fits(conf, "Bearer 0123456789abcdef", name));
+    assert_true(yq_token_fits(conf, "bearer  fedcba9876543210 ", name));
+    assert_string_equal(name, "viewer");
+    assert_false(yq_token_fits(conf, "Bearer 0123456789abcde", name));
+    assert_false(yq_token_fits(conf, "Bearer 0123456789abcdef0", name));
+    assert_false(yq_token_fits(conf, "Bearer", name));
+    assert_false(yq_token_fits(conf, "Bearer ", name));
+    assert_false(yq_token_fits(conf, "Basic 0123456789abcdef", name));
+    assert_false(yq_token_fits(conf, "", name));
     free(conf);
 }
 

@@ -15,6 +15,7 @@
 #include "yq/channel.h"
 #include "yq/err.h"
 #include "yq/model.h"
+#include "yq/pace.h"
 
 struct yq_assoc;
 
@@ -63,6 +64,9 @@ size_t yq_assoc_extended(const struct yq_assoc *assoc, const char *sop_class, ui
 void yq_assoc_extended_accept(struct yq_assoc *assoc, const char *sop_class, const uint8_t *info,
                               size_t length);
 
+/* How fast it may go from now on, in both directions; NULL: as fast as it goes. */
+void yq_assoc_pace(struct yq_assoc *assoc, struct yq_pace *pace);
+
 /* Sends A-ASSOCIATE-AC with what the contexts say now (accepted, accepted_syntax; roles as
  * proposed). */
 yq_must_check bool yq_assoc_accept(struct yq_assoc *assoc, struct yq_err *err);
@@ -92,6 +96,7 @@ struct yq_call {
     /* Makes the channel over the socket just connected, within `seconds`; NULL: plain. */
     bool (*secure)(void *with, int fd, int seconds, struct yq_channel *out, struct yq_err *err);
     void *secure_with;
+    struct yq_pace *pace; /* see yq_assoc_pace */
 };
 /* Errors: YQ_PEER_GONE (no connection), YQ_REFUSED (rejected: the text says why in plain words),
  * YQ_TIMEOUT, YQ_BAD_INPUT. */

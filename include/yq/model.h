@@ -39,6 +39,13 @@ struct yq_peer_tls {                 /* how a peer is called, and must call, ove
     int profile;                     /* as dicom.tls_profile */
 };
 
+/* Which studies a peer may see: those of which a series fits both lists. Patterns with * and ?,
+ * joined by backslashes; "": no limit. */
+struct yq_sight {
+    char modalities[144];
+    char institutions[512];
+};
+
 struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its configuration */
     char aet[YQ_AET_SIZE];
     char host[256];  /* name, IPv4/IPv6 address, or CIDR */
@@ -50,6 +57,8 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     char
         charset[64]; /* Specific Character Set of answers when the query names none; "": as asked */
     unsigned max_associations; /* 0: the node's limit */
+    unsigned kb_per_second;    /* all its associations together, each way; 0: no limit */
+    struct yq_sight sees;
     struct yq_peer_tls tls;
     char note[256];
 };
@@ -95,6 +104,7 @@ struct yq_query {
     size_t match_count, match_room;
     bool wanted[YQ_ATTR_COUNT]; /* which values rows must carry; others may be NULL */
     bool combined_datetime; /* date and time ranges of one pair are one range (PS3.4 C.2.2.2.5) */
+    const struct yq_sight *sight; /* studies out of it are as if they were not there; NULL: all */
     enum yq_order order;
     uint64_t limit;  /* rows; 0: all */
     uint64_t offset; /* rows to pass over */

@@ -114,10 +114,12 @@ yq_must_check bool yq_find_answer(const struct yq_find *find, const char *const 
 
 /* Turns a C-MOVE or C-GET identifier into the list of instances: unique keys of the level and
  * above, also lists of UIDs, and AccessionNumber beside StudyInstanceUID as the Hebei document has
- * it (4.2). *out malloc'ed. Nothing found is a list of none, no error. */
+ * it (4.2). `sight`: what the asker may see, NULL: all. *out malloc'ed. Nothing found is a list of
+ * none, no error. */
 yq_must_check bool yq_retrieve_list(struct yq_house *house, const void *identifier, size_t length,
                                     const char *transfer_syntax, bool patient_root,
-                                    struct yq_entry **out, size_t *count, struct yq_err *err);
+                                    const struct yq_sight *sight, struct yq_entry **out,
+                                    size_t *count, struct yq_err *err);
 
 /* An instance in a form that the receiver takes. */
 struct yq_outgoing {

@@ -448,6 +448,27 @@ static bool put_below(struct sql *sql, const struct yq_query *query, struct yq_e
     return ok;
 }
 
+static void put_sight(struct sql *sql, enum yq_attr attr, const char *patterns)
+{
+    if (!*patterns)
+        return;
+    yq_buf_putf(&sql->text, " AND yq_match(%d, seen.%s, ?)", (int)MATCH_TEXT, yq_attrs[attr].name);
+    value(sql, patterns);
+}
+
+void sight_write(struct sql *sql, const struct yq_sight *sight, const char *study)
+{
+    if (!sight)
+        return;
+    yq_buf_putf(&sql->text,
+                " AND EXISTS (SELECT 1 FROM series AS seen WHERE seen.study_id = %s.id AND "
+                "seen.n_instances > 0",
+                study);
+    put_sight(sql, YQ_Modality, sight->modalities);
+    put_sight(sql, YQ_InstitutionName, sight->institutions);
+    yq_buf_puts(&sql->text, ")");
+}
+
 bool conditions_write(struct sql *sql, const struct yq_query *query, struct yq_err *err)
 {
     if (query->match_count > KEYS_MOST)
@@ -459,6 +480,7 @@ bool conditions_write(struct sql *sql, const struct yq_query *query, struct yq_e
     }
     if (!put_below(sql, query, err))
         return false;
+    sight_write(sql, query->sight, "study");
     if (sql->value_count > VALUES_MOST)
         return yq_fail(err, YQ_BAD_INPUT, "catalog", "more than %d values in one query",
                        VALUES_MOST);

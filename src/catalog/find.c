@@ -10,11 +10,11 @@
 
 static const char *const computed[YQ_ATTR_COUNT] = {
     [YQ_NumberOfPatientRelatedStudies] =
-        "(SELECT count(*) FROM study AS p WHERE p.patient = study.patient AND p.n_instances > 0)",
+        "(SELECT count(*) FROM study AS p WHERE p.patient = study.patient AND p.n_instances > 0",
     [YQ_NumberOfPatientRelatedSeries] =
-        "(SELECT sum(p.n_series) FROM study AS p WHERE p.patient = study.patient)",
+        "(SELECT sum(p.n_series) FROM study AS p WHERE p.patient = study.patient",
     [YQ_NumberOfPatientRelatedInstances] =
-        "(SELECT sum(p.n_instances) FROM study AS p WHERE p.patient = study.patient)",
+        "(SELECT sum(p.n_instances) FROM study AS p WHERE p.patient = study.patient",
     [YQ_ModalitiesInStudy] = "study.ModalitiesInStudy",
     [YQ_SOPClassesInStudy] = "study.SOPClassesInStudy",
     [YQ_NumberOfStudyRelatedSeries] = "study.n_series",
@@ -43,10 +43,15 @@ static void put_columns(struct sql *sql, const struct yq_query *query, enum yq_a
             continue;
         columns[(*column_count)++] = attr;
         yq_buf_puts(&sql->text, *column_count > 1 ? ", " : "");
-        if (computed[i])
+        if (computed[i] && *computed[i] == '(') { /* over the studies of a patient */
             yq_buf_puts(&sql->text, computed[i]);
-        else
+            sight_write(sql, query->sight, "p");
+            yq_buf_puts(&sql->text, ")");
+        } else if (computed[i]) {
+            yq_buf_puts(&sql->text, computed[i]);
+        } else {
             yq_buf_putf(&sql->text, "%s.%s", table_name(yq_attrs[i].level), yq_attrs[i].name);
+        }
     }
 }
 

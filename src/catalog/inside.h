@@ -232,6 +232,8 @@ void sql_fini(struct sql *sql);
 void sql_value(struct sql *sql, const char *text, size_t length);
 /* Appends " AND ..." for every key of the query, rows of `level` and above being at hand. */
 bool conditions_write(struct sql *sql, const struct yq_query *query, struct yq_err *err);
+/* Appends " AND ..." that lets pass the rows of study, under this name, that may be seen. */
+void sight_write(struct sql *sql, const struct yq_sight *sight, const char *study);
 /* The whole statement of a query. columns[] gets the attribute of each column. */
 enum find_what { FIND_ROWS, FIND_COUNT, FIND_ENTRIES };
 bool find_write(struct sql *sql, const struct yq_query *query, enum find_what what,

@@ -17,6 +17,7 @@
 #define ACTIONS_MOST 64 /* of one rule */
 #define NAMES_MOST 256  /* of one list in a rule */
 #define TABLE_BYTES_MOST (64u << 20)
+#define PACE_LEAST 16 /* KB a second */
 
 /* keys.c */
 void conf_defaults(struct yq_conf *conf);

@@ -124,6 +124,69 @@ static bool read_limit(struct context *c, const struct jsonc_node *node)
     return read_count(c, node, 1000, &c->peer->max_associations);
 }
 
+static bool read_pace(struct context *c, const struct jsonc_node *node)
+{
+    if (!read_count(c, node, 10000000, &c->peer->kb_per_second))
+        return false;
+    return !c->peer->kb_per_second || c->peer->kb_per_second >= PACE_LEAST ||
+           jsonc_fail(c->doc, node->line, c->err,
+                      "\"%s\" is 0 (no limit) or at least %d: slower, and peers take it for a dead "
+                      "line",
+                      node->name, PACE_LEAST);
+}
+
+/* A list of patterns, joined by backslashes. */
+static bool read_patterns(struct context *c, const struct jsonc_node *node, char *field,
+                          size_t size)
+{
+    struct yq_buf joined yq_cleanup(yq_buf_fini) = {0};
+    if (node->kind != JSONC_ARRAY)
+        return fail_kind(c, node, JSONC_ARRAY);
+    if (!node->child)
+        return jsonc_fail(c->doc, node->line, c->err,
+                          "\"%s\" is empty: name some, or take it out to see all", node->name);
+    for (const struct jsonc_node *at = node->child; at; at = at->next) {
+        char one[256];
+        if (at->kind != JSONC_TEXT)
+            return fail_kind(c, at, JSONC_TEXT);
+        struct jsonc_node named = *at;
+        named.name = node->name;
+        if (!read_text(c, &named, one, sizeof one))
+            return false;
+        if (!one[strspn(one, " ")] || strchr(one, '\\'))
+            return jsonc_fail(c->doc, at->line, c->err,
+                              "\"%s\" takes texts that are not blank and have no backslash",
+                              node->name);
+        yq_buf_putf(&joined, "%s%s", joined.length ? "\\" : "", one);
+    }
+    return yq_copy(field, size, yq_buf_text(&joined)) ||
+           jsonc_fail(c->doc, node->line, c->err, "\"%s\" is longer than %zu bytes altogether",
+                      node->name, size - 1);
+}
+
+static bool read_sees(struct context *c, const struct jsonc_node *node)
+{
+    struct yq_sight *sees = &c->peer->sees;
+    char shown[64];
+    if (node->kind != JSONC_OBJECT)
+        return fail_kind(c, node, JSONC_OBJECT);
+    if (!node->child)
+        return jsonc_fail(c->doc, node->line, c->err,
+                          "\"sees\" names nothing: give it \"modalities\" or \"institutions\", or "
+                          "take it out");
+    for (const struct jsonc_node *at = node->child; at; at = at->next) {
+        bool modalities = strcmp(at->name, "modalities") == 0;
+        if (!modalities && strcmp(at->name, "institutions") != 0)
+            return jsonc_fail(c->doc, at->line, c->err,
+                              "unknown key \"%s\" (\"sees\" has modalities and institutions)",
+                              conf_shown(shown, sizeof shown, at->name));
+        if (!read_patterns(c, at, modalities ? sees->modalities : sees->institutions,
+                           modalities ? sizeof sees->modalities : sizeof sees->institutions))
+            return false;
+    }
+    return true;
+}
+
 static bool read_may(struct context *c, const struct jsonc_node *node)
 {
     char shown[40];
@@ -247,6 +310,8 @@ static const struct {
     {"syntaxes", read_syntaxes},
     {"charset", read_charset},
     {"max_associations", read_limit},
+    {"kb_per_second", read_pace},
+    {"sees", read_sees},
     {"tls", read_tls},
     {"tls_verify", read_tls_verify},
     {"tls_ca", read_tls_ca},
@@ -269,10 +334,11 @@ static bool read_member(struct context *c, const struct jsonc_node *node)
     if (nearest)
         return jsonc_fail(c->doc, node->line, c->err, "unknown key \"%s\" (did you mean \"%s\"?)",
                           shown, nearest);
-    return jsonc_fail(c->doc, node->line, c->err,
-                      "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
-                      "max_associations, tls, tls_verify, tls_ca, tls_peer, note)",
-                      shown);
+    return jsonc_fail(
+        c->doc, node->line, c->err,
+        "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
+        "max_associations, kb_per_second, sees, tls, tls_verify, tls_ca, tls_peer, note)",
+        shown);
 }
 
 static bool read_peer(struct context *c, const struct jsonc_node *node)
@@ -356,6 +422,33 @@ static void put_member(struct yq_buf *out, const char *name, const char *text)
     conf_put_text(out, text);
 }
 
+/* Patterns joined by backslashes, as a list. */
+static void put_patterns(struct yq_buf *out, const char *name, const char *patterns, bool *any)
+{
+    const char *separator = "";
+    if (!*patterns)
+        return;
+    yq_buf_putf(out, "%s\"%s\": [", *any ? ", " : ", \"sees\": {", name);
+    *any = true;
+    for (const char *p = patterns; *p; separator = ", ") {
+        char one[256];
+        size_t length = strcspn(p, "\\");
+        snprintf(one, sizeof one, "%.*s", (int)length, p);
+        yq_buf_puts(out, separator);
+        conf_put_text(out, one);
+        p += length + (p[length] == '\\');
+    }
+    yq_buf_puts(out, "]");
+}
+
+static void put_sees(struct yq_buf *out, const struct yq_sight *sees)
+{
+    bool any = false;
+    put_patterns(out, "modalities", sees->modalities, &any);
+    put_patterns(out, "institutions", sees->institutions, &any);
+    yq_buf_puts(out, any ? "}" : "");
+}
+
 static void put_tls(struct yq_buf *out, const struct yq_peer_tls *tls)
 {
     if (!tls->on)
@@ -384,6 +477,9 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
     put_member(out, "charset", peer->charset);
     if (peer->max_associations)
         yq_buf_putf(out, ", \"max_associations\": %u", peer->max_associations);
+    if (peer->kb_per_second)
+        yq_buf_putf(out, ", \"kb_per_second\": %u", peer->kb_per_second);
+    put_sees(out, &peer->sees);
     put_tls(out, &peer->tls);
     put_member(out, "note", peer->note);
     yq_buf_puts(out, "}");

@@ -161,6 +161,8 @@ const char *yq_assoc_peer_implementation(const struct yq_assoc *assoc)
     return assoc->implementation.c_str();
 }
 
+void yq_assoc_pace(struct yq_assoc *assoc, struct yq_pace *pace) { assoc->wire.pace = pace; }
+
 size_t yq_assoc_contexts(struct yq_assoc *assoc, struct yq_context **contexts)
 {
     *contexts = assoc->contexts.data();

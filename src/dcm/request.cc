@@ -284,6 +284,7 @@ static bool request(yq_assoc *assoc, const struct yq_call *call, struct yq_err *
     assoc->implementation = assoc->peer.implementation_name[0] ? assoc->peer.implementation_name
                                                                : assoc->peer.implementation_uid;
     show_answer(assoc, &assoc->asked);
+    assoc->wire.pace = call->pace;
     assoc->wire.phase = WIRE_OPEN;
     assoc->open = true;
     return true;

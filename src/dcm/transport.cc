@@ -112,6 +112,24 @@ bool yq_wire::wait(short events, int seconds, const char *late)
     }
 }
 
+void yq_wire::count(yq_way way, size_t bytes)
+{
+    if (pace)
+        resume_ms[way] = yq_monotonic_ms() + yq_pace_count(pace, way, bytes);
+}
+
+/* Until the peer's pace lets more through; its own window fills up meanwhile, and it waits too. */
+void yq_wire::rest(yq_way way)
+{
+    for (int64_t left; resume_ms[way] && !interrupted; poll(nullptr, 0, int(left))) {
+        left = resume_ms[way] - yq_monotonic_ms();
+        if (left <= 0)
+            resume_ms[way] = left = 0;
+        else if (left > 100)
+            left = 100; /* to notice an interruption */
+    }
+}
+
 /* What a channel did, as recvmsg and sendmsg would say it. */
 ssize_t yq_wire::channel_result(ssize_t got)
 {
@@ -138,6 +156,7 @@ ssize_t yq_wire::receive(void *bytes, size_t room)
             return 0;
         }
         pace_bytes += size_t(got);
+        count(YQ_WAY_IN, size_t(got));
         if (!room)
             in_to += size_t(got);
         return got;
@@ -158,6 +177,7 @@ ssize_t yq_wire::receive(void *bytes, size_t room)
         return 0;
     }
     pace_bytes += size_t(got);
+    count(YQ_WAY_IN, size_t(got));
     if (size_t(got) > room) {
         in_to += size_t(got) - room;
         return ssize_t(room);
@@ -204,6 +224,7 @@ bool yq_wire::fill(bool may_idle)
         if (broken())
             return false;
         size_t before = in_to;
+        rest(YQ_WAY_IN);
         if (!ended)
             (void)receive(nullptr, 0);
         if (in_to > before)
@@ -427,6 +448,7 @@ ssize_t yq_wire::read(void *bytes, size_t room)
         in_from = in_to = 0;
         if (broken())
             return -1;
+        rest(YQ_WAY_IN);
         while (!ended && (got = receive(bytes, some)) < 0)
             if (!wait_within_message("the peer stopped within a message"))
                 break;
@@ -491,10 +513,11 @@ ssize_t yq_wire::send_some(const iovec *parts, int count)
     return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-bool yq_wire::send_all(iovec *parts, int count)
+bool yq_wire::send_all(iovec *parts, int parts_left)
 {
-    while (count) {
-        ssize_t sent = send_some(parts, count);
+    while (parts_left) {
+        rest(YQ_WAY_OUT);
+        ssize_t sent = send_some(parts, parts_left);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -507,9 +530,10 @@ bool yq_wire::send_all(iovec *parts, int count)
         }
         if (sent < 0)
             return fail(YQ_PEER_GONE, "the connection was lost: %s", strerror(errno));
-        for (; count && size_t(sent) >= parts->iov_len; parts++, count--)
+        count(YQ_WAY_OUT, size_t(sent));
+        for (; parts_left && size_t(sent) >= parts->iov_len; parts++, parts_left--)
             sent -= ssize_t(parts->iov_len);
-        if (count) {
+        if (parts_left) {
             parts->iov_base = static_cast<uint8_t *>(parts->iov_base) + sent;
             parts->iov_len -= size_t(sent);
         }

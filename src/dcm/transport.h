@@ -49,6 +49,7 @@ struct yq_wire {
     void interrupt();
     bool fail(enum yq_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+    yq_pace *pace = nullptr; /* how fast it may go; NULL: as fast as it goes */
     yq_wire_phase phase = WIRE_NEGOTIATING;
     bool idle = false;       /* the next PDU may be idle_seconds away, not stall_seconds */
     int64_t deadline_ms = 0; /* monotonic; 0: none but the limits */
@@ -76,6 +77,8 @@ struct yq_wire {
     bool fail_ended();
     ssize_t receive(void *bytes, size_t room);
     bool wait(short events, int seconds, const char *late);
+    void count(yq_way way, size_t bytes);
+    void rest(yq_way way);
     bool flush();
     bool send_all(iovec *parts, int count);
     ssize_t send_some(const iovec *parts, int count);
@@ -90,6 +93,7 @@ struct yq_wire {
     std::mutex closing; /* fd is closed, and shut down from another thread, under it */
     std::atomic<bool> interrupted{false};
     int idle_seconds, stall_seconds;
+    int64_t resume_ms[2] = {}; /* monotonic: no byte before that, in each direction */
 
     std::unique_ptr<uint8_t[]> in; /* read from the socket, not yet used */
     size_t in_from = 0, in_to = 0;

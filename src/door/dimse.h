@@ -56,6 +56,8 @@ void dimse_serve(struct visit *visit);
 /* Answers `request` with a status and no dataset. False: the association is lost. */
 yq_must_check bool dimse_answer(struct visit *visit, const struct yq_message *request,
                                 unsigned status, const char *comment, struct yq_err *err);
+/* What its queries are limited to; NULL: it may see all. */
+const struct yq_sight *dimse_sight(const struct visit *visit);
 yq_must_check bool dimse_may(const struct visit *visit, enum yq_right right, struct yq_err *err);
 
 /* dimse_find.c, dimse_retrieve.c: one request each. False: the association is lost. */

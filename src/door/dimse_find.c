@@ -56,6 +56,7 @@ static bool open_cursor(struct visit *visit, const struct yq_message *request,
                        identifier->length, context->accepted_syntax, patient_root, find, err))
         return false;
     find->query.combined_datetime = visit->combined_datetime;
+    find->query.sight = dimse_sight(visit);
     return yq_catalog_find(visit->house->catalog, &find->query, cursor, err);
 }
 

@@ -115,9 +115,10 @@ static bool list(struct transfer *t, bool patient_root, struct yq_err *err)
         t->lost = err->code != YQ_FULL;
         return false;
     }
-    return yq_retrieve_list(
-        t->visit->house, identifier.bytes ? identifier.bytes : (const uint8_t *)"",
-        identifier.length, t->context->accepted_syntax, patient_root, &t->entries, &t->count, err);
+    return yq_retrieve_list(t->visit->house,
+                            identifier.bytes ? identifier.bytes : (const uint8_t *)"",
+                            identifier.length, t->context->accepted_syntax, patient_root,
+                            dimse_sight(t->visit), &t->entries, &t->count, err);
 }
 
 static bool refuse(struct transfer *t, const struct yq_err *why, struct yq_err *err)

@@ -70,6 +70,12 @@ bool dimse_may(const struct visit *visit, enum yq_right right, struct yq_err *er
     return false;
 }
 
+const struct yq_sight *dimse_sight(const struct visit *visit)
+{
+    const struct yq_sight *sees = visit->origin.peer ? &visit->origin.peer->sees : NULL;
+    return sees && (*sees->modalities || *sees->institutions) ? sees : NULL;
+}
+
 /* ---- negotiation ---- */
 
 static void refuse(struct visit *visit, unsigned result, unsigned source, unsigned reason,
@@ -352,6 +358,9 @@ void dimse_serve(struct visit *visit)
     }
     if (!is_welcome(visit))
         return;
+    if (visit->origin.peer)
+        yq_assoc_pace(assoc, yq_pace_of(visit->origin.aet,
+                                        (uint64_t)visit->origin.peer->kb_per_second * 1024));
     unsigned accepted = negotiate(visit);
     if (!yq_assoc_accept(assoc, &err)) {
         tell_end(visit, NULL, began_ms, &err);

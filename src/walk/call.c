@@ -47,7 +47,8 @@ struct yq_call yq_call_of(const char *our_aet, const struct yq_peer *peer)
                             .connect_seconds = CONNECT_SECONDS,
                             .limits = call_limits,
                             .secure = peer->tls.on ? secure : NULL,
-                            .secure_with = (void *)(uintptr_t)peer};
+                            .secure_with = (void *)(uintptr_t)peer,
+                            .pace = yq_pace_of(peer->aet, (uint64_t)peer->kb_per_second * 1024)};
 }
 
 static bool open_to(const char *our_aet, const struct yq_peer *peer,

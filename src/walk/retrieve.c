@@ -36,11 +36,11 @@ static bool is_a_key(enum yq_attr attr)
 }
 
 bool yq_retrieve_list(struct yq_house *house, const void *identifier, size_t length,
-                      const char *transfer_syntax, bool patient_root, struct yq_entry **out,
-                      size_t *count, struct yq_err *err)
+                      const char *transfer_syntax, bool patient_root, const struct yq_sight *sight,
+                      struct yq_entry **out, size_t *count, struct yq_err *err)
 {
     struct yq_find find;
-    struct yq_query query = {0};
+    struct yq_query query = {.sight = sight};
     *out = NULL;
     *count = 0;
     bool ok = yq_find_parse(identifier, length, transfer_syntax, patient_root, &find, err);

@@ -126,7 +126,7 @@ def add(node, aet, port, *more, host="localhost"):
 
 def test_dcmtks_tools_store_find_and_get_over_tls(nodes, ca, own, tmp_path):
     node = nodes(**with_tls(ca, own))
-    one = samples.instance(Rows=512, Columns=512)
+    one = samples.instance(size=600_000)
     path = one.save(tmp_path / "one.dcm")
     tls = ("+tla", "+cf", ca.pem)
     assert run("storescu", *tls, "-aec", node.aet, "localhost", node.tls_port, path).code == 0
@@ -147,7 +147,7 @@ def test_the_profiles_of_dcmtk_and_ours_understand_each_other(nodes, ca, own, pr
 
 def test_large_objects_go_through_tls_both_ways_bit_for_bit(nodes, ca, own):
     node = nodes(**with_tls(ca, own))
-    one = samples.instance(Rows=2048, Columns=2048)
+    one = samples.instance(size=9_000_001)
     context = [(one.sop_class, [one.syntax]), (dul.GET["study"], [dul.IMPLICIT])]
     with node.associate(context, tls=calling(ca), port=node.tls_port, roles=[one.sop_class]) as association:
         for _ in range(3):
@@ -309,7 +309,7 @@ def test_the_node_sends_to_storescp_over_tls(nodes, ca, own, device, tool, tmp_p
     port, folder = tool("storescp", "-od", "FOLDER", "+B", "+xa", "+tls", *device, "+cf", ca.pem, "PORT")
     node = nodes(**with_tls(ca, own))
     add(node, "SCP", port, "--tls", "--tls-ca", ca.pem)
-    one = samples.instance(Rows=600, Columns=600)
+    one = samples.instance(size=700_000)
     path = one.save(tmp_path / "one.dcm")
     files = ("--set", f"dicom.tls_certificate={own[1]}", "--set", f"dicom.tls_key={own[0]}")
     done = node.cli(*files, "send", "SCP", path)
@@ -375,7 +375,7 @@ def test_two_nodes_speak_tls_with_each_other_both_showing_certificates(nodes, ca
     here.ae_add("THERE", "localhost", there.tls_port, "--tls", "--tls-peer", "ct1")
     there.ae_add("HERE", "127.0.0.1", 0, "--tls", "--tls-peer", "node")
     wait_until(lambda: "peers=1" in here.log() and "peers=1" in there.log())
-    ones = [samples.instance(Rows=300, Columns=300, StudyInstanceUID=samples.uid()) for _ in range(3)]
+    ones = [samples.instance(size=200_000, StudyInstanceUID=samples.uid()) for _ in range(3)]
     assert here.send(*ones) == [0] * 3
     for one in ones:
         assert here.move("STUDY", "THERE", StudyInstanceUID=one.study)[-1].Status == 0

@@ -186,6 +186,8 @@ static void peers_are_read(void **state)
         "[{\"aet\": \" CT 1 \", \"host\": \"10.1.2.3\", \"port\": 104, \"may\": [\"store\"],\n"
         "  \"syntaxes\": [\"j2k-lossless\", \"1.2.840.10008.1.2.1\", \"htj2k\"],\n"
         "  \"charset\": \"GB18030\", \"max_associations\": 3,\n"
+        "  \"kb_per_second\": 512, \"sees\": {\"modalities\": [\"CT\", \"M*\"],\n"
+        "  \"institutions\": [\"东院*\"]},\n"
         "  \"tls\": true, \"tls_verify\": false, \"tls_ca\": \"ca.pem\", \"tls_peer\": "
         "\"ct1.lan\",\n"
         "  \"note\": \"三号机房\"},\n"
@@ -202,6 +204,9 @@ static void peers_are_read(void **state)
     assert_string_equal(peer->charset, "GB18030");
     assert_int_equal(peer->max_associations, 3);
     assert_string_equal(peer->note, "三号机房");
+    assert_int_equal(peer->kb_per_second, 512);
+    assert_string_equal(peer->sees.modalities, "CT\\M*");
+    assert_string_equal(peer->sees.institutions, "东院*");
     assert_true(peer->tls.on);
     assert_true(peer->tls.unverified);
     assert_string_equal(peer->tls.ca, "ca.pem");
@@ -237,6 +242,14 @@ static void peers_that_cannot_be_are_refused(void **state)
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"syntaxes\": [\"j2k-losless\"]}]",
           "a UID, or a name such as \"j2k-lossless\"");
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"charset\": \"KLINGON\"}]", "is no character set");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"kb_per_second\": 3}]",
+          "0 (no limit) or at least 16");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"sees\": {}}]", "\"sees\" names nothing");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"sees\": {\"modality\": [\"CT\"]}}]",
+          "\"sees\" has modalities and institutions");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"sees\": {\"modalities\": []}}]", "is empty");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"sees\": {\"modalities\": [\"A\\\\B\"]}}]",
+          "have no backslash");
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"tls\": 1}]", "\"tls\" takes true or false");
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"tls_peer\": \"ct1\"}]",
           "says how TLS is to be, but not \"tls\": true");

@@ -54,6 +54,7 @@ struct yq_arrival { /* what add wants to know besides the header */
     uint64_t dataset_offset;
     enum yq_duplicates duplicates;
     const char *coerced; /* yq_coercions_write; NULL: nothing was */
+    bool unsynced; /* its file may not be on stable storage before yq_catalog_add_end is told so */
 };
 
 struct yq_added {
@@ -69,6 +70,29 @@ struct yq_added {
  * there, and the rule is keep-first; *out says which), and the common ones. */
 yq_must_check bool yq_catalog_add(struct yq_catalog *catalog, const struct yq_arrival *arrival,
                                   struct yq_added *out, struct yq_err *err);
+
+/* The same in two steps, so that a file can be on its way to the disk while its row is. A row of an
+ * `unsynced` arrival carries a mark that goes some commits after add_end was told that the file is
+ * `stored`; was it not, the row is taken out again, and add_end is false without an error of its
+ * own. What `arrival` and `out` point to lives until then. Begun must be ended; `take` is consumed.
+ * YQ_BUSY also: an unsynced arrival would replace other content. */
+struct yq_adding;
+yq_must_check bool yq_catalog_add_begin(struct yq_catalog *catalog,
+                                        const struct yq_arrival *arrival, struct yq_added *out,
+                                        struct yq_adding **adding, struct yq_err *err);
+yq_must_check bool yq_catalog_add_end(struct yq_adding *take, bool stored, struct yq_err *err);
+/* Rows that still carry the mark, at most `room`, by id from after `after_id`: what a crash left in
+ * doubt. Each is then vouched for, or dropped. */
+yq_must_check bool yq_catalog_unsettled(struct yq_catalog *catalog, int64_t after_id,
+                                        struct yq_entry *entries, size_t room, size_t *count,
+                                        struct yq_err *err);
+void yq_catalog_vouch(struct yq_catalog *catalog, int64_t id);
+yq_must_check bool yq_catalog_drop(struct yq_catalog *catalog, int64_t id, struct yq_err *err);
+
+/* Lends the calling thread to the catalog, which then writes in it for everybody, until dismissed.
+ * At most one at a time; without, whoever comes first writes for all who wait. */
+void yq_catalog_serve(struct yq_catalog *catalog);
+void yq_catalog_dismiss(struct yq_catalog *catalog);
 
 /* The served instance with this SOP Instance UID: YQ_ABSENT when there is none. */
 yq_must_check bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance,

@@ -23,7 +23,7 @@ struct yq_key { /* which instance; each part is a valid UID */
 
 struct yq_object {      /* one stored file */
     uint64_t size;      /* bytes, the whole Part 10 file */
-    uint8_t sha256[32]; /* of the whole file */
+    uint8_t digest[32]; /* of the whole file (seal.h) */
 };
 
 /* What a peer may do. */

@@ -1,16 +1,26 @@
-/* seal.h: digests (OpenSSL). Signatures, ciphers and recipes come with the provinces. */
+/* seal.h: digests (xxHash, OpenSSL). Signatures, ciphers and recipes come with the provinces. */
 #ifndef YQ_SEAL_H
 #define YQ_SEAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct yq_digest; /* a SHA-256 in the making; one thread at a time */
+/* XXH3 tells damage from what was stored, at the speed of memory; nothing rests on it being hard
+ * to forge, as contents are compared byte by byte where it matters. SHA-256 is what catalogs of
+ * before carry. Both fill 32 bytes: XXH3 its 16, big endian, then 16 zeroes. */
+enum yq_digest_kind { YQ_XXH3, YQ_SHA256 };
 
-struct yq_digest *yq_digest_new(void); /* NULL without memory */
+struct yq_digest; /* in the making; one thread at a time */
+
+struct yq_digest *yq_digest_new(enum yq_digest_kind kind); /* NULL without memory */
 void yq_digest_free(struct yq_digest *digest);
 void yq_digest_add(struct yq_digest *digest, const void *bytes, size_t length);
 /* The result; the digest can be used again afterwards, as new. */
-void yq_digest_end(struct yq_digest *digest, uint8_t sha256[32]);
+void yq_digest_end(struct yq_digest *digest, uint8_t sum[32]);
+/* Which of the two made it. */
+enum yq_digest_kind yq_digest_kind(const uint8_t sum[32]);
+
+static inline void yq_digest_cleanup(struct yq_digest **digest) { yq_digest_free(*digest); }
 
 #endif

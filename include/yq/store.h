@@ -19,15 +19,15 @@
 struct yq_store;
 struct yq_staged; /* an object that is being written */
 
-/* Opens the store in `dir` (objects/, staging/, trash/ below it, created if need be). `sweep`: also
- * empty what a crash left in staging; only the one process that serves may. Errors: YQ_IO,
- * YQ_REFUSED (not ours to write), YQ_FULL. */
+/* Opens the store in `dir` (objects/, staging/, promises/, trash/ below it, created if need be).
+ * `sweep`: also empty what a crash left in staging; only the one process that serves may. Errors:
+ * YQ_IO, YQ_REFUSED (not ours to write), YQ_FULL. */
 yq_must_check bool yq_store_open(const char *dir, bool sweep, struct yq_store **out,
                                  struct yq_err *err);
 void yq_store_close(struct yq_store *store);
 
-/* Begins an object of unknown length. The caller ends it with commit or abandon, whichever happens.
- * YQ_FULL also when the disk has less than `reserve` bytes left (yq_store_set_reserve). */
+/* Begins an object of unknown length. The caller ends it with keep, leave or abandon, whichever
+ * happens. YQ_FULL also when the disk has less than `reserve` bytes left (yq_store_set_reserve). */
 yq_must_check bool yq_store_begin(struct yq_store *store, struct yq_staged **out,
                                   struct yq_err *err);
 void yq_store_set_reserve(struct yq_store *store, uint64_t bytes);
@@ -39,43 +39,52 @@ yq_must_check bool yq_staged_write(struct yq_staged *staged, const void *bytes, 
 int yq_staged_fd(const struct yq_staged *staged);
 uint64_t yq_staged_size(const struct yq_staged *staged);
 
-/* Makes the object visible under `key` and its digest, on stable storage: data, name and folders
- * are synced when this returns true. `take` is consumed, success or not. The same bytes there
- * already are success. Errors: YQ_FULL, YQ_IO, YQ_BAD_INPUT (a UID that is none), YQ_CONFLICT
- * (other bytes are there whose digest begins alike: nobody sends that by accident; what is there
- * stays). */
-yq_must_check bool yq_staged_commit(struct yq_staged *take, const struct yq_key *key,
-                                    const uint8_t sha256[32], struct yq_err *err);
-/* To be called when it is settled that a committed object stays, or that it was removed: until then
- * it counts as promised, and the next start asks about it. */
-void yq_store_settle(struct yq_store *store, const struct yq_key *key, const uint8_t sha256[32]);
-/* At the start: asks of each object that processes which are gone have promised whether it is
- * known. YQ_KNOWN_NOT removes it. */
-enum yq_known { YQ_KNOWN, YQ_KNOWN_NOT, YQ_KNOWN_UNSURE };
-typedef enum yq_known (*yq_store_known)(void *context, const char *path);
-void yq_store_settle_all(struct yq_store *store, yq_store_known known, void *context);
+/* Byte by byte the same as what is in `fd`; YQ_CONFLICT where they differ. */
+yq_must_check bool yq_staged_same(const struct yq_staged *staged, int fd, struct yq_err *err);
 
+/* Makes the object visible under `key` and its digest; not durable yet. From here to keep or
+ * abandon it counts as promised: should the process end in between, the next start asks about it.
+ * The same bytes there already are success. Errors: YQ_FULL, YQ_IO, YQ_BUSY, YQ_BAD_INPUT (a UID
+ * that is none), YQ_CONFLICT (other bytes are there; what is there stays). */
+yq_must_check bool yq_staged_place(struct yq_staged *staged, const struct yq_key *key,
+                                   const uint8_t digest[32], struct yq_err *err);
+/* True: data, name and folders of a placed object are on stable storage. */
+yq_must_check bool yq_staged_sync(struct yq_staged *staged, struct yq_err *err);
+
+/* The three ends. A placed object stays; or goes, unless it was there before; or nobody can tell
+ * now: it stays, and the next start asks. */
+void yq_staged_keep(struct yq_staged *take);
 void yq_staged_abandon(struct yq_staged *take);
+void yq_staged_leave(struct yq_staged *take);
 static inline void yq_staged_cleanup(struct yq_staged **staged)
 {
     if (*staged)
         yq_staged_abandon(*staged);
 }
 
+/* At the start: asks of each object that processes which are gone have promised whether it is
+ * known. YQ_KNOWN_NOT removes it. */
+enum yq_known { YQ_KNOWN, YQ_KNOWN_NOT, YQ_KNOWN_UNSURE };
+typedef enum yq_known (*yq_store_known)(void *context, const char *path);
+void yq_store_settle_all(struct yq_store *store, yq_store_known known, void *context);
+/* Puts an object that is there on stable storage, its name and folders too. */
+yq_must_check bool yq_store_sync(struct yq_store *store, const struct yq_key *key,
+                                 const uint8_t digest[32], struct yq_err *err);
+
 /* The path of an object, YQ_PATH_MOST bytes; the file need not exist. */
 yq_must_check bool yq_store_path(struct yq_store *store, const struct yq_key *key,
-                                 const uint8_t sha256[32], char *path, struct yq_err *err);
+                                 const uint8_t digest[32], char *path, struct yq_err *err);
 /* Opens for reading; *fd is the caller's. Errors: YQ_ABSENT, YQ_IO (also: its size is not
  * `object->size`). */
 yq_must_check bool yq_store_read(struct yq_store *store, const struct yq_key *key,
                                  const struct yq_object *object, int *fd, struct yq_err *err);
 
 /* Takes an object away for good; a missing one is no error. Empty folders above it go too. */
-void yq_store_remove(struct yq_store *store, const struct yq_key *key, const uint8_t sha256[32]);
+void yq_store_remove(struct yq_store *store, const struct yq_key *key, const uint8_t digest[32]);
 /* Moves an object to trash/<label>/<study>/<series>/..., synced. `label` names the deletion
  * ("20260301T101500-delete"). A missing object is no error. */
 yq_must_check bool yq_store_trash(struct yq_store *store, const struct yq_key *key,
-                                  const uint8_t sha256[32], const char *label, struct yq_err *err);
+                                  const uint8_t digest[32], const char *label, struct yq_err *err);
 /* Deletes what has been in the trash since before `ms`; returns how many files went. */
 size_t yq_store_purge_trash(struct yq_store *store, int64_t ms);
 

@@ -4,6 +4,7 @@
  * disagree in what identifies patient and study they are kept as contradictions (the study is never
  * refused for it). Runs inside a group commit, so two first instances of one study meet each
  * other's rows. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "inside.h"
@@ -15,9 +16,11 @@ static const enum yq_attr identifying[] = {YQ_PatientName,      YQ_PatientID,  Y
                                            YQ_PatientBirthDate, YQ_PatientSex, YQ_StudyDate,
                                            YQ_AccessionNumber};
 
-struct adding {
+struct yq_adding {
     struct work work;
-    const struct yq_arrival *arrival;
+    struct yq_catalog *catalog;
+    struct yq_arrival arrival;
+    int64_t marked; /* the row that carries a mark now; 0: none */
     struct values values;
     struct yq_added *out;
     int64_t now;
@@ -39,7 +42,7 @@ struct present {
 static bool identical(const struct yq_entry *entry, const struct yq_arrival *arrival)
 {
     const struct yq_header *header = arrival->header;
-    return memcmp(entry->object.sha256, arrival->object->sha256, 32) == 0 &&
+    return memcmp(entry->object.digest, arrival->object->digest, 32) == 0 &&
            strcmp(entry->transfer_syntax, header->transfer_syntax) == 0 &&
            strcmp(entry->key.study, header->key.study) == 0 &&
            strcmp(entry->key.series, header->key.series) == 0;
@@ -87,17 +90,17 @@ static const char *source_of(const struct yq_origin *origin)
     return *origin->aet ? origin->aet : origin->door ? origin->door : "";
 }
 
-static bool note_content(struct connection *writer, struct adding *adding,
+static bool note_content(struct connection *writer, struct yq_adding *adding,
                          const struct present *present, struct yq_err *err)
 {
     char kept[65], came[65];
     bool open;
-    yq_hex(kept, present->served.object.sha256, 32);
-    yq_hex(came, adding->arrival->object->sha256, 32);
+    yq_hex(kept, present->served.object.digest, 32);
+    yq_hex(came, adding->arrival.object->digest, 32);
     struct claim claim = {
         .study = present->served_study,
-        .instance = adding->arrival->header->key.instance,
-        .source = source_of(adding->arrival->origin),
+        .instance = adding->arrival.header->key.instance,
+        .source = source_of(adding->arrival.origin),
         .what = "content",
         .kept = kept,
         .came = came,
@@ -171,7 +174,7 @@ static bool contradicts(enum yq_attr attr, const char *kept, const char *came)
     return strcmp(kept, came) != 0;
 }
 
-static bool note_contradictions(struct connection *writer, struct adding *adding,
+static bool note_contradictions(struct connection *writer, struct yq_adding *adding,
                                 const struct values *kept, struct yq_err *err)
 {
     for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++) {
@@ -182,8 +185,8 @@ static bool note_contradictions(struct connection *writer, struct adding *adding
             continue;
         struct claim claim = {
             .study = adding->study,
-            .instance = adding->arrival->header->key.instance,
-            .source = source_of(adding->arrival->origin),
+            .instance = adding->arrival.header->key.instance,
+            .source = source_of(adding->arrival.origin),
             .what = yq_attrs[attr].name,
             .kept = had,
             .came = came,
@@ -219,7 +222,7 @@ static bool compare_row(sqlite3_stmt *row, int column, enum yq_qr_level table,
     return any;
 }
 
-static bool extend_study(struct connection *writer, struct adding *adding, sqlite3_stmt *row,
+static bool extend_study(struct connection *writer, struct yq_adding *adding, sqlite3_stmt *row,
                          struct yq_err *err)
 {
     struct values kept;
@@ -244,7 +247,7 @@ static bool extend_study(struct connection *writer, struct adding *adding, sqlit
     return fill_in(writer, YQ_STUDY, adding->study, came, fill, yq_buf_text(&patient), err);
 }
 
-static bool join_study(struct connection *writer, struct adding *adding, struct yq_err *err)
+static bool join_study(struct connection *writer, struct yq_adding *adding, struct yq_err *err)
 {
     bool there;
     sqlite3_stmt *get = connection_statement(writer, ST_STUDY_GET, err);
@@ -269,7 +272,7 @@ static bool join_study(struct connection *writer, struct adding *adding, struct 
     return ok;
 }
 
-static bool extend_series(struct connection *writer, struct adding *adding, sqlite3_stmt *row,
+static bool extend_series(struct connection *writer, struct yq_adding *adding, sqlite3_stmt *row,
                           struct yq_err *err)
 {
     struct values kept;
@@ -282,7 +285,7 @@ static bool extend_series(struct connection *writer, struct adding *adding, sqli
     return !lacking || fill_in(writer, YQ_SERIES, adding->series, &adding->values, fill, NULL, err);
 }
 
-static bool join_series(struct connection *writer, struct adding *adding, struct yq_err *err)
+static bool join_series(struct connection *writer, struct yq_adding *adding, struct yq_err *err)
 {
     bool there;
     sqlite3_stmt *get = connection_statement(writer, ST_SERIES_GET, err);
@@ -309,9 +312,20 @@ static bool join_series(struct connection *writer, struct adding *adding, struct
     return ok;
 }
 
-static bool add_instance(struct connection *writer, struct adding *adding, struct yq_err *err)
+/* Until its file is known to be on stable storage. */
+static bool mark(struct connection *writer, struct yq_adding *adding, struct yq_err *err)
 {
-    const struct yq_arrival *arrival = adding->arrival;
+    sqlite3_stmt *add = connection_statement(writer, ST_MARK_ADD, err);
+    if (!add)
+        return false;
+    adding->marked = sqlite3_last_insert_rowid(writer->db);
+    sqlite3_bind_int64(add, 1, adding->marked);
+    return statement_run(writer, add, err);
+}
+
+static bool add_instance(struct connection *writer, struct yq_adding *adding, struct yq_err *err)
+{
+    const struct yq_arrival *arrival = &adding->arrival;
     sqlite3_stmt *add = connection_statement(writer, ST_INSTANCE_ADD, err);
     if (!add)
         return false;
@@ -319,7 +333,7 @@ static bool add_instance(struct connection *writer, struct adding *adding, struc
     sqlite3_bind_int(add, 2, adding->copy);
     sqlite3_bind_text(add, 3, arrival->header->transfer_syntax, -1, SQLITE_STATIC);
     sqlite3_bind_int64(add, 4, (int64_t)arrival->object->size);
-    sqlite3_bind_blob(add, 5, arrival->object->sha256, 32, SQLITE_STATIC);
+    sqlite3_bind_blob(add, 5, arrival->object->digest, 32, SQLITE_STATIC);
     sqlite3_bind_int64(add, 6, (int64_t)arrival->dataset_offset);
     sqlite3_bind_int64(add, 7, adding->now);
     sqlite3_bind_text(add, 8, arrival->origin->aet, -1, SQLITE_STATIC);
@@ -327,10 +341,12 @@ static bool add_instance(struct connection *writer, struct adding *adding, struc
     sqlite3_bind_int(add, 10, arrival->header->charset_doubtful);
     bind_text(add, 11, arrival->coerced);
     bind_columns(add, 12, &adding->values, YQ_IMAGE);
-    return statement_run(writer, add, err);
+    if (!statement_run(writer, add, err))
+        return false;
+    return !arrival->unsynced || mark(writer, adding, err);
 }
 
-static bool grow(struct connection *writer, struct adding *adding, struct yq_err *err)
+static bool grow(struct connection *writer, struct yq_adding *adding, struct yq_err *err)
 {
     bool served = adding->copy == 0;
     if (served && (!backslash_add(&adding->modalities, adding->modality) ||
@@ -341,7 +357,7 @@ static bool grow(struct connection *writer, struct adding *adding, struct yq_err
         return false;
     sqlite3_bind_int(study, 1, served && adding->series_instances == 0);
     sqlite3_bind_int(study, 2, served);
-    sqlite3_bind_int64(study, 3, (int64_t)adding->arrival->object->size);
+    sqlite3_bind_int64(study, 3, (int64_t)adding->arrival.object->size);
     bind_text(study, 4, yq_buf_text(&adding->modalities));
     bind_text(study, 5, yq_buf_text(&adding->classes));
     sqlite3_bind_int64(study, 6, adding->now);
@@ -359,14 +375,16 @@ static bool grow(struct connection *writer, struct adding *adding, struct yq_err
 
 /* Other content under a SOP Instance UID that is there: what the rule says. False also when it says
  * no. */
-static bool apply_rule(struct connection *writer, struct adding *adding,
+static bool apply_rule(struct connection *writer, struct yq_adding *adding,
                        const struct present *present, struct yq_err *err)
 {
     struct yq_added *out = adding->out;
     out->had_earlier = true;
     out->earlier = present->served;
-    switch (adding->arrival->duplicates) {
+    switch (adding->arrival.duplicates) {
     case YQ_REPLACE:
+        if (adding->arrival.unsynced) /* another process brought it a moment ago */
+            return yq_fail(err, YQ_BUSY, "catalog", "other content came in at the same moment");
         out->stored = YQ_STORED_REPLACED;
         return take_away(writer, present->served.id, present->served_series, present->served_study,
                          err) &&
@@ -387,14 +405,14 @@ static bool apply_rule(struct connection *writer, struct adding *adding,
 
 static bool add(struct connection *writer, void *with, struct yq_err *err)
 {
-    struct adding *adding = with;
+    struct yq_adding *adding = with;
     struct yq_added *out = adding->out;
     struct present present;
     memset(out, 0, sizeof *out);
-    if (!look(writer, adding->arrival, &present, err))
+    if (!look(writer, &adding->arrival, &present, err))
         return false;
     if (present.same_there &&
-        (present.same.copy == 0 || adding->arrival->duplicates != YQ_REPLACE)) {
+        (present.same.copy == 0 || adding->arrival.duplicates != YQ_REPLACE)) {
         out->stored = YQ_STORED_ALREADY;
         out->had_earlier = true;
         out->earlier = present.same;
@@ -406,20 +424,83 @@ static bool add(struct connection *writer, void *with, struct yq_err *err)
            add_instance(writer, adding, err) && grow(writer, adding, err);
 }
 
-bool yq_catalog_add(struct yq_catalog *catalog, const struct yq_arrival *arrival,
-                    struct yq_added *out, struct yq_err *err)
+static void adding_free(struct yq_adding *adding)
+{
+    values_fini(&adding->values);
+    yq_buf_fini(&adding->modalities);
+    yq_buf_fini(&adding->classes);
+    free(adding);
+}
+
+bool yq_catalog_add_begin(struct yq_catalog *catalog, const struct yq_arrival *arrival,
+                          struct yq_added *out, struct yq_adding **adding, struct yq_err *err)
 {
     const struct yq_key *key = &arrival->header->key;
     memset(out, 0, sizeof *out);
     if (!yq_uid_valid(key->study) || !yq_uid_valid(key->series) || !yq_uid_valid(key->instance))
         return yq_fail(err, YQ_BAD_INPUT, "catalog", "a UID of the instance is missing or no UID");
-    struct adding adding = {
-        .arrival = arrival, .out = out, .now = yq_now_ms(), .work = {.run = add}};
-    adding.work.with = &adding;
-    bool ok = values_make(arrival->header, &adding.values, err) &&
-              commit_change(catalog, &adding.work, err);
-    values_fini(&adding.values);
-    yq_buf_fini(&adding.modalities);
-    yq_buf_fini(&adding.classes);
-    return ok;
+    struct yq_adding *new = calloc(1, sizeof *new);
+    if (!new)
+        return yq_fail(err, YQ_FULL, "catalog", "no memory to add an instance");
+    new->catalog = catalog;
+    new->arrival = *arrival;
+    new->out = out;
+    new->now = yq_now_ms();
+    new->work.run = add;
+    new->work.with = new;
+    if (!values_make(arrival->header, &new->values, err)) {
+        adding_free(new);
+        return false;
+    }
+    commit_begin(catalog, &new->work);
+    *adding = new;
+    return true;
+}
+
+bool yq_catalog_add_end(struct yq_adding *take, bool stored, struct yq_err *err)
+{
+    struct yq_catalog *catalog = take->catalog;
+    bool ok = commit_wait(catalog, &take->work, err);
+    int64_t marked = ok ? take->marked : 0;
+    adding_free(take);
+    if (marked && stored)
+        yq_catalog_vouch(catalog, marked);
+    if (marked && !stored && !yq_catalog_drop(catalog, marked, err))
+        return false; /* its mark stays as well */
+    return ok && stored;
+}
+
+bool yq_catalog_add(struct yq_catalog *catalog, const struct yq_arrival *arrival,
+                    struct yq_added *out, struct yq_err *err)
+{
+    struct yq_adding *adding;
+    return yq_catalog_add_begin(catalog, arrival, out, &adding, err) &&
+           yq_catalog_add_end(adding, true, err);
+}
+
+/* ---- rows whose files are in doubt ---- */
+
+static bool drop(struct connection *writer, void *with, struct yq_err *err)
+{
+    int64_t id = *(const int64_t *)with;
+    bool row;
+    sqlite3_stmt *unmark = connection_statement(writer, ST_MARK_REMOVE, err);
+    if (unmark)
+        sqlite3_bind_int64(unmark, 1, id);
+    sqlite3_stmt *owners = unmark && statement_run(writer, unmark, err)
+                               ? connection_statement(writer, ST_OWNERS, err)
+                               : NULL;
+    if (!owners)
+        return false;
+    sqlite3_bind_int64(owners, 1, id);
+    if (!statement_step(writer, owners, &row, err))
+        return false;
+    int64_t series = sqlite3_column_int64(owners, 0), study = sqlite3_column_int64(owners, 1);
+    sqlite3_reset(owners);
+    return !row || take_away(writer, id, series, study, err);
+}
+
+bool yq_catalog_drop(struct yq_catalog *catalog, int64_t id, struct yq_err *err)
+{
+    return commit_simple(catalog, drop, &id, err);
 }

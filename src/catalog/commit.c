@@ -1,8 +1,12 @@
 /* commit.c: group commit. Who finds no leader leads: it takes every change that waits, runs them in
  * one transaction, each under a savepoint of its own, commits once and tells all. So one sync to
- * disk serves everybody who arrived while the one before was under way, without a thread of its
- * own.
+ * disk serves everybody who arrived while the one before was under way.
+ *
+ * A thread that node/ lends leads for all as long as it is there; without one, a thread that waits
+ * for its own change does.
  */
+#include <stdlib.h>
+
 #include "inside.h"
 #include "yq/log.h"
 
@@ -27,13 +31,34 @@ static bool run_one(struct connection *writer, struct work *work, struct yq_err 
     return run_statement(writer, ST_RELEASE, err);
 }
 
+/* Ids whose marks go. Taken before the changes run, so that an id that was freed and given anew
+ * keeps its new mark. */
+static bool remove_marks(struct yq_catalog *catalog, struct connection *writer, struct yq_err *err)
+{
+    pthread_mutex_lock(&catalog->queue);
+    int64_t *ids = catalog->vouched;
+    size_t count = catalog->vouched_count;
+    catalog->vouched = NULL;
+    catalog->vouched_count = catalog->vouched_room = 0;
+    pthread_mutex_unlock(&catalog->queue);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        sqlite3_stmt *remove = connection_statement(writer, ST_MARK_REMOVE, err);
+        if (remove)
+            sqlite3_bind_int64(remove, 1, ids[i]);
+        ok = remove && statement_run(writer, remove, err);
+    }
+    free(ids);
+    return ok;
+}
+
 static void run_group(struct yq_catalog *catalog, struct work *group)
 {
     struct yq_err err = {.code = YQ_IO, .room = "catalog", .text = "the transaction was lost"};
     bool ok = writer_ready(catalog, &err);
     struct connection *writer = catalog->writer;
     if (ok) {
-        ok = run_statement(writer, ST_BEGIN, &err);
+        ok = run_statement(writer, ST_BEGIN, &err) && remove_marks(catalog, writer, &err);
         for (struct work *work = group; ok && work; work = work->next)
             ok = run_one(writer, work, &err);
         ok = ok && run_statement(writer, ST_COMMIT, &err);
@@ -56,34 +81,97 @@ static void run_group(struct yq_catalog *catalog, struct work *group)
     }
 }
 
-bool commit_change(struct yq_catalog *catalog, struct work *work, struct yq_err *err)
+/* With `queue` held, and again afterwards. */
+static void lead(struct yq_catalog *catalog)
+{
+    struct work *group = catalog->first;
+    catalog->first = NULL;
+    catalog->last = &catalog->first;
+    catalog->leading = true;
+    pthread_mutex_unlock(&catalog->queue);
+    run_group(catalog, group);
+    pthread_mutex_lock(&catalog->queue);
+    catalog->leading = false;
+    for (struct work *one = group, *next; one; one = next) {
+        next = one->next;
+        one->done = true;
+        pthread_cond_signal(&one->told);
+    }
+    if (catalog->first && catalog->served)
+        pthread_cond_signal(&catalog->wanted);
+    else if (catalog->first)
+        pthread_cond_signal(&catalog->first->told);
+}
+
+void commit_begin(struct yq_catalog *catalog, struct work *work)
 {
     work->done = work->ok = false;
     work->next = NULL;
+    pthread_cond_init(&work->told, NULL);
     pthread_mutex_lock(&catalog->queue);
     *catalog->last = work;
     catalog->last = &work->next;
-    while (!work->done && catalog->leading)
-        pthread_cond_wait(&catalog->settled, &catalog->queue);
-    if (!work->done) {
-        struct work *group = catalog->first;
-        catalog->first = NULL;
-        catalog->last = &catalog->first;
-        catalog->leading = true;
-        pthread_mutex_unlock(&catalog->queue);
-        run_group(catalog, group);
-        pthread_mutex_lock(&catalog->queue);
-        for (struct work *one = group, *next; one; one = next) {
-            next = one->next; /* once it is done, its owner may be gone */
-            one->done = true;
-        }
-        catalog->leading = false;
-        pthread_cond_broadcast(&catalog->settled);
-    }
+    if (catalog->served)
+        pthread_cond_signal(&catalog->wanted);
     pthread_mutex_unlock(&catalog->queue);
+}
+
+bool commit_wait(struct yq_catalog *catalog, struct work *work, struct yq_err *err)
+{
+    pthread_mutex_lock(&catalog->queue);
+    while (!work->done && (catalog->leading || catalog->served))
+        pthread_cond_wait(&work->told, &catalog->queue);
+    if (!work->done)
+        lead(catalog);
+    pthread_mutex_unlock(&catalog->queue);
+    pthread_cond_destroy(&work->told);
     if (!work->ok)
         *err = work->err;
     return work->ok;
+}
+
+bool commit_change(struct yq_catalog *catalog, struct work *work, struct yq_err *err)
+{
+    commit_begin(catalog, work);
+    return commit_wait(catalog, work, err);
+}
+
+void yq_catalog_serve(struct yq_catalog *catalog)
+{
+    pthread_mutex_lock(&catalog->queue);
+    catalog->served = true;
+    while (!catalog->dismissed || catalog->first) {
+        if (catalog->first && !catalog->leading)
+            lead(catalog);
+        else
+            pthread_cond_wait(&catalog->wanted, &catalog->queue);
+    }
+    catalog->served = catalog->dismissed = false;
+    pthread_mutex_unlock(&catalog->queue);
+}
+
+void yq_catalog_dismiss(struct yq_catalog *catalog)
+{
+    pthread_mutex_lock(&catalog->queue);
+    catalog->dismissed = true;
+    pthread_cond_signal(&catalog->wanted);
+    pthread_mutex_unlock(&catalog->queue);
+}
+
+void yq_catalog_vouch(struct yq_catalog *catalog, int64_t id)
+{
+    pthread_mutex_lock(&catalog->queue);
+    if (catalog->vouched_count == catalog->vouched_room) {
+        size_t room = catalog->vouched_room ? 2 * catalog->vouched_room : 64;
+        int64_t *grown = realloc(catalog->vouched, room * sizeof *grown);
+        if (grown) {
+            catalog->vouched = grown;
+            catalog->vouched_room = room;
+        }
+    }
+    if (catalog->vouched_count < catalog->vouched_room) /* else the mark stays: a look too much */
+        catalog->vouched[catalog->vouched_count++] = id;
+    pthread_mutex_unlock(&catalog->queue);
 }
 
 bool commit_simple(struct yq_catalog *catalog,

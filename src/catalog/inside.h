@@ -41,6 +41,10 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_SERIES_ADD,
                  ST_SERIES_GREW,
                  ST_INSTANCE_ADD,
+                 ST_MARK_ADD,
+                 ST_MARK_REMOVE,
+                 ST_MARKED_AFTER,
+                 ST_OWNERS,
                  ST_INSTANCE_REMOVE,
                  ST_SERIES_COUNT,
                  ST_SERIES_PRUNE,
@@ -104,6 +108,7 @@ struct work { /* one change, on the stack of the thread that waits for it */
     bool ok, done;
     struct yq_err err;
     struct work *next;
+    pthread_cond_t told; /* it is done, or its thread is to lead */
 };
 
 struct yq_catalog {
@@ -119,9 +124,12 @@ struct yq_catalog {
     struct connection *idle;
     size_t idle_count;
     pthread_mutex_t queue; /* guards the rest but the writer */
-    pthread_cond_t settled;
     struct work *first, **last;
     bool leading;
+    bool served, dismissed; /* a thread is lent; and is to go */
+    pthread_cond_t wanted;  /* there is work, or the lent thread is to go */
+    int64_t *vouched;       /* rows whose marks go with the next commit */
+    size_t vouched_count, vouched_room;
     struct connection *writer; /* the leader's */
 };
 
@@ -133,7 +141,11 @@ bool writer_ready(struct yq_catalog *catalog, struct yq_err *err);
 bool file_is_ours(struct yq_catalog *catalog);
 /* Looks at connection->trouble after use and makes the catalog unwell where it must be. */
 void trouble_note(struct yq_catalog *catalog, struct connection *connection);
-/* Runs one change in the next group commit; its error otherwise. */
+/* Puts a change among those of the next group commit, which may begin at once; and waits for it:
+ * its error when it failed. */
+void commit_begin(struct yq_catalog *catalog, struct work *work);
+bool commit_wait(struct yq_catalog *catalog, struct work *work, struct yq_err *err);
+/* Both. */
 bool commit_change(struct yq_catalog *catalog, struct work *work, struct yq_err *err);
 /* The same for a change that needs no work->keep. */
 bool commit_simple(struct yq_catalog *catalog,

@@ -23,14 +23,14 @@ bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance, struct
     return ok && (row || yq_fail(err, YQ_ABSENT, "catalog", "there is no such instance"));
 }
 
-bool yq_catalog_entries(struct yq_catalog *catalog, int64_t after_id, struct yq_entry *entries,
-                        size_t room, size_t *count, struct yq_err *err)
+static bool entries_after(struct yq_catalog *catalog, enum statement which, int64_t after_id,
+                          struct yq_entry *entries, size_t room, size_t *count, struct yq_err *err)
 {
     *count = 0;
     struct connection *reader = reader_take(catalog, err);
     if (!reader)
         return false;
-    sqlite3_stmt *get = connection_statement(reader, ST_ENTRIES_AFTER, err);
+    sqlite3_stmt *get = connection_statement(reader, which, err);
     bool ok = get, row = true;
     if (ok) {
         sqlite3_bind_int64(get, 1, after_id);
@@ -44,6 +44,18 @@ bool yq_catalog_entries(struct yq_catalog *catalog, int64_t after_id, struct yq_
     sqlite3_reset(get);
     reader_give(catalog, reader);
     return ok;
+}
+
+bool yq_catalog_entries(struct yq_catalog *catalog, int64_t after_id, struct yq_entry *entries,
+                        size_t room, size_t *count, struct yq_err *err)
+{
+    return entries_after(catalog, ST_ENTRIES_AFTER, after_id, entries, room, count, err);
+}
+
+bool yq_catalog_unsettled(struct yq_catalog *catalog, int64_t after_id, struct yq_entry *entries,
+                          size_t room, size_t *count, struct yq_err *err)
+{
+    return entries_after(catalog, ST_MARKED_AFTER, after_id, entries, room, count, err);
 }
 
 /* ---- removing ---- */

@@ -27,7 +27,8 @@ static bool same_state(const struct stat *a, const struct stat *b)
 
 static void free_catalog(struct yq_catalog *catalog)
 {
-    pthread_cond_destroy(&catalog->settled);
+    free(catalog->vouched);
+    pthread_cond_destroy(&catalog->wanted);
     pthread_mutex_destroy(&catalog->queue);
     pthread_mutex_destroy(&catalog->state);
     free(catalog->path);
@@ -49,7 +50,7 @@ bool yq_catalog_open(const char *path, struct yq_catalog **out, struct yq_err *e
     }
     pthread_mutex_init(&catalog->state, NULL);
     pthread_mutex_init(&catalog->queue, NULL);
-    pthread_cond_init(&catalog->settled, NULL);
+    pthread_cond_init(&catalog->wanted, NULL);
     catalog->last = &catalog->first;
     catalog->generation = 1;
     catalog->tried_ms = INT64_MIN / 2;
@@ -69,8 +70,11 @@ bool yq_catalog_open(const char *path, struct yq_catalog **out, struct yq_err *e
 
 void yq_catalog_close(struct yq_catalog *catalog)
 {
+    struct yq_err ignored;
     if (!catalog)
         return;
+    if (catalog->vouched_count && !commit_simple(catalog, nothing, NULL, &ignored))
+        catalog->vouched_count = 0; /* the marks stay, and the next start looks at their files */
     while (catalog->idle) {
         struct connection *reader = catalog->idle;
         catalog->idle = reader->next;

@@ -14,8 +14,8 @@ void entry_read(sqlite3_stmt *row, struct yq_entry *entry)
     yq_copy(entry->key.instance, YQ_UID_SIZE, column_text(row, 3));
     entry->object.size = (uint64_t)sqlite3_column_int64(row, 4);
     const void *digest = sqlite3_column_blob(row, 5);
-    if (digest && sqlite3_column_bytes(row, 5) == (int)sizeof entry->object.sha256)
-        memcpy(entry->object.sha256, digest, sizeof entry->object.sha256);
+    if (digest && sqlite3_column_bytes(row, 5) == (int)sizeof entry->object.digest)
+        memcpy(entry->object.digest, digest, sizeof entry->object.digest);
     yq_copy(entry->sop_class, YQ_UID_SIZE, column_text(row, 6));
     yq_copy(entry->transfer_syntax, YQ_UID_SIZE, column_text(row, 7));
     entry->dataset_offset = (uint64_t)sqlite3_column_int64(row, 8);

@@ -51,6 +51,7 @@ static const char other_tables[] =
     "NULL,"
     " asked_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " pairs BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS unsettled(instance INTEGER PRIMARY KEY);"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
 /* Columns that tables got after schema version 1. */
@@ -141,6 +142,16 @@ static const char *const fixed_sql[ST_COUNT] = {
                           " WHERE instance.SOPInstanceUID = ? ORDER BY instance.copy",
     [ST_ENTRIES_AFTER] = "SELECT " ENTRY_COLUMNS " FROM " ENTRY_FROM
                          " WHERE instance.id > ? ORDER BY instance.id LIMIT ?",
+    [ST_MARK_ADD] = "INSERT OR IGNORE INTO unsettled(instance) VALUES(?)",
+    [ST_MARK_REMOVE] = "DELETE FROM unsettled WHERE instance = ?",
+    /* by way of the marks, which are few */
+    [ST_MARKED_AFTER] = "SELECT " ENTRY_COLUMNS
+                        " FROM unsettled CROSS JOIN instance ON instance.id = unsettled.instance"
+                        " CROSS JOIN series ON series.id = instance.series_id"
+                        " CROSS JOIN study ON study.id = series.study_id"
+                        " WHERE unsettled.instance > ? ORDER BY unsettled.instance LIMIT ?",
+    [ST_OWNERS] = "SELECT series.id, series.study_id FROM instance JOIN series ON series.id = "
+                  "instance.series_id WHERE instance.id = ?",
     [ST_STUDY_GREW] = "UPDATE study SET n_series = n_series + ?, n_instances = n_instances + ?, "
                       "bytes = bytes + ?, ModalitiesInStudy = ?, SOPClassesInStudy = ?, "
                       "changed_ms = ? WHERE id = ?",

@@ -196,7 +196,7 @@ static enum outcome send_picture(struct yq_house *house, const struct request *r
     }
     unsigned frame = wish->frame ? (unsigned)wish->frame : 1;
     int quality = wish->quality ? (int)wish->quality : QUALITY;
-    yq_hex(digest, entry->object.sha256, 32);
+    yq_hex(digest, entry->object.digest, 32);
     /* another version may render otherwise */
     snprintf(etag, sizeof etag, "\"%s-%u-%d-%s\"", digest, frame, quality, YQ_VERSION);
     if (yq_reply_unchanged(request, reply, etag, 0))
@@ -256,7 +256,7 @@ static bool send_file(struct yq_house *house, const struct request *request,
         send_made(house, entry, wish, reply);
         return true;
     }
-    yq_hex(digest, entry->object.sha256, 32);
+    yq_hex(digest, entry->object.digest, 32);
     snprintf(etag, sizeof etag, "\"%s\"", digest);
     if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, &err)) {
         if (err.code == YQ_ABSENT)

@@ -218,6 +218,7 @@ static void work_all(struct import *import)
 {
     pthread_t threads[WORKERS];
     size_t started = 0;
+    yq_home_hire_clerk(&import->home);
     yq_meter_start(&import->meter, "files", import->files.count, import->files.bytes);
     while (started < WORKERS && pthread_create(&threads[started], NULL, work, import) == 0)
         started++;

@@ -188,11 +188,32 @@ bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,
     return false;
 }
 
+static void *write_catalog(void *catalog)
+{
+    yq_catalog_serve(catalog);
+    return NULL;
+}
+
+void yq_home_hire_clerk(struct yq_home *home)
+{
+    home->hired = pthread_create(&home->clerk, NULL, write_catalog, home->house.catalog) == 0;
+}
+
+static void dismiss_clerk(struct yq_home *home)
+{
+    if (!home->hired)
+        return;
+    yq_catalog_dismiss(home->house.catalog);
+    pthread_join(home->clerk, NULL);
+    home->hired = false;
+}
+
 void yq_home_close(struct yq_home *home)
 {
     struct yq_house *house = &home->house;
     if (!house->conf)
         return;
+    dismiss_clerk(home);
     if (house->catalog)
         yq_catalog_close(house->catalog);
     if (house->store)

@@ -19,6 +19,8 @@ struct yq_home {
     int use_lock;                   /* flock on DIR/use.lock: shared by all, alone for reindex */
     char catalog[YQ_PATH_MOST];
     struct yq_trail *trail;
+    pthread_t clerk; /* writes the catalog for all who store; when hired */
+    bool hired;
 };
 
 /* The folder with peers.json: of --conf FILE, --conf DIR, or DIR/conf. */
@@ -31,6 +33,8 @@ void yq_home_conf_free(struct yq_conf **conf); /* for yq_cleanup */
  * Errors name what to do. */
 yq_must_check bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,
                                 struct yq_home *home, struct yq_err *err);
+/* A thread for the catalog, until close. Without it nothing is missing but speed. */
+void yq_home_hire_clerk(struct yq_home *home);
 void yq_home_close(struct yq_home *home); /* also of a zeroed or half-opened one */
 
 /* Only what is needed to tell the audit trail (house.conf, house.audit), for commands that open no

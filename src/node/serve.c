@@ -252,6 +252,7 @@ static int serve(struct node *node, const sigset_t *signals)
     if (!yq_home_open(node->cli, YQ_HOME_CREATE | YQ_HOME_SWEEP, NULL, &node->home, &err))
         return yq_cli_fail_err(&err);
     yq_keep_settle(&node->home.house);
+    yq_home_hire_clerk(&node->home);
     node->conf_stamp = yq_conf_stamp(node->home.conf_folder);
     const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
     apply_logging(conf);

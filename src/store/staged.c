@@ -1,9 +1,12 @@
-/* staged.c: an object on its way in: written in staging/, then renamed to its place.
+/* staged.c: an object on its way in: written without a name (or, where the file system has no such
+ * files, in staging/), then given its place, then synced.
  *
- * The order that makes a commit durable: the file's data, then its name, then the folders above it
- * from the inside out. A place that is taken is compared byte by byte: the name carries only eight
- * digits of the digest, and a stored object never changes, not even for a sender that worked for
- * such a digest. A yq_staged belongs to one thread. */
+ * The name comes before the sync, so that the row can be on its way to the disk at the same time:
+ * what is durable of file, name and row after a power failure is in no order, and the walk's start
+ * looks at all rows that were not known to be settled. Data go to the disk while more come in. A
+ * place that is taken is compared byte by byte: the name carries only eight digits of the digest,
+ * and a stored object never changes, not even for a sender that worked for such a digest. A
+ * yq_staged belongs to one thread. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,13 +19,17 @@
 #include "yq/clock.h"
 
 #define MOVE_TRIES 100
+#define EARLY_BYTES (256u << 10) /* begin to write back whenever so many have come */
 
 struct yq_staged {
     struct yq_store *store;
     int fd;
     bool failed;
-    uint64_t size;
-    char path[YQ_PATH_MOST];
+    uint64_t size, begun;    /* written; of these on their way to the disk */
+    char path[YQ_PATH_MOST]; /* in staging/, or /proc/self/fd/N */
+    bool placed, there;      /* has its place; somebody else's file had it before */
+    int promise;
+    struct place place;
 };
 
 void yq_store_set_reserve(struct yq_store *store, uint64_t bytes)
@@ -61,6 +68,32 @@ static bool room_left(struct yq_store *store, struct yq_err *err)
                    (unsigned long long)(reserve >> 20));
 }
 
+static bool open_named(struct yq_staged *staged, struct yq_err *err)
+{
+    struct yq_store *store = staged->store;
+    do { /* a name that a crashed process with our number left behind is passed over */
+        unsigned long long number = atomic_fetch_add(&store->counter, 1);
+        char name[64];
+        snprintf(name, sizeof name, "%ld-%llu.part", (long)getpid(), number);
+        if (!yq_path_join(staged->path, store->staging, name, err))
+            return false;
+        staged->fd = open(staged->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    } while (staged->fd < 0 && errno == EEXIST);
+    return staged->fd >= 0 || yq_fail_errno(err, "store", "create", staged->path);
+}
+
+static bool open_staged(struct yq_staged *staged, struct yq_err *err)
+{
+    struct yq_store *store = staged->store;
+    if (!store->nameless)
+        return open_named(staged, err);
+    staged->fd = open(store->staging, O_RDWR | O_TMPFILE | O_CLOEXEC, 0640);
+    if (staged->fd < 0)
+        return yq_fail_errno(err, "store", "create a file in", store->staging);
+    snprintf(staged->path, sizeof staged->path, "/proc/self/fd/%d", staged->fd);
+    return true;
+}
+
 bool yq_store_begin(struct yq_store *store, struct yq_staged **out, struct yq_err *err)
 {
     if (!room_left(store, err))
@@ -69,18 +102,7 @@ bool yq_store_begin(struct yq_store *store, struct yq_staged **out, struct yq_er
     if (!staged)
         return yq_fail(err, YQ_FULL, "store", "no memory for a staged object");
     staged->store = store;
-    do { /* a name that a crashed process with our number left behind is passed over */
-        unsigned long long number = atomic_fetch_add(&store->counter, 1);
-        char name[64];
-        snprintf(name, sizeof name, "%ld-%llu.part", (long)getpid(), number);
-        if (!yq_path_join(staged->path, store->staging, name, err)) {
-            free(staged);
-            return false;
-        }
-        staged->fd = open(staged->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    } while (staged->fd < 0 && errno == EEXIST);
-    if (staged->fd < 0) {
-        yq_fail_errno(err, "store", "create", staged->path);
+    if (!open_staged(staged, err)) {
         if (err->code == YQ_ABSENT) /* somebody took staging/ away */
             err->code = YQ_IO;
         free(staged);
@@ -100,18 +122,16 @@ bool yq_staged_write(struct yq_staged *staged, const void *bytes, size_t length,
     }
     staged->size += length;
     atomic_fetch_add(&staged->store->written, length);
+    if (staged->size - staged->begun >= EARLY_BYTES) {
+        (void)sync_file_range(staged->fd, (off_t)staged->begun,
+                              (off_t)(staged->size - staged->begun), SYNC_FILE_RANGE_WRITE);
+        staged->begun = staged->size;
+    }
     return true;
 }
 
 int yq_staged_fd(const struct yq_staged *staged) { return staged->fd; }
 uint64_t yq_staged_size(const struct yq_staged *staged) { return staged->size; }
-
-void yq_staged_abandon(struct yq_staged *take)
-{
-    unlink(take->path);
-    yq_close(&take->fd);
-    free(take);
-}
 
 static bool make_folder(const char *path, struct yq_err *err)
 {
@@ -121,9 +141,13 @@ static bool make_folder(const char *path, struct yq_err *err)
 }
 
 /* RENAME_NOREPLACE is unknown to some file systems (NFS); there a look must do. */
-static bool rename_new(const char *from, const char *to)
+static bool move_once(const char *from, const char *to, enum move how)
 {
     struct stat about;
+    if (how == MOVE_OVER)
+        return rename(from, to) == 0;
+    if (how == MOVE_LINK)
+        return linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0;
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return true;
     if (errno != EINVAL && errno != ENOSYS)
@@ -135,12 +159,12 @@ static bool rename_new(const char *from, const char *to)
     return rename(from, to) == 0;
 }
 
-bool store_move(const char *from, const struct place *place, bool replace, bool *there,
+bool store_move(const char *from, const struct place *place, enum move how, bool *there,
                 struct yq_err *err)
 {
     *there = false;
     for (int i = 0; i < MOVE_TRIES; i++) {
-        if (replace ? rename(from, place->file) == 0 : rename_new(from, place->file))
+        if (move_once(from, place->file, how))
             return true;
         if (errno == EEXIST) {
             *there = true;
@@ -163,7 +187,7 @@ bool store_sync_place(const char *root, const struct place *place, struct yq_err
            yq_sync_dir(root, err);
 }
 
-static bool same_bytes(int a, int b, struct yq_err *err)
+bool yq_staged_same(const struct yq_staged *staged, int fd, struct yq_err *err)
 {
     enum { PIECE = 65536 };
     uint8_t *piece = malloc((size_t)2 * PIECE);
@@ -172,10 +196,10 @@ static bool same_bytes(int a, int b, struct yq_err *err)
     bool same = true;
     for (uint64_t at = 0; same; at += PIECE) {
         size_t got_a, got_b;
-        same = yq_read_at(a, piece, PIECE, at, &got_a, err) &&
-               yq_read_at(b, piece + PIECE, PIECE, at, &got_b, err);
+        same = yq_read_at(staged->fd, piece, PIECE, at, &got_a, err) &&
+               yq_read_at(fd, piece + PIECE, PIECE, at, &got_b, err);
         if (same && (got_a != got_b || memcmp(piece, piece + PIECE, got_a) != 0))
-            same = yq_fail(err, YQ_CONFLICT, "store", "another content has this name already");
+            same = yq_fail(err, YQ_CONFLICT, "store", "another content is stored under this name");
         if (same && got_a < PIECE)
             break;
     }
@@ -188,49 +212,91 @@ static bool same_as_there(struct yq_staged *staged, const char *path, struct yq_
     int there yq_cleanup(yq_close) = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (there < 0)
         return yq_fail_errno(err, "store", "open", path);
-    return same_bytes(staged->fd, there, err) &&
-           (fdatasync(there) == 0 || yq_fail_errno(err, "store", "sync", path));
+    return yq_staged_same(staged, there, err);
 }
 
-static bool commit(struct yq_staged *staged, const struct place *place, struct yq_err *err)
+bool yq_staged_place(struct yq_staged *staged, const struct yq_key *key, const uint8_t digest[32],
+                     struct yq_err *err)
 {
     struct yq_store *store = staged->store;
-    bool there;
+    struct place *place = &staged->place;
     if (staged->failed)
         return yq_fail(err, YQ_IO, "store", "an earlier write of this object failed");
-    if (fdatasync(staged->fd) != 0)
-        return yq_fail_errno(err, "store", "sync", staged->path);
-    if (!store_promise(store, place, err))
+    if (!store_place(store->objects, true, key, digest, place, err) ||
+        !store_promise(store, place, &staged->promise, err))
         return false;
-    if (!store_move(staged->path, place, false, &there, err) ||
-        (there && !same_as_there(staged, place->file, err))) {
-        store_settle(store, place);
-        return false;
-    }
-    /* The file is in its folder now, so nobody can prune the folder under these syncs. Another
-     * thread may have made a folder a moment ago and not have synced its name yet: unless the way
-     * up is known to be durable, it is synced here as well. */
-    bool known = store_knows(store, place->series);
-    if (known ? yq_sync_dir(place->series, err) : store_sync_place(store->objects, place, err)) {
-        store_know(store, place->series);
+    staged->placed = store_move(staged->path, place, store->nameless ? MOVE_LINK : MOVE_NEW,
+                                &staged->there, err) &&
+                     (!staged->there || same_as_there(staged, place->file, err));
+    if (staged->placed)
         return true;
-    }
-    if (!there) {
-        unlink(place->file);
-        store_prune(store, place);
-    }
-    store_settle(store, place);
+    store_promise_kept(store, staged->promise);
+    if (err->code == YQ_ABSENT)
+        err->code = YQ_IO;
     return false;
 }
 
-bool yq_staged_commit(struct yq_staged *take, const struct yq_key *key, const uint8_t sha256[32],
-                      struct yq_err *err)
+/* The folders' part. The file is in its folder now, so nobody can prune the folder under these
+ * syncs. Another thread may have made a folder a moment ago and not have synced its name yet:
+ * unless the way up is known to be durable, it is synced here as well. */
+static bool sync_way(struct yq_store *store, const struct place *place, struct yq_err *err)
 {
-    struct place place;
-    bool ok = store_place(take->store->objects, true, key, sha256, &place, err) &&
-              commit(take, &place, err);
+    bool known = store_knows(store, place->series);
+    if (!(known ? yq_sync_dir(place->series, err) : store_sync_place(store->objects, place, err)))
+        return false;
+    if (!known)
+        store_know(store, place->series);
+    return true;
+}
+
+static bool sync_there(struct yq_store *store, const struct place *place, struct yq_err *err)
+{
+    int fd yq_cleanup(yq_close) = open(place->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return yq_fail_errno(err, "store", "open", place->file);
+    return (fdatasync(fd) == 0 || yq_fail_errno(err, "store", "sync", place->file)) &&
+           sync_way(store, place, err);
+}
+
+bool yq_staged_sync(struct yq_staged *staged, struct yq_err *err)
+{
+    bool ok = staged->there ? sync_there(staged->store, &staged->place, err)
+                            : (fdatasync(staged->fd) == 0 ||
+                               yq_fail_errno(err, "store", "sync", staged->place.file)) &&
+                                  sync_way(staged->store, &staged->place, err);
     if (!ok && err->code == YQ_ABSENT)
         err->code = YQ_IO;
-    yq_staged_abandon(take); /* after the rename its old name is gone, and unlink finds nothing */
     return ok;
+}
+
+bool yq_store_sync(struct yq_store *store, const struct yq_key *key, const uint8_t digest[32],
+                   struct yq_err *err)
+{
+    struct place place;
+    return store_place(store->objects, true, key, digest, &place, err) &&
+           sync_there(store, &place, err);
+}
+
+/* ---- the ends ---- */
+
+void yq_staged_leave(struct yq_staged *take)
+{
+    if (!take->store->nameless && (!take->placed || take->there))
+        unlink(take->path);
+    yq_close(&take->fd);
+    free(take);
+}
+
+void yq_staged_keep(struct yq_staged *take)
+{
+    if (take->placed)
+        store_promise_kept(take->store, take->promise);
+    yq_staged_leave(take);
+}
+
+void yq_staged_abandon(struct yq_staged *take)
+{
+    if (take->placed && !take->there && unlink(take->place.file) == 0)
+        store_prune(take->store, &take->place);
+    yq_staged_keep(take);
 }

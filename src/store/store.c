@@ -33,8 +33,8 @@ static bool open_part(const char *dir, const char *name, char *path, struct yq_e
     return yq_fail_errno(err, "store", "use folder", path);
 }
 
-/* What a crash left. Not what a process that still lives is writing, an import beside the node say,
- * and not what is to be settled (promise.c). */
+/* What a crash left. Not what a process that still lives is writing, an import beside the node say.
+ */
 static void sweep_staging(struct yq_store *store)
 {
     char *roots[] = {store->staging, NULL};
@@ -43,14 +43,23 @@ static void sweep_staging(struct yq_store *store)
         return;
     size_t swept = 0;
     for (FTSENT *entry; (entry = fts_read(tree));) {
-        if (entry->fts_level < 1 || entry->fts_info == FTS_D || store_is_alive(entry->fts_name) ||
-            entry->fts_info == FTS_SL || entry->fts_info == FTS_SLNONE)
+        if (entry->fts_level < 1 || entry->fts_info == FTS_D || store_is_alive(entry->fts_name))
             continue;
         swept += remove(entry->fts_accpath) == 0;
     }
     fts_close(tree);
     if (swept)
         yq_log(YQ_LOG_INFO, "staging-swept", "files=%zu", swept);
+}
+
+/* Files without a name need no sweeping, and no name in a folder that all writers share. Giving
+ * them one needs /proc. */
+static bool has_nameless(struct yq_store *store)
+{
+    char path[64];
+    int fd yq_cleanup(yq_close) = open(store->objects, O_RDWR | O_TMPFILE | O_CLOEXEC, 0640);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return fd >= 0 && access(path, F_OK) == 0;
 }
 
 bool yq_store_open(const char *dir, bool sweep, struct yq_store **out, struct yq_err *err)
@@ -60,10 +69,14 @@ bool yq_store_open(const char *dir, bool sweep, struct yq_store **out, struct yq
         return yq_fail(err, YQ_FULL, "store", "no memory for a store");
     if (!open_part(dir, "objects", store->objects, err) ||
         !open_part(dir, "staging", store->staging, err) ||
+        !open_part(dir, "promises", store->promises, err) ||
         !open_part(dir, "trash", store->trash, err) || !store_measure(store, err)) {
         free(store);
         return false;
     }
+    pthread_mutex_init(&store->promising, NULL);
+    store->promise_fd = -1;
+    store->nameless = has_nameless(store);
     atomic_store(&store->measured_ms, yq_monotonic_ms());
     if (sweep)
         sweep_staging(store);
@@ -71,16 +84,21 @@ bool yq_store_open(const char *dir, bool sweep, struct yq_store **out, struct yq
     return true;
 }
 
-void yq_store_close(struct yq_store *store) { free(store); }
+void yq_store_close(struct yq_store *store)
+{
+    store_promises_close(store);
+    pthread_mutex_destroy(&store->promising);
+    free(store);
+}
 
-bool store_place(const char *root, bool sharded, const struct yq_key *key, const uint8_t sha256[32],
+bool store_place(const char *root, bool sharded, const struct yq_key *key, const uint8_t digest[32],
                  struct place *place, struct yq_err *err)
 {
     if (!yq_uid_valid(key->study) || !yq_uid_valid(key->series) || !yq_uid_valid(key->instance))
         return yq_fail(err, YQ_BAD_INPUT, "store", "a UID of the object's key is not a UID");
-    char digest[9], name[YQ_UID_SIZE + 16], shard[3];
-    yq_hex(digest, sha256, 4);
-    snprintf(name, sizeof name, "%s.%s.dcm", key->instance, digest);
+    char digits[9], name[YQ_UID_SIZE + 16], shard[3];
+    yq_hex(digits, digest, 4);
+    snprintf(name, sizeof name, "%s.%s.dcm", key->instance, digits);
     snprintf(shard, sizeof shard, "%02x", (unsigned)(yq_hash_text(key->study) >> 56));
     if (sharded ? !yq_path_join(place->shard, root, shard, err)
                 : !yq_copy(place->shard, sizeof place->shard, root))
@@ -90,11 +108,11 @@ bool store_place(const char *root, bool sharded, const struct yq_key *key, const
            yq_path_join(place->file, place->series, name, err);
 }
 
-bool yq_store_path(struct yq_store *store, const struct yq_key *key, const uint8_t sha256[32],
+bool yq_store_path(struct yq_store *store, const struct yq_key *key, const uint8_t digest[32],
                    char *path, struct yq_err *err)
 {
     struct place place;
-    if (!store_place(store->objects, true, key, sha256, &place, err))
+    if (!store_place(store->objects, true, key, digest, &place, err))
         return false;
     memcpy(path, place.file, strlen(place.file) + 1);
     return true;
@@ -106,7 +124,7 @@ bool yq_store_read(struct yq_store *store, const struct yq_key *key, const struc
     char path[YQ_PATH_MOST];
     struct stat about;
     *fd = -1;
-    if (!yq_store_path(store, key, object->sha256, path, err))
+    if (!yq_store_path(store, key, object->digest, path, err))
         return false;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (*fd < 0)
@@ -142,11 +160,11 @@ void store_prune(struct yq_store *store, const struct place *place)
         rmdir(place->shard);
 }
 
-void yq_store_remove(struct yq_store *store, const struct yq_key *key, const uint8_t sha256[32])
+void yq_store_remove(struct yq_store *store, const struct yq_key *key, const uint8_t digest[32])
 {
     struct place place;
     struct yq_err err;
-    if (!store_place(store->objects, true, key, sha256, &place, &err))
+    if (!store_place(store->objects, true, key, digest, &place, &err))
         return;
     if (unlink(place.file) != 0 && errno != ENOENT && errno != ENOTDIR) {
         yq_fail_errno(&err, "store", "remove", place.file);

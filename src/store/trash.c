@@ -18,7 +18,7 @@ static bool label_valid(const char *label)
                length;
 }
 
-bool yq_store_trash(struct yq_store *store, const struct yq_key *key, const uint8_t sha256[32],
+bool yq_store_trash(struct yq_store *store, const struct yq_key *key, const uint8_t digest[32],
                     const char *label, struct yq_err *err)
 {
     struct place place, grave;
@@ -27,14 +27,14 @@ bool yq_store_trash(struct yq_store *store, const struct yq_key *key, const uint
     bool there;
     if (!label_valid(label))
         return yq_fail(err, YQ_BAD_INPUT, "store", "not a label for the trash");
-    if (!store_place(store->objects, true, key, sha256, &place, err) ||
+    if (!store_place(store->objects, true, key, digest, &place, err) ||
         !yq_path_join(root, store->trash, label, err) ||
-        !store_place(root, false, key, sha256, &grave, err))
+        !store_place(root, false, key, digest, &grave, err))
         return false;
     if (lstat(place.file, &about) != 0)
         return errno == ENOENT || errno == ENOTDIR ||
                yq_fail_errno(err, "store", "look at", place.file);
-    if (!store_move(place.file, &grave, true, &there, err))
+    if (!store_move(place.file, &grave, MOVE_OVER, &there, err))
         return err->code == YQ_ABSENT; /* another thread was faster */
     /* First where it is now, then where it was: a crash in between leaves it in both, not in none.
      */

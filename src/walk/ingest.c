@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "object.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
 #include "yq/seal.h"
-#include "yq/walk.h"
 
 struct arrival { /* goes through the walk; each step adds to it */
     struct yq_house *house;
@@ -24,10 +24,10 @@ struct arrival { /* goes through the walk; each step adds to it */
     struct yq_coercions coercions; /* owns the values in the header that they changed */
     struct yq_object object;
     uint64_t dataset_offset;
+    bool known; /* the catalog has a row under this SOP Instance UID */
+    bool there; /* with the same content */
     struct yq_added added;
 };
-
-static void digest_cleanup(struct yq_digest **digest) { yq_digest_free(*digest); }
 
 static bool may_store(const struct arrival *a, struct yq_err *err)
 {
@@ -48,7 +48,7 @@ static bool may_store(const struct arrival *a, struct yq_err *err)
 static bool pour(struct arrival *a, struct yq_body *body, struct yq_err *err)
 {
     struct yq_buf meta yq_cleanup(yq_buf_fini) = {0};
-    struct yq_digest *digest yq_cleanup(digest_cleanup) = yq_digest_new();
+    struct yq_digest *digest yq_cleanup(yq_digest_cleanup) = yq_digest_new(YQ_XXH3);
     yq_part10_write(&meta, body->sop_class, body->sop_instance, body->transfer_syntax);
     if (!digest || meta.failed)
         return yq_fail(err, YQ_FULL, "walk", "no memory to take an instance in");
@@ -74,7 +74,7 @@ static bool pour(struct arrival *a, struct yq_body *body, struct yq_err *err)
         yq_digest_add(digest, bytes, got);
     }
     a->object.size = yq_staged_size(a->staged);
-    yq_digest_end(digest, a->object.sha256);
+    yq_digest_end(digest, a->object.digest);
     return true;
 }
 
@@ -94,52 +94,77 @@ static bool names_what_was_announced(struct arrival *a, struct yq_err *err)
 
 static bool same_content(const struct arrival *a, const struct yq_entry *entry)
 {
-    return memcmp(entry->object.sha256, a->object.sha256, sizeof a->object.sha256) == 0 &&
+    return memcmp(entry->object.digest, a->object.digest, sizeof a->object.digest) == 0 &&
            entry->object.size == a->object.size;
 }
 
-/* The identical instance is there, row and file: nothing needs to be written. The file is read for
- * that: whoever sends again what was damaged is told of success only when it is whole again. False
- * with an error: a damaged file could not be put aside, or the catalog cannot say; then it could
- * not take the row either, and nothing is begun. */
-static bool is_there_already(struct arrival *a, bool *there, struct yq_err *err)
+/* What is stored under the entry is damaged or gone, and what came is what was stored: it takes its
+ * place, under the digest that the row carries. */
+static bool put_damaged_aside(struct arrival *a, const struct yq_entry *entry,
+                              const struct yq_err *trouble, struct yq_err *err)
+{
+    char label[64];
+    a->object = entry->object;
+    a->added.stored = YQ_STORED_ALREADY;
+    yq_log_err(YQ_LOG_ERROR, "object-damaged", trouble,
+               "sop=%s next=\"what was sent now takes its place\"", entry->key.instance);
+    yq_keep_label(label, sizeof label, "damaged");
+    return yq_store_trash(a->house->store, &entry->key, entry->object.digest, label, err);
+}
+
+/* The identical instance is there, row and file: nothing needs to be written. Contents are compared
+ * byte by byte, so that success is told only of a file that is whole, and nothing rests on digests.
+ * False with an error: a damaged file could not be put aside, or the catalog cannot say; then it
+ * could not take the row either, and nothing is begun. */
+static bool is_there_already(struct arrival *a, struct yq_err *err)
 {
     struct yq_err trouble = {0};
     struct yq_entry entry;
-    char label[64];
-    *there = false;
     if (!yq_catalog_get(a->house->catalog, a->header.key.instance, &entry, &trouble)) {
         if (trouble.code == YQ_ABSENT)
             return true;
         *err = trouble;
         return false;
     }
-    if (!same_content(a, &entry))
+    a->known = true;
+    if (entry.object.size != a->object.size)
         return true;
-    *there = yq_keep_check(a->house, &entry, &trouble);
-    a->added.stored = YQ_STORED_ALREADY;
-    if (*there)
+    int fd yq_cleanup(yq_close) = -1;
+    bool whole = yq_store_read(a->house->store, &entry.key, &entry.object, &fd, &trouble);
+    bool same = whole && yq_staged_same(a->staged, fd, &trouble);
+    if (same) {
+        a->there = true;
+        a->added.stored = YQ_STORED_ALREADY;
         return true;
-    yq_log_err(YQ_LOG_ERROR, "object-damaged", &trouble,
-               "sop=%s next=\"what was sent now takes its place\"", entry.key.instance);
-    yq_keep_label(label, sizeof label, "damaged");
-    return yq_store_trash(a->house->store, &entry.key, entry.object.sha256, label, err);
+    }
+    if (whole && trouble.code != YQ_CONFLICT) {
+        *err = trouble;
+        return false;
+    }
+    struct yq_object came = a->object;
+    if (yq_digest_kind(entry.object.digest) ==
+            YQ_SHA256 && /* it was stored by an earlier version */
+        !yq_object_digest(yq_staged_fd(a->staged), YQ_SHA256, &came, err))
+        return false;
+    if (memcmp(came.digest, entry.object.digest, sizeof came.digest) != 0)
+        return true;
+    return put_damaged_aside(a, &entry, &trouble, err);
 }
 
 /* Keep the promise. A failed commit may still have reached the disk: only what no row names goes
  * away; where that cannot be told now, the next start asks again. */
 static void take_back(struct arrival *a)
 {
-    struct yq_house *house = a->house;
-    const struct yq_key *key = &a->header.key;
     struct yq_entry entry;
     struct yq_err why;
-    bool found = yq_catalog_get(house->catalog, key->instance, &entry, &why);
+    bool found = yq_catalog_get(a->house->catalog, a->header.key.instance, &entry, &why);
     if (!found && why.code != YQ_ABSENT)
-        return;
-    if (!found || !same_content(a, &entry))
-        yq_store_remove(house->store, key, a->object.sha256);
-    yq_store_settle(house->store, key, a->object.sha256);
+        yq_staged_leave(a->staged);
+    else if (found && same_content(a, &entry))
+        yq_staged_keep(a->staged);
+    else
+        yq_staged_abandon(a->staged);
+    a->staged = NULL;
 }
 
 /* What was replaced is out of every row now: its file goes into the trash. */
@@ -149,46 +174,74 @@ static void put_away_earlier(const struct arrival *a)
     struct yq_err trouble;
     char label[64];
     yq_keep_label(label, sizeof label, "replaced");
-    if (!yq_store_trash(a->house->store, &earlier->key, earlier->object.sha256, label, &trouble))
+    if (!yq_store_trash(a->house->store, &earlier->key, earlier->object.digest, label, &trouble))
         yq_log_err(YQ_LOG_WARN, "trash", &trouble, "sop=%s", earlier->key.instance);
 }
 
-/* Under the claim: nobody else in this process works on the same SOP instance. */
-static bool keep(struct arrival *a, struct yq_err *err)
+/* Other bytes may stand where this object belongs, and no row name them: what a power failure left
+ * of an instance that nobody was told of. It makes way. */
+static bool place(struct arrival *a, struct yq_err *err)
 {
-    struct yq_house *house = a->house;
+    struct yq_store *store = a->house->store;
     const struct yq_key *key = &a->header.key;
-    bool there;
-    if (!is_there_already(a, &there, err))
-        return false;
-    if (there) {
-        yq_staged_abandon(a->staged);
-        a->staged = NULL;
+    struct yq_err ignored;
+    char path[YQ_PATH_MOST], label[64];
+    if (yq_staged_place(a->staged, key, a->object.digest, err))
         return true;
-    }
+    if (err->code != YQ_CONFLICT || !yq_store_path(store, key, a->object.digest, path, &ignored) ||
+        yq_object_known(a->house, path) != YQ_KNOWN_NOT)
+        return false;
+    yq_keep_label(label, sizeof label, "damaged");
+    return yq_store_trash(store, key, a->object.digest, label, err) &&
+           yq_staged_place(a->staged, key, a->object.digest, err);
+}
+
+/* The file to its place, then file and row to the disk, both at the same time: the slower of the
+ * two is all that is waited for. Where something is known under this UID already, one after the
+ * other: no row that was acknowledged may go for one whose file a power failure can take. */
+static bool make_durable(struct arrival *a, struct yq_err *err)
+{
+    struct yq_err second = {0};
+    struct yq_adding *adding;
     struct yq_buf coerced yq_cleanup(yq_buf_fini) = {0};
     if (a->coercions.count)
         yq_coercions_write(&a->coercions, &coerced);
     if (coerced.failed)
         return yq_fail(err, YQ_FULL, "walk", "no memory to note what was coerced");
-    struct yq_staged *take = a->staged;
-    a->staged = NULL;
-    if (!yq_staged_commit(take, key, a->object.sha256, err))
-        return false;
     struct yq_arrival arrival = {.origin = a->origin,
                                  .header = &a->header,
                                  .object = &a->object,
                                  .dataset_offset = a->dataset_offset,
                                  .duplicates = (enum yq_duplicates)a->conf->store_duplicates,
-                                 .coerced = coerced.length ? yq_buf_text(&coerced) : NULL};
-    if (yq_catalog_add(house->catalog, &arrival, &a->added, err)) {
-        yq_store_settle(house->store, key, a->object.sha256);
-        if (a->added.stored == YQ_STORED_REPLACED && !same_content(a, &a->added.earlier))
-            put_away_earlier(a);
+                                 .coerced = coerced.length ? yq_buf_text(&coerced) : NULL,
+                                 .unsynced = !a->known};
+    bool safe = a->known && yq_staged_sync(a->staged, err);
+    if (a->known && !safe)
+        return false;
+    if (!yq_catalog_add_begin(a->house->catalog, &arrival, &a->added, &adding, err))
+        return false;
+    safe = safe || yq_staged_sync(a->staged, err);
+    return yq_catalog_add_end(adding, safe, safe ? err : &second);
+}
+
+/* Under the claim: nobody else in this process works on the same SOP instance. */
+static bool keep(struct arrival *a, struct yq_err *err)
+{
+    if (!is_there_already(a, err))
+        return false;
+    if (a->there)
         return true;
+    if (!place(a, err))
+        return false;
+    if (!make_durable(a, err)) {
+        take_back(a);
+        return false;
     }
-    take_back(a);
-    return false;
+    yq_staged_keep(a->staged);
+    a->staged = NULL;
+    if (a->added.stored == YQ_STORED_REPLACED && !same_content(a, &a->added.earlier))
+        put_away_earlier(a);
+    return true;
 }
 
 static void tell(const struct arrival *a, bool ok, const struct yq_err *err)

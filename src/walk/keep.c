@@ -15,7 +15,6 @@
 #include "yq/clock.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
-#include "yq/seal.h"
 #include "yq/walk.h"
 
 void yq_keep_label(char *label, size_t size, const char *why)
@@ -40,7 +39,7 @@ bool yq_keep_delete(struct yq_house *house, const struct yq_key *key, const char
     bool ok = true;
     for (size_t i = 0; i < *count; i++) {
         struct yq_err trouble;
-        if (yq_store_trash(house->store, &removed[i].key, removed[i].object.sha256, label,
+        if (yq_store_trash(house->store, &removed[i].key, removed[i].object.digest, label,
                            &trouble))
             continue;
         yq_log_err(YQ_LOG_ERROR, "trash", &trouble, "sop=%s", removed[i].key.instance);
@@ -60,27 +59,6 @@ bool yq_keep_delete(struct yq_house *house, const struct yq_key *key, const char
 
 /* ---- reindex ---- */
 
-static void digest_cleanup(struct yq_digest **digest) { yq_digest_free(*digest); }
-
-static bool digest_file(int fd, struct yq_object *object, struct yq_err *err)
-{
-    enum { PIECE = 1 << 17 };
-    struct yq_digest *digest yq_cleanup(digest_cleanup) = yq_digest_new();
-    struct yq_buf piece yq_cleanup(yq_buf_fini) = {0};
-    size_t got;
-    object->size = 0;
-    if (!digest || !yq_buf_room(&piece, PIECE))
-        return yq_fail(err, YQ_FULL, "walk", "no memory to read an object");
-    do {
-        if (!yq_read_at(fd, piece.bytes, PIECE, object->size, &got, err))
-            return false;
-        yq_digest_add(digest, piece.bytes, got);
-        object->size += got;
-    } while (got == PIECE);
-    yq_digest_end(digest, object->sha256);
-    return true;
-}
-
 struct found { /* a file of the study being reindexed */
     char *path;
     int64_t written_ns;
@@ -92,16 +70,20 @@ static int oldest_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* A name carries the UIDs and the digest of what was stored: other content is damaged, or somebody
- * put the file there by hand. A row for it would lead to no file. */
-static bool keeps_its_name(struct yq_house *house, const char *path, const struct yq_key *key,
-                           const struct yq_object *object, struct yq_err *err)
+/* A name carries the UIDs and the digest of what was stored, of the kind of the time: other content
+ * is damaged, or somebody put the file there by hand. A row for it would lead to no file. */
+static bool keeps_its_name(struct yq_house *house, int fd, const char *path,
+                           const struct yq_key *key, struct yq_object *object, struct yq_err *err)
 {
     char own[YQ_PATH_MOST];
-    if (!yq_store_path(house->store, key, object->sha256, own, err))
-        return false;
-    return strcmp(own, path) == 0 ||
-           yq_fail(err, YQ_IO, "walk",
+    for (int kind = YQ_XXH3; kind <= YQ_SHA256; kind++) {
+        if (!yq_object_digest(fd, (enum yq_digest_kind)kind, object, err) ||
+            !yq_store_path(house->store, key, object->digest, own, err))
+            return false;
+        if (strcmp(own, path) == 0)
+            return true;
+    }
+    return yq_fail(err, YQ_IO, "walk",
                    "content is not what its name says: not taken in (if it is good nevertheless, "
                    "yingqiao import takes it)");
 }
@@ -120,7 +102,7 @@ static bool reindex_file(struct yq_house *house, const char *path, uint64_t *byt
     bool ok =
         yq_part10_read(fd, &about, err) &&
         yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", &header, err) &&
-        digest_file(fd, &object, err) && keeps_its_name(house, path, &header.key, &object, err);
+        keeps_its_name(house, fd, path, &header.key, &object, err);
     if (ok) {
         (void)yq_copy(header.transfer_syntax, sizeof header.transfer_syntax, about.transfer_syntax);
         /* A second content under one UID was kept on purpose, or is what a crash left of a
@@ -236,10 +218,10 @@ bool yq_keep_check(struct yq_house *house, const struct yq_entry *entry, struct 
     struct yq_object object;
     int fd yq_cleanup(yq_close) = -1;
     if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
-        !digest_file(fd, &object, err))
+        !yq_object_digest(fd, yq_digest_kind(entry->object.digest), &object, err))
         return false;
     if (object.size != entry->object.size ||
-        memcmp(object.sha256, entry->object.sha256, sizeof object.sha256) != 0)
+        memcmp(object.digest, entry->object.digest, sizeof object.digest) != 0)
         return yq_fail(err, YQ_IO, "walk", "content is not what was stored: its digest differs");
     return true;
 }

@@ -52,6 +52,13 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
     return real(fd, bytes, length, offset);
 }
 
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    REAL(ssize_t, "pwrite", int, const void *, size_t, off_t);
+    step();
+    return real(fd, bytes, length, offset);
+}
+
 int fdatasync(int fd)
 {
     REAL(int, "fdatasync", int);
@@ -66,11 +73,11 @@ int fsync(int fd)
     return real(fd);
 }
 
-int symlink(const char *to, const char *path)
+int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
-    REAL(int, "symlink", const char *, const char *);
+    REAL(int, "linkat", int, const char *, int, const char *, int);
     step();
-    return real(to, path);
+    return real(from_dir, from, to_dir, to, flags);
 }
 
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)

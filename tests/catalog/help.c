@@ -41,7 +41,7 @@ void make(struct made *made, int study, int series, int instance, int content)
     snprintf(header->sop_class, YQ_UID_SIZE, "1.2.840.10008.5.1.4.1.1.2");
     snprintf(header->transfer_syntax, YQ_UID_SIZE, "%s", YQ_TS_EXPLICIT_LE);
     made->object.size = 1000;
-    memcpy(made->object.sha256, &content, sizeof content);
+    memcpy(made->object.digest, &content, sizeof content);
     made->origin.door = "test";
     snprintf(made->origin.aet, YQ_AET_SIZE, "CT1");
 }

@@ -72,7 +72,7 @@ static void the_same_instance_again_is_already_there(void **state)
             ok(add(&made));
         assert_int_equal(made.added.stored, YQ_STORED_ALREADY);
         assert_true(made.added.had_earlier);
-        assert_int_equal(made.added.earlier.object.sha256[0], 7);
+        assert_int_equal(made.added.earlier.object.digest[0], 7);
         assert_int_equal(totals().instances, 1);
         assert_int_equal(totals().contradictions, 0);
     }
@@ -167,7 +167,7 @@ static void other_content_keep_both(void **state)
         assert_int_equal(made.added.earlier.copy, content - 97);
     }
     ok(yq_catalog_get(catalog, "1.1.1.1", &entry, &err));
-    assert_int_equal(entry.object.sha256[0], (1000000 + 1001) & 0xff);
+    assert_int_equal(entry.object.digest[0], (1000000 + 1001) & 0xff);
     struct yq_totals t = totals();
     assert_int_equal(t.instances, 1);
     assert_int_equal(t.bytes, 3000);
@@ -184,7 +184,7 @@ static void other_content_keep_both(void **state)
     ok(add(&made));
     assert_int_equal(made.added.stored, YQ_STORED_REPLACED);
     ok(yq_catalog_get(catalog, "1.1.1.1", &entry, &err));
-    assert_int_equal(entry.object.sha256[0], 99);
+    assert_int_equal(entry.object.digest[0], 99);
     ok(yq_catalog_entries(catalog, 0, entries, 8, &count, &err));
     assert_int_equal(count, 2);
 }

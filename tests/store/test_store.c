@@ -59,9 +59,17 @@ static struct yq_staged *stage(const void *bytes, size_t length)
 
 static void keep(const struct yq_key *k, const uint8_t *digest, const char *text)
 {
-    if (!yq_staged_commit(stage(text, strlen(text)), k, digest, &err))
+    struct yq_staged *staged = stage(text, strlen(text));
+    if (!yq_staged_place(staged, k, digest, &err) || !yq_staged_sync(staged, &err))
         fail_msg("%s", err.text);
-    yq_store_settle(store, k, digest);
+    yq_staged_keep(staged);
+}
+
+static bool refused(struct yq_staged *take, const struct yq_key *k, const uint8_t *digest)
+{
+    bool ok = yq_staged_place(take, k, digest, &err);
+    yq_staged_abandon(take);
+    return !ok;
 }
 
 static bool exists(const char *path)
@@ -104,7 +112,7 @@ static void what_is_committed_can_be_read(void **state)
     char back[16];
     size_t got;
     int fd;
-    memcpy(object.sha256, digest_a, 32);
+    memcpy(object.digest, digest_a, 32);
     assert_true(yq_staged_write(staged, "def", 3, &err));
     assert_int_equal(yq_staged_size(staged), 6);
     assert_true(yq_read_at(yq_staged_fd(staged), back, sizeof back, 0, &got, &err));
@@ -113,10 +121,11 @@ static void what_is_committed_can_be_read(void **state)
     assert_int_equal(err.code, YQ_ABSENT);
     assert_int_equal(walk_count(), 0);
 
-    assert_true(yq_staged_commit(staged, &key, digest_a, &err));
-    assert_int_equal(count_in("staging"), 1); /* promised */
-    yq_store_settle(store, &key, digest_a);
+    assert_true(yq_staged_place(staged, &key, digest_a, &err));
+    assert_int_equal(count_in("promises"), 1);
     assert_int_equal(count_in("staging"), 0);
+    assert_true(yq_staged_sync(staged, &err));
+    yq_staged_keep(staged);
     assert_int_equal(walk_count(), 1);
     assert_true(yq_store_read(store, &key, &object, &fd, &err));
     assert_true(yq_read_at(fd, back, sizeof back, 0, &got, &err));
@@ -157,11 +166,11 @@ static void a_stored_object_never_changes_even_under_its_digest(void **state)
     char back[4];
     size_t got;
     int fd;
-    memcpy(object.sha256, digest_a, 32);
+    memcpy(object.digest, digest_a, 32);
     keep(&key, digest_a, "good");
-    assert_false(yq_staged_commit(stage("evil", 4), &key, digest_a, &err));
+    assert_true(refused(stage("evil", 4), &key, digest_a));
     assert_int_equal(err.code, YQ_CONFLICT);
-    assert_false(yq_staged_commit(stage("goods", 5), &key, digest_a, &err));
+    assert_true(refused(stage("goods", 5), &key, digest_a));
     assert_int_equal(err.code, YQ_CONFLICT);
     assert_true(yq_store_read(store, &key, &object, &fd, &err));
     assert_true(yq_read_at(fd, back, 4, 0, &got, &err));
@@ -183,7 +192,7 @@ static void names_that_are_no_uids_are_refused(void **state)
                     : part == 1 ? hostile.series
                                 : hostile.instance,
                     YQ_UID_SIZE, bad[i]);
-            assert_false(yq_staged_commit(stage("x", 1), &hostile, digest_a, &err));
+            assert_true(refused(stage("x", 1), &hostile, digest_a));
             assert_int_equal(err.code, YQ_BAD_INPUT);
             assert_false(yq_store_path(store, &hostile, digest_a, path, &err));
             yq_store_remove(store, &hostile, digest_a);
@@ -200,10 +209,20 @@ static void abandoned_leaves_nothing(void **state)
     yq_staged_abandon(stage("x", 1));
     {
         struct yq_staged *staged yq_cleanup(yq_staged_cleanup) = stage("y", 1);
-        assert_int_equal(count_in("staging"), 1);
         (void)staged;
     }
     assert_int_equal(count_in("staging"), 0);
+    struct yq_staged *placed = stage("z", 1);
+    assert_true(yq_staged_place(placed, &key, digest_a, &err));
+    assert_int_equal(walk_count(), 1);
+    yq_staged_abandon(placed);
+    assert_int_equal(count_in("objects"), 0);
+    /* but not what somebody else brought */
+    keep(&key, digest_a, "x");
+    placed = stage("x", 1);
+    assert_true(yq_staged_place(placed, &key, digest_a, &err));
+    yq_staged_abandon(placed);
+    assert_int_equal(walk_count(), 1);
 }
 
 static void removing_takes_empty_folders_along(void **state)
@@ -284,7 +303,9 @@ static void only_a_sweeping_opener_empties_staging(void **state)
 {
     (void)state;
     struct yq_store *other;
-    struct yq_staged *staged = stage("half", 4);
+    char path[YQ_PATH_MOST];
+    snprintf(path, sizeof path, "%s/staging/%d-7.part", dir, (int)getpid());
+    assert_true(yq_file_write(path, "half", 4, 0600, &err));
     assert_true(yq_store_open(dir, false, &other, &err));
     yq_store_close(other);
     assert_int_equal(count_in("staging"), 1);
@@ -293,9 +314,6 @@ static void only_a_sweeping_opener_empties_staging(void **state)
     yq_store_close(other);
     assert_int_equal(count_in("staging"), 0);
     assert_int_equal(walk_count(), 1);
-    /* What was swept away under a writer cannot be committed, and says so. */
-    assert_false(yq_staged_commit(staged, &key, digest_b, &err));
-    assert_int_equal(err.code, YQ_IO);
 }
 
 static enum yq_known answer(void *context, const char *path)
@@ -304,8 +322,8 @@ static enum yq_known answer(void *context, const char *path)
     return *(enum yq_known *)context;
 }
 
-/* Commits in a process of its own that dies before it settles anything. */
-static void commit_and_die(const uint8_t *digest)
+/* Places in a process of its own that dies before anything is settled. */
+static void place_and_die(const uint8_t *digest)
 {
     int status = -1;
     pid_t child = fork();
@@ -314,7 +332,7 @@ static void commit_and_die(const uint8_t *digest)
         struct yq_err trouble;
         bool ok = yq_store_begin(store, &staged, &trouble) &&
                   yq_staged_write(staged, "whole", 5, &trouble) &&
-                  yq_staged_commit(staged, &key, digest, &trouble);
+                  yq_staged_place(staged, &key, digest, &trouble);
         _exit(ok ? 0 : 1);
     }
     assert_true(child > 0 && waitpid(child, &status, 0) == child);
@@ -325,21 +343,21 @@ static void what_a_dead_process_promised_is_asked_about(void **state)
 {
     (void)state;
     enum yq_known known = YQ_KNOWN_UNSURE;
-    commit_and_die(digest_a);
+    place_and_die(digest_a);
     assert_int_equal(walk_count(), 1);
     yq_store_settle_all(store, answer, &known); /* nobody can tell now: asked again next time */
     assert_int_equal(walk_count(), 1);
-    assert_int_equal(count_in("staging"), 1);
+    assert_int_equal(count_in("promises"), 1);
     known = YQ_KNOWN;
     yq_store_settle_all(store, answer, &known);
     assert_int_equal(walk_count(), 1);
-    assert_int_equal(count_in("staging"), 0);
-    commit_and_die(digest_b);
+    assert_int_equal(count_in("promises"), 0);
+    place_and_die(digest_b);
     assert_int_equal(walk_count(), 2);
     known = YQ_KNOWN_NOT;
     yq_store_settle_all(store, answer, &known);
     assert_int_equal(walk_count(), 1);
-    assert_int_equal(count_in("staging"), 0);
+    assert_int_equal(count_in("promises"), 0);
 }
 
 static void a_file_in_the_way_is_no_store(void **state)

@@ -251,13 +251,13 @@ static int serve(struct node *node, const sigset_t *signals)
     struct yq_err err = {0};
     if (!yq_home_open(node->cli, YQ_HOME_CREATE | YQ_HOME_SWEEP, NULL, &node->home, &err))
         return yq_cli_fail_err(&err);
-    yq_keep_settle(&node->home.house);
-    yq_home_hire_clerk(&node->home);
     node->conf_stamp = yq_conf_stamp(node->home.conf_folder);
     const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
     apply_logging(conf);
     if (!yq_auditor_start(&node->home.house, &node->auditor, &err))
         yq_log_err(YQ_LOG_ERROR, "audit", &err, "%s", "next=\"the trail is kept, not sent\"");
+    yq_keep_settle(&node->home.house);
+    yq_home_hire_clerk(&node->home);
     int status = open_doors(node, conf);
     yq_conf_release(node->home.house.conf, conf);
     if (status == YQ_EXIT_FINE) {

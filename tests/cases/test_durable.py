@@ -1,10 +1,13 @@
 """What was acknowledged stays: through kill -9, full and read-only disks, a locked or broken catalog."""
+import contextlib
+import hashlib
 import os
 import pathlib
 import random
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -136,6 +139,125 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(nodes):
     for uid in on_disk - acknowledged.keys():  # stored but not told: allowed, when it is whole and can be found
         assert node.find("IMAGE", extended=b"\1", SOPInstanceUID=uid), f"a file that no row names: {uid}"
     assert len(acknowledged) > KILLS
+
+
+# ---- the power fails ----
+
+
+def marked(node):
+    """Files, below the data folder, of rows whose file was not known to be durable when the node was killed."""
+    with contextlib.closing(sqlite3.connect(os.path.join(node.data, "catalog.sqlite"))) as catalog:
+        uids = [uid for uid, in catalog.execute(
+            "SELECT SOPInstanceUID FROM instance JOIN unsettled ON unsettled.instance = instance.id")]
+    return [path for path in node.objects() if os.path.basename(path).rsplit(".", 2)[0] in uids]
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "zeroes", "empty"])
+def test_a_row_that_outran_its_file_goes_at_the_next_start(nodes, how):
+    """The disk may keep the row of an instance and lose its file: nobody was told of it, as both were under way."""
+    node = nodes()
+    ones = samples.series_of(5)
+    assert node.send(ones) == [0x0000] * 5
+    last = None
+    while not last:  # its mark goes with the next commit, and the node itself commits now and then
+        last = samples.instance(study=ones[0].study, size=9000)
+        assert node.send(last) == [0x0000]
+        node.kill9()
+        torn = [path for path in marked(node) if last.uid in path]
+        if not torn:
+            ones.append(last)
+            last = None
+            node.start()
+    os.chmod(torn[0], 0o644)
+    if how == "gone":
+        os.unlink(torn[0])
+    else:
+        length = os.path.getsize(torn[0])
+        with open(torn[0], "r+b") as file:
+            file.truncate(0 if how == "empty" else 4096)
+            if how == "zeroes":
+                file.truncate(0)
+                file.truncate(length)
+    node.start()
+    assert re.search(rf"instance-taken-back .*sop={last.uid}", node.log()), node.log()
+    assert node.wado(last) is None
+    assert node.count(StudyInstanceUID=last.study) == len(ones)
+    assert [node.get_one(one) for one in ones] == [one.raw for one in ones]
+    assert node.send(last) == [0x0000]
+    assert node.get_one(last) == last.raw
+    assert node.verify() == "no damage"
+    node.kill9()
+    node.start()
+    assert node.get_one(last) == last.raw
+
+
+def test_a_whole_file_whose_row_was_in_doubt_stays(nodes):
+    node = nodes()
+    one = samples.instance(size=9000)
+    assert node.send(one) == [0x0000]
+    for _ in range(3):
+        node.kill9()
+        node.start()
+        assert node.get_one(one) == one.raw
+    assert not re.search("instance-taken-back", node.log())
+
+
+def test_a_torn_file_that_no_row_names_makes_way(nodes):
+    """The disk may also keep the name of a file and lose its bytes and its row."""
+    first, node = nodes(), nodes()
+    one = samples.instance(size=9000)
+    assert first.send(one) == [0x0000]
+    path = os.path.join(node.data, os.path.relpath(first.objects()[0], first.data))
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as file:
+        file.truncate(os.path.getsize(first.objects()[0]))
+    assert node.send(one) == [0x0000]
+    assert node.get_one(one) == one.raw
+    assert node.verify() == "no damage"
+
+
+# ---- what an earlier version stored ----
+
+
+def as_earlier(node):
+    """Names and rows as they were when the digest was a SHA-256."""
+    catalog = sqlite3.connect(os.path.join(node.data, "catalog.sqlite"))
+    for path in node.objects():
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read())
+        stem = path.rsplit(".", 2)[0]
+        os.rename(path, f"{stem}.{digest.hexdigest()[:8]}.dcm")
+        catalog.execute("UPDATE instance SET sha256 = ? WHERE SOPInstanceUID = ?", (digest.digest(), os.path.basename(stem)))
+    catalog.commit()
+    catalog.close()
+
+
+def test_what_was_stored_under_a_sha_256_is_still_known(nodes):
+    node = nodes()
+    ones = samples.series_of(3)
+    assert node.send(ones) == [0x0000] * 3
+    node.stop()
+    as_earlier(node)
+    node.start()
+    assert node.verify() == "no damage"
+    assert [node.get_one(one) for one in ones] == [one.raw for one in ones]
+    assert node.send(ones) == [0x0000] * 3
+    assert len(node.objects()) == 3, "the same content is there already"
+    damaged = node.objects()[0]
+    os.chmod(damaged, 0o644)
+    with open(damaged, "r+b") as file:
+        file.seek(-50, os.SEEK_END)
+        file.write(b"rot")
+    assert node.send(ones) == [0x0000] * 3
+    assert node.verify() == "no damage"
+    node.stop()
+    node.cli("reindex")
+    node.start()
+    assert node.verify() == "no damage"
+    assert [node.get_one(one) for one in ones] == [one.raw for one in ones]
+    other = ones[0].dataset()
+    other.PatientComments = "another content"
+    assert node.send(samples.encode(other)) == [0x0111]
 
 
 def test_a_kill_during_one_large_object_leaves_nothing_of_it(nodes):
@@ -398,7 +520,6 @@ def test_a_node_on_a_read_only_disk_says_so(nodes, small_disk):
 
 
 def test_a_catalog_that_somebody_locks_is_refused_and_comes_back(nodes):
-    import sqlite3
     node = nodes()
     assert node.send(samples.instance()) == [0x0000]
     other = sqlite3.connect(os.path.join(node.data, "catalog.sqlite"), isolation_level=None, timeout=30)

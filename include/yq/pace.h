@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum yq_way { YQ_WAY_IN, YQ_WAY_OUT }; /* each has its own allowance */
+enum yq_pace_way { YQ_PACE_IN, YQ_PACE_OUT }; /* each has its own allowance */
 
 struct yq_pace;
 /* The pace of this name, which goes at this speed from now on, whoever shares it. NULL: 0 bytes a
@@ -14,6 +14,6 @@ struct yq_pace;
  * configuration, so there are not many. Any thread. */
 struct yq_pace *yq_pace_of(const char *name, uint64_t bytes_per_second);
 /* Counts bytes that went; returns for how many milliseconds no more should. Any thread. */
-int64_t yq_pace_count(struct yq_pace *pace, enum yq_way way, size_t bytes);
+int64_t yq_pace_count(struct yq_pace *pace, enum yq_pace_way way, size_t bytes);
 
 #endif

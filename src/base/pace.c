@@ -54,7 +54,7 @@ struct yq_pace *yq_pace_of(const char *name, uint64_t bytes_per_second)
     return pace;
 }
 
-int64_t yq_pace_count(struct yq_pace *pace, enum yq_way way, size_t bytes)
+int64_t yq_pace_count(struct yq_pace *pace, enum yq_pace_way way, size_t bytes)
 {
     double now = (double)yq_monotonic_ms();
     pthread_mutex_lock(&pace->lock);

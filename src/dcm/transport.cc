@@ -112,14 +112,14 @@ bool yq_wire::wait(short events, int seconds, const char *late)
     }
 }
 
-void yq_wire::count(yq_way way, size_t bytes)
+void yq_wire::count(yq_pace_way way, size_t bytes)
 {
     if (pace)
         resume_ms[way] = yq_monotonic_ms() + yq_pace_count(pace, way, bytes);
 }
 
 /* Until the peer's pace lets more through; its own window fills up meanwhile, and it waits too. */
-void yq_wire::rest(yq_way way)
+void yq_wire::rest(yq_pace_way way)
 {
     for (int64_t left; resume_ms[way] && !interrupted; poll(nullptr, 0, int(left))) {
         left = resume_ms[way] - yq_monotonic_ms();
@@ -156,7 +156,7 @@ ssize_t yq_wire::receive(void *bytes, size_t room)
             return 0;
         }
         pace_bytes += size_t(got);
-        count(YQ_WAY_IN, size_t(got));
+        count(YQ_PACE_IN, size_t(got));
         if (!room)
             in_to += size_t(got);
         return got;
@@ -177,7 +177,7 @@ ssize_t yq_wire::receive(void *bytes, size_t room)
         return 0;
     }
     pace_bytes += size_t(got);
-    count(YQ_WAY_IN, size_t(got));
+    count(YQ_PACE_IN, size_t(got));
     if (size_t(got) > room) {
         in_to += size_t(got) - room;
         return ssize_t(room);
@@ -224,7 +224,7 @@ bool yq_wire::fill(bool may_idle)
         if (broken())
             return false;
         size_t before = in_to;
-        rest(YQ_WAY_IN);
+        rest(YQ_PACE_IN);
         if (!ended)
             (void)receive(nullptr, 0);
         if (in_to > before)
@@ -448,7 +448,7 @@ ssize_t yq_wire::read(void *bytes, size_t room)
         in_from = in_to = 0;
         if (broken())
             return -1;
-        rest(YQ_WAY_IN);
+        rest(YQ_PACE_IN);
         while (!ended && (got = receive(bytes, some)) < 0)
             if (!wait_within_message("the peer stopped within a message"))
                 break;
@@ -516,7 +516,7 @@ ssize_t yq_wire::send_some(const iovec *parts, int count)
 bool yq_wire::send_all(iovec *parts, int parts_left)
 {
     while (parts_left) {
-        rest(YQ_WAY_OUT);
+        rest(YQ_PACE_OUT);
         ssize_t sent = send_some(parts, parts_left);
         if (sent < 0 && errno == EINTR)
             continue;
@@ -530,7 +530,7 @@ bool yq_wire::send_all(iovec *parts, int parts_left)
         }
         if (sent < 0)
             return fail(YQ_PEER_GONE, "the connection was lost: %s", strerror(errno));
-        count(YQ_WAY_OUT, size_t(sent));
+        count(YQ_PACE_OUT, size_t(sent));
         for (; parts_left && size_t(sent) >= parts->iov_len; parts++, parts_left--)
             sent -= ssize_t(parts->iov_len);
         if (parts_left) {

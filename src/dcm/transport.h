@@ -77,8 +77,8 @@ struct yq_wire {
     bool fail_ended();
     ssize_t receive(void *bytes, size_t room);
     bool wait(short events, int seconds, const char *late);
-    void count(yq_way way, size_t bytes);
-    void rest(yq_way way);
+    void count(yq_pace_way way, size_t bytes);
+    void rest(yq_pace_way way);
     bool flush();
     bool send_all(iovec *parts, int count);
     ssize_t send_some(const iovec *parts, int count);

@@ -160,6 +160,20 @@ yq_must_check bool yq_catalog_contradictions(struct yq_catalog *catalog,
 yq_must_check bool yq_catalog_settle(struct yq_catalog *catalog, const char *study,
                                      enum yq_attr attr, const char *value, struct yq_err *err);
 
+/* Studies whose values were not read as they are labelled, or did not fit what they were read with,
+ * newest first; at most 20000. What a setting said (assume_charset) is not among them, nor a study
+ * whose patient name was settled. */
+struct yq_suspect {
+    int64_t seen_ms;
+    char study[YQ_UID_SIZE];
+    char source[YQ_AET_SIZE];
+    char declared[128], read_as[128]; /* (0008,0005) as sent; the set that was taken */
+    bool guessed, doubtful;           /* doubtful: some bytes could not be read */
+    char patient_id[256], patient_name[256];
+};
+yq_must_check bool yq_catalog_suspects(struct yq_catalog *catalog, struct yq_suspect **out,
+                                       size_t *count, struct yq_err *err);
+
 struct yq_totals {
     uint64_t patients, studies, series, instances, bytes, contradictions;
 };

@@ -18,6 +18,7 @@
 /* What a choice's index means, where it is not another room's: store_duplicates is a yq_duplicates,
  * log_level a yq_level. */
 enum yq_unknown_peers { YQ_UNKNOWN_REFUSE, YQ_UNKNOWN_ACCEPT };
+enum yq_fallback_charset { YQ_FALLBACK_UTF8, YQ_FALLBACK_GB18030 };
 enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
 
 /* X(type, c_name, "key", default as text, least, most, "help")  -- types: text, number, flag,
@@ -56,6 +57,9 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "how long a peer may be silent within a message")                                            \
     X(number, dicom_find_limit, "dicom.find_limit", "0", 0, 100000000,                             \
       "most answers to one C-FIND; 0: no limit")                                                   \
+    X(choice, dicom_fallback_charset, "dicom.fallback_charset", "utf-8", 0, 0,                     \
+      "utf-8|gb18030: character set of an answer that cannot be written in the one it was asked "  \
+      "in")                                                                                        \
     X(flag, dicom_unknown_sop_classes, "dicom.unknown_sop_classes", "true", 0, 0,                  \
       "store private and unknown SOP classes too")                                                 \
     X(number, store_max_object_mb, "store.max_object_mb", "8192", 1, 1048576,                      \

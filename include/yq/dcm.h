@@ -52,10 +52,10 @@ unsigned yq_scan_deepest(const struct yq_scan *scan); /* the deepest nesting met
 void yq_scan_free(struct yq_scan *scan);
 static inline void yq_scan_cleanup(struct yq_scan **scan) { yq_scan_free(*scan); }
 
-/* Reads what the catalog wants from a dataset, stopping before the pixel data. `assume_charset`: ""
- * or what to read values with when (0008,0005) is missing. Fills everything but
- * header->transfer_syntax when it returns true; key UIDs are not checked for validity, only for
- * length. YQ_BAD_INPUT says what is missing or broken. */
+/* Reads what the catalog wants from a dataset, stopping before the pixel data. Which character set
+ * its values are in is judged over all of them together: `assume_charset` as in yq_text_judge.
+ * Fills everything but header->transfer_syntax when it returns true; key UIDs are not checked for
+ * validity, only for length. YQ_BAD_INPUT says what is missing or broken. */
 yq_must_check bool yq_dcm_read_header(int fd, uint64_t offset, const char *transfer_syntax,
                                       const char *assume_charset, struct yq_header *header,
                                       struct yq_err *err);

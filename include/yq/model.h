@@ -56,6 +56,7 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     size_t syntax_count;
     char
         charset[64]; /* Specific Character Set of answers when the query names none; "": as asked */
+    char assume_charset[64];   /* what to read its values with: yq_text_judge; "": as labelled */
     unsigned max_associations; /* 0: the node's limit */
     unsigned kb_per_second;    /* all its associations together, each way; 0: no limit */
     struct yq_sight sees;
@@ -81,8 +82,10 @@ struct yq_header {
     struct yq_key key;
     char sop_class[YQ_UID_SIZE];
     char transfer_syntax[YQ_UID_SIZE];
-    char charset[128];     /* (0008,0005) as sent */
-    bool charset_doubtful; /* its bytes did not fit its label; replacement characters were needed */
+    char charset[128];      /* (0008,0005) as sent */
+    char charset_read[128]; /* what the values were read with */
+    int charset_reading;    /* how that was found: an enum yq_reading (text.h) */
+    bool charset_doubtful;  /* bytes did not fit it: replacement characters were needed */
     const char *values[YQ_ATTR_COUNT]; /* only attributes whose source is YQ_FROM_HEADER */
     struct yq_buf text;                /* owns the values */
 };

@@ -14,12 +14,41 @@
 /* Appends the UTF-8 of `length` bytes labelled with `charset`, the value of (0008,0005) as it
  * stands ("" or several values separated by backslashes, ISO 2022 escapes in the bytes). `vr`
  * decides about delimiters: PN resets at ^ and =, text resets at CR, LF, FF, TAB; 0x5C inside a
- * two-byte GBK or GB18030 character is no delimiter. An unknown label is read as UTF-8 where the
- * bytes are UTF-8, else GB18030 where they are that, else ISO 8859-1. Bytes that do not fit become
- * U+FFFD and *doubtful is set (never cleared). Only running out of memory is an error, and it shows
- * as out->failed. */
+ * two-byte GBK or GB18030 character is no delimiter. Bytes under an unknown label, or
+ * above 0x7F under none, are read as what they are in all likelihood: UTF-8, GB18030 or Latin-1.
+ * Bytes that do not fit become U+FFFD and *doubtful is set (never cleared). Only running out of
+ * memory is an error, and it shows as out->failed. */
 void yq_text_decode(const char *charset, const char *vr, const void *bytes, size_t length,
                     struct yq_buf *out, bool *doubtful);
+
+/* ---- what a label is worth ---- */
+
+#define YQ_CHARSET_SIZE 128
+
+enum yq_reading { /* how the character set of a header was found */
+                  YQ_READ_AS_DECLARED,
+                  YQ_READ_AS_ASSUMED, /* a setting said so (assume_charset in peers.json) */
+                  YQ_READ_AS_GUESSED  /* the bytes say so */
+};
+
+struct yq_text_value { /* borrowed */
+    const char *vr;
+    const void *bytes;
+    size_t length;
+};
+
+/* Decides in which character set to read all text values of one header (or of one C-FIND
+ * identifier): `declared`, its (0008,0005), "" when it has none, unless the bytes speak clearly
+ * against it. `assume`: "" or the set to take instead where the label is missing, unknown, the
+ * default repertoire or a Latin set (devices write ISO_IR 100 without thinking), or does not fit;
+ * behind "always " it is taken whatever the label says. Otherwise escape sequences, UTF-8, and GBK
+ * are recognised. The result goes to yq_text_decode. Says nothing about whether every byte fits:
+ * decoding does. */
+enum yq_reading yq_text_judge(const struct yq_text_value *values, size_t count,
+                              const char *declared, const char *assume,
+                              char charset[YQ_CHARSET_SIZE]);
+/* The set named by an `assume`, without its "always ". */
+const char *yq_text_assumed(const char *assume, bool *always);
 
 /* Appends `text` (UTF-8) in the character set named by a DICOM defined term. One term, or a list
  * whose second value is an ISO 2022 set: then with its escape sequences, reset at ^ = \ and line

@@ -85,7 +85,8 @@ yq_must_check bool yq_coerce(struct yq_house *house, const struct yq_conf *conf,
 
 /* ---- find (find.c) ---- */
 
-/* Turns a C-FIND identifier into a query. *charset: (0008,0005) of the request. `asked` gets the
+/* Turns a C-FIND identifier into a query. The values of its keys are read with what yq_text_judge
+ * says of them all, `assume_charset` being the peer's. `asked` gets the
  * elements to answer, in the order of the identifier, also those the node does not know. Queries
  * are always treated as relational: keys of higher levels narrow the answers when they are there,
  * and are not missed when they are not. Errors: YQ_BAD_INPUT (level missing or not of this model, a
@@ -98,17 +99,20 @@ struct yq_find {
     struct yq_query query;
     struct yq_asked *asked; /* owned */
     size_t asked_count;
-    char charset[64];
+    char charset[128]; /* (0008,0005); "" where there is none, or one that its bytes give the lie */
+    char read_as[128]; /* what its values were read with */
 };
 void yq_find_fini(struct yq_find *find);
 yq_must_check bool yq_find_parse(const void *identifier, size_t length, const char *transfer_syntax,
-                                 bool patient_root, struct yq_find *out, struct yq_err *err);
+                                 bool patient_root, const char *assume_charset, struct yq_find *out,
+                                 struct yq_err *err);
 /* One answer as a dataset in `transfer_syntax`: the asked elements, Query/Retrieve Level, Retrieve
- * AE Title, Specific Character Set (`charset` where it can hold every value, else UTF-8). */
+ * AE Title, Specific Character Set (`charset` where it can hold every value, else `fallback`, which
+ * holds all of Unicode). */
 yq_must_check bool yq_find_answer(const struct yq_find *find, const char *const *values,
-                                  const char *charset, const char *retrieve_aet,
-                                  const char *transfer_syntax, struct yq_buf *out,
-                                  struct yq_err *err);
+                                  const char *charset, const char *fallback,
+                                  const char *retrieve_aet, const char *transfer_syntax,
+                                  struct yq_buf *out, struct yq_err *err);
 
 /* ---- instance out (retrieve.c) ---- */
 

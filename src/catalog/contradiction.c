@@ -198,7 +198,8 @@ static bool settle(struct connection *writer, void *with, struct yq_err *err)
         return yq_fail(err, YQ_FULL, "catalog", "no memory for a correction");
     int64_t study = sqlite3_column_int64(get, 0);
     return write_value(writer, study, yq_buf_text(&patient), correction, err) &&
-           settle_rows(writer, study, yq_attrs[attr].name, column_text(get, 4), err);
+           settle_rows(writer, study, yq_attrs[attr].name, column_text(get, 4), err) &&
+           (attr != YQ_PatientName || reading_settle(writer, study, err));
 }
 
 bool yq_catalog_settle(struct yq_catalog *catalog, const char *study, enum yq_attr attr,

@@ -53,6 +53,7 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_CONTRADICTION_SEEN,
                  ST_CONTRADICTION_ADD,
                  ST_CONTRADICTION_OF_INSTANCE_REMOVE,
+                 ST_CHARSET_READ,
                  ST_COUNT
 };
 
@@ -212,6 +213,15 @@ struct claim { /* what came, against what is kept */
 /* Writes it down once; *open is false when it has been settled before. */
 bool contradiction_add(struct connection *writer, const struct claim *claim, bool *open,
                        struct yq_err *err);
+
+/* ---- suspect.c ---- */
+
+/* Writes down that the values of an instance were not read as its label says, once for each kind.
+ */
+bool reading_note(struct connection *writer, int64_t study, const char *source,
+                  const struct yq_header *header, int64_t now_ms, struct yq_err *err);
+/* The study's names were put right by hand. */
+bool reading_settle(struct connection *writer, int64_t study, struct yq_err *err);
 
 /* ---- match.c: yq_match(kind, value, key), yq_time(value, from, to), yq_moment(...) in SQL ---- */
 

@@ -52,6 +52,12 @@ static const char other_tables[] =
     " asked_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " pairs BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS unsettled(instance INTEGER PRIMARY KEY);"
+    "CREATE TABLE IF NOT EXISTS charset_reading(id INTEGER PRIMARY KEY,"
+    " study_id INTEGER NOT NULL REFERENCES study(id) ON DELETE CASCADE,"
+    " source TEXT NOT NULL, declared TEXT NOT NULL, read_as TEXT NOT NULL,"
+    " reading INTEGER NOT NULL, doubtful INTEGER NOT NULL, seen_ms INTEGER NOT NULL,"
+    " settled INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(study_id, source, declared, read_as, reading, doubtful));"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
 /* Columns that tables got after schema version 1. */
@@ -83,6 +89,8 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS instance_coerced ON instance(id) WHERE coerced IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS contradiction_open ON contradiction(id) WHERE settled = 0;"
     "CREATE INDEX IF NOT EXISTS contradiction_instance ON contradiction(instance);"
+    "CREATE INDEX IF NOT EXISTS charset_suspect ON charset_reading(id)"
+    " WHERE settled = 0 AND (reading = 2 OR doubtful = 1);"
     "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);";
 
 /* before, name, after for each attribute column of a table, the folds too. */
@@ -180,6 +188,9 @@ static const char *const fixed_sql[ST_COUNT] = {
         "SELECT settled FROM contradiction WHERE study_id = ? AND what = ? AND came = ?",
     [ST_CONTRADICTION_ADD] = "INSERT INTO contradiction(study_id, instance, source, what, kept, "
                              "came, seen_ms, settled) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [ST_CHARSET_READ] =
+        "INSERT OR IGNORE INTO charset_reading(study_id, source, declared, read_as, reading, "
+        "doubtful, seen_ms) VALUES(?, ?, ?, ?, ?, ?, ?)",
     [ST_CONTRADICTION_OF_INSTANCE_REMOVE] =
         "DELETE FROM contradiction WHERE instance = ? AND what = 'content'",
 };

@@ -270,6 +270,21 @@ static bool read_flag(struct context *c, const struct jsonc_node *node, bool *fi
     return node->kind == JSONC_FLAG || fail_kind(c, node, JSONC_FLAG);
 }
 
+static bool read_assume_charset(struct context *c, const struct jsonc_node *node)
+{
+    char shown[64];
+    bool always;
+    if (!read_text(c, node, c->peer->assume_charset, sizeof c->peer->assume_charset))
+        return false;
+    const char *charset = yq_text_assumed(c->peer->assume_charset, &always);
+    if (yq_text_charset_known(charset) && (*charset || !always))
+        return true;
+    return jsonc_fail(c->doc, node->line, c->err,
+                      "\"%s\" is no character set to assume; for Chinese: \"GB18030\", or "
+                      "\"always GB18030\" whatever the label says",
+                      conf_shown(shown, sizeof shown, c->peer->assume_charset));
+}
+
 static bool read_tls(struct context *c, const struct jsonc_node *node)
 {
     return read_flag(c, node, &c->peer->tls.on);
@@ -309,6 +324,7 @@ static const struct {
     {"may", read_may},
     {"syntaxes", read_syntaxes},
     {"charset", read_charset},
+    {"assume_charset", read_assume_charset},
     {"max_associations", read_limit},
     {"kb_per_second", read_pace},
     {"sees", read_sees},
@@ -334,11 +350,11 @@ static bool read_member(struct context *c, const struct jsonc_node *node)
     if (nearest)
         return jsonc_fail(c->doc, node->line, c->err, "unknown key \"%s\" (did you mean \"%s\"?)",
                           shown, nearest);
-    return jsonc_fail(
-        c->doc, node->line, c->err,
-        "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
-        "max_associations, kb_per_second, sees, tls, tls_verify, tls_ca, tls_peer, note)",
-        shown);
+    return jsonc_fail(c->doc, node->line, c->err,
+                      "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
+                      "assume_charset, max_associations, kb_per_second, sees, tls, tls_verify, "
+                      "tls_ca, tls_peer, note)",
+                      shown);
 }
 
 static bool read_peer(struct context *c, const struct jsonc_node *node)
@@ -475,6 +491,7 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
     yq_buf_puts(out, "]");
     put_syntaxes(out, peer);
     put_member(out, "charset", peer->charset);
+    put_member(out, "assume_charset", peer->assume_charset);
     if (peer->max_associations)
         yq_buf_putf(out, ", \"max_associations\": %u", peer->max_associations);
     if (peer->kb_per_second)

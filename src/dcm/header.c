@@ -21,17 +21,18 @@ struct raw { /* where a value stands in collector->bytes */
     bool there, number; /* number: US in the dataset's byte order */
 };
 
-struct item_charset { /* Specific Character Set of a sequence's first item, where it has its own */
+struct label { /* Specific Character Set of the dataset, or of a sequence's first item */
     uint32_t within;
-    char charset[128];
+    char charset[YQ_CHARSET_SIZE], read_as[YQ_CHARSET_SIZE];
+    enum yq_reading reading;
 };
 
 struct collector {
     struct raw values[YQ_ATTR_COUNT];
     struct yq_buf bytes;
-    struct item_charset items[SEQUENCES_MOST];
+    struct label items[SEQUENCES_MOST];
     size_t item_count;
-    char charset[128];
+    struct label label;
     bool charset_there, big;
 };
 
@@ -44,7 +45,7 @@ static bool is_pixels(const struct yq_element *element)
 static bool take_charset(struct collector *c, const struct yq_element *element,
                          struct yq_scan *scan, struct yq_err *err)
 {
-    char *into = c->charset;
+    char *into = c->label.charset;
     if (element->depth == 1) {
         if (c->item_count == SEQUENCES_MOST)
             return true;
@@ -56,7 +57,7 @@ static bool take_charset(struct collector *c, const struct yq_element *element,
     yq_cleanup(yq_buf_fini) struct yq_buf value = {0};
     if (!yq_scan_value(scan, VALUE_MOST, &value, err))
         return false;
-    (void)yq_copy_trimmed(into, sizeof c->charset, value.bytes, value.length);
+    (void)yq_copy_trimmed(into, sizeof c->label.charset, value.bytes, value.length);
     c->charset_there = c->charset_there || element->depth == 0;
     return true;
 }
@@ -108,12 +109,41 @@ static bool collect(struct collector *c, struct yq_scan *scan, struct yq_err *er
     return err->code == YQ_OK;
 }
 
-static const char *charset_for(const struct collector *c, uint32_t within)
+static const struct label *label_for(const struct collector *c, uint32_t within)
 {
     for (size_t i = 0; within && i < c->item_count; i++)
         if (c->items[i].within == within)
-            return c->items[i].charset;
-    return c->charset;
+            return &c->items[i];
+    return &c->label;
+}
+
+/* What stands under one label was written by one device: it is judged together. */
+static void judge(const struct collector *c, struct label *label, const char *assume)
+{
+    struct yq_text_value values[YQ_ATTR_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < YQ_ATTR_COUNT; i++) {
+        const struct raw *raw = &c->values[i];
+        if (raw->there && !raw->number && raw->length && label_for(c, yq_attrs[i].within) == label)
+            values[count++] =
+                (struct yq_text_value){yq_attrs[i].vr, c->bytes.bytes + raw->offset, raw->length};
+    }
+    label->reading = yq_text_judge(values, count, label->charset, assume, label->read_as);
+}
+
+static void judge_all(struct collector *c, const char *assume, struct yq_header *header)
+{
+    const struct label *worst = &c->label;
+    judge(c, &c->label, assume);
+    for (size_t i = 0; i < c->item_count; i++) {
+        judge(c, &c->items[i], assume);
+        if (worst->reading == YQ_READ_AS_DECLARED)
+            worst = &c->items[i];
+    }
+    (void)yq_copy(header->charset, sizeof header->charset, c->label.charset);
+    (void)yq_copy(header->charset_read, sizeof header->charset_read,
+                  worst->reading == YQ_READ_AS_DECLARED ? c->label.read_as : worst->read_as);
+    header->charset_reading = worst->reading;
 }
 
 static void put_numbers(const struct collector *c, const struct raw *raw, struct yq_buf *out)
@@ -166,8 +196,9 @@ static bool settle(const struct collector *c, struct yq_header *header, struct y
         if (raw->number && raw->length)
             put_numbers(c, raw, &header->text);
         else if (raw->length)
-            yq_text_decode(charset_for(c, info->within), info->vr, c->bytes.bytes + raw->offset,
-                           raw->length, &header->text, &header->charset_doubtful);
+            yq_text_decode(label_for(c, info->within)->read_as, info->vr,
+                           c->bytes.bytes + raw->offset, raw->length, &header->text,
+                           &header->charset_doubtful);
         if (!header->text.failed && header->text.length > offsets[i])
             trim(&header->text, offsets[i], info->vr);
         yq_buf_put(&header->text, "", 1);
@@ -217,9 +248,7 @@ bool yq_dcm_read_header(int fd, uint64_t offset, const char *transfer_syntax,
     struct collector c = {.big = layout == YQ_LAYOUT_EXPLICIT_BE};
     bool fine = collect(&c, scan, err);
     if (fine) {
-        (void)yq_copy(header->charset, sizeof header->charset, c.charset);
-        if (!c.charset_there)
-            (void)yq_copy(c.charset, sizeof c.charset, assume_charset);
+        judge_all(&c, assume_charset, header);
         fine = settle(&c, header, err) && take_uids(header, err);
     }
     yq_buf_fini(&c.bytes);

@@ -13,7 +13,12 @@ static unsigned answer_all(struct visit *visit, const struct yq_message *request
 {
     const struct yq_context *context = yq_assoc_context(visit->assoc, request->context);
     const struct yq_peer *peer = visit->origin.peer;
-    const char *charset = find->charset[0] ? find->charset : peer ? peer->charset : "";
+    static const char *const fallbacks[] = {
+        [YQ_FALLBACK_UTF8] = "ISO_IR 192", [YQ_FALLBACK_GB18030] = "GB18030"};
+    const char *fallback = fallbacks[visit->conf->dicom_fallback_charset];
+    const char *charset = *find->charset           ? find->charset
+                          : peer && *peer->charset ? peer->charset
+                                                   : find->read_as;
     uint64_t limit = (uint64_t)visit->conf->dicom_find_limit, sent = 0;
     struct yq_message pending = {.context = request->context,
                                  .command = YQ_C_FIND_RSP,
@@ -29,8 +34,8 @@ static unsigned answer_all(struct visit *visit, const struct yq_message *request
         if (limit && sent == limit)
             return 0xa700; /* more than may be answered: PS3.4 table C.4-1, out of resources */
         yq_buf_clear(&dataset);
-        if (!yq_find_answer(find, values, charset, visit->conf->dicom_aet, context->accepted_syntax,
-                            &dataset, err))
+        if (!yq_find_answer(find, values, charset, fallback, visit->conf->dicom_aet,
+                            context->accepted_syntax, &dataset, err))
             return yq_status_query(err->code);
         *lost = !yq_assoc_send(visit->assoc, &pending, dataset.bytes, dataset.length, err);
         if (*lost)
@@ -46,6 +51,7 @@ static bool open_cursor(struct visit *visit, const struct yq_message *request,
                         struct yq_err *err)
 {
     const struct yq_context *context = yq_assoc_context(visit->assoc, request->context);
+    const struct yq_peer *peer = visit->origin.peer;
     bool patient_root = strcmp(context->abstract_syntax, YQ_SOP_FIND_PATIENT) == 0;
     if (!dimse_may(visit, YQ_MAY_QUERY, err))
         return false;
@@ -53,7 +59,8 @@ static bool open_cursor(struct visit *visit, const struct yq_message *request,
         return yq_fail(err, YQ_BAD_INPUT, "door", "C-FIND without an identifier");
     if (!yq_assoc_read_all(visit->assoc, IDENTIFIER_MOST, identifier, err) ||
         !yq_find_parse(identifier->bytes ? identifier->bytes : (const uint8_t *)"",
-                       identifier->length, context->accepted_syntax, patient_root, find, err))
+                       identifier->length, context->accepted_syntax, patient_root,
+                       peer ? peer->assume_charset : "", find, err))
         return false;
     find->query.combined_datetime = visit->combined_datetime;
     find->query.sight = dimse_sight(visit);

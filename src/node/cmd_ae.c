@@ -61,6 +61,7 @@ static struct yq_json *peer_json(const struct yq_peer *peer)
         yq_json_text(syntaxes, NULL, peer->syntaxes[i]);
     yq_json_add(object, "syntaxes", syntaxes);
     yq_json_text(object, "charset", peer->charset);
+    yq_json_text(object, "assume_charset", peer->assume_charset);
     yq_json_number(object, "max_associations", peer->max_associations);
     yq_json_flag(object, "tls", peer->tls.on);
     if (peer->tls.on) {
@@ -109,12 +110,21 @@ static int list(struct yq_cli *cli)
     return YQ_EXIT_FINE;
 }
 
+static bool read_assumption(const char *text, struct yq_peer *peer)
+{
+    bool always;
+    const char *charset = yq_text_assumed(text, &always);
+    return *charset && yq_text_charset_known(charset) &&
+           yq_copy(peer->assume_charset, sizeof peer->assume_charset, text);
+}
+
 /* What the command line says of a new peer. Returns an exit status. */
 static int read_peer(struct yq_cli *cli, struct yq_peer *peer)
 {
     char *end;
     const char *may = yq_cli_value(cli, "may"), *charset = yq_cli_value(cli, "charset"),
-               *note = yq_cli_value(cli, "note"), *syntax;
+               *assume = yq_cli_value(cli, "assume-charset"), *note = yq_cli_value(cli, "note"),
+               *syntax;
     if (cli->arg_count != 4)
         return yq_cli_usage(cli, "ae add wants AET HOST PORT");
     if (!yq_aet_valid(cli->args[1]))
@@ -144,6 +154,9 @@ static int read_peer(struct yq_cli *cli, struct yq_peer *peer)
     if (charset &&
         (!yq_text_charset_known(charset) || !yq_copy(peer->charset, sizeof peer->charset, charset)))
         return yq_cli_usage(cli, "--charset wants a defined term such as GB18030 or ISO_IR 192");
+    if (assume && !read_assumption(assume, peer))
+        return yq_cli_usage(cli, "--assume-charset wants a defined term such as GB18030, or "
+                                 "\"always GB18030\"");
     if (note && !yq_copy(peer->note, sizeof peer->note, note))
         return yq_cli_usage(cli, "--note has at most %zu bytes", sizeof peer->note - 1);
     return YQ_EXIT_FINE;

@@ -161,6 +161,75 @@ static int conflicts(struct yq_cli *cli, struct yq_home *home)
     return YQ_EXIT_FINE;
 }
 
+static const char *how_text(const struct yq_suspect *s)
+{
+    return !s->guessed ? "doubtful" : s->doubtful ? "guessed, doubtful" : "guessed";
+}
+
+static struct yq_json *suspect_json(const struct yq_suspect *s)
+{
+    char when[32];
+    struct yq_json *object = yq_json_object();
+    yq_clock_text(when, sizeof when, s->seen_ms);
+    yq_json_text(object, "seen", when);
+    yq_json_text(object, "source", s->source);
+    yq_json_text(object, "declared", s->declared);
+    yq_json_text(object, "read_as", s->read_as);
+    yq_json_flag(object, "guessed", s->guessed);
+    yq_json_flag(object, "doubtful", s->doubtful);
+    yq_json_text(object, "PatientID", s->patient_id);
+    yq_json_text(object, "PatientName", s->patient_name);
+    yq_json_text(object, "StudyInstanceUID", s->study);
+    return object;
+}
+
+static void add_suspect(struct yq_table *table, const struct yq_suspect *s)
+{
+    char when[32], name[256];
+    yq_clock_text(when, sizeof when, s->seen_ms);
+    name_text(s->patient_name, name, sizeof name);
+    yq_table_addf(table, "%.10s %.8s", when, when + 11);
+    yq_table_add(table, s->source);
+    yq_table_add(table, *s->declared ? s->declared : "nothing");
+    yq_table_add(table, *s->read_as ? s->read_as : "ASCII");
+    yq_table_add(table, how_text(s));
+    yq_table_add(table, s->patient_id);
+    yq_table_add(table, name);
+    yq_table_add(table, s->study);
+}
+
+static int suspects(struct yq_cli *cli, struct yq_home *home)
+{
+    static const char *const heads[] = {"SEEN", "FROM",       "LABEL SAYS", "READ AS",
+                                        "HOW",  "PATIENT ID", "NAME",       "STUDY UID"};
+    struct yq_suspect *all = NULL;
+    size_t count = 0;
+    struct yq_err err = {0};
+    if (!yq_catalog_suspects(home->house.catalog, &all, &count, &err))
+        return yq_cli_fail_err(&err);
+    struct yq_table table yq_cleanup(yq_table_fini) = {.heads = heads, .columns = 8};
+    struct yq_json *array = cli->json ? yq_json_array() : NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (cli->json)
+            yq_json_add(array, NULL, suspect_json(&all[i]));
+        else
+            add_suspect(&table, &all[i]);
+    }
+    free(all);
+    if (cli->json)
+        return yq_print_json(array) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
+    if (!count) {
+        printf("no character set was guessed\n");
+        return YQ_EXIT_FINE;
+    }
+    yq_table_print(&table, stdout);
+    printf(
+        "\nTo say once for all what a device writes: \"assume_charset\": \"GB18030\" (or another "
+        "term) in its entry of peers.json.\n"
+        "To put a name right: yingqiao studies --settle UID PatientName=NAME\n");
+    return YQ_EXIT_FINE;
+}
+
 /* "Key=Value" apart; returns an exit status. */
 static int read_correction(struct yq_cli *cli, const char *word, enum yq_attr *attr,
                            const char **value)
@@ -250,6 +319,8 @@ int yq_run_studies(struct yq_cli *cli)
         return yq_cli_usage(cli, "--conflicts lists all of them: it goes with no filter");
     if (yq_cli_flag(cli, "coerced") && (cli->arg_count || cli->given_count > 1))
         return yq_cli_usage(cli, "--coerced lists all of them: it goes with no filter");
+    if (yq_cli_flag(cli, "suspect") && (cli->arg_count || cli->given_count > 1))
+        return yq_cli_usage(cli, "--suspect lists all of them: it goes with no filter");
     int status = study ? check_settle(cli, study) : read_query(cli, &query);
     if (status != YQ_EXIT_FINE)
         return status;
@@ -261,6 +332,8 @@ int yq_run_studies(struct yq_cli *cli)
         status = conflicts(cli, &home);
     else if (yq_cli_flag(cli, "coerced"))
         status = yq_list_coerced(cli, &home);
+    else if (yq_cli_flag(cli, "suspect"))
+        status = suspects(cli, &home);
     else
         status = list(cli, &home, &query);
     yq_home_close(&home);

@@ -32,6 +32,9 @@ static const struct yq_option ae_options[] = {
     {"tls-peer", "NAME",
      "whose certificate it must show: a name in it, or its SHA-256 fingerprint"},
     {"tls-no-verify", NULL, "take any certificate when we call it: for a trial only"},
+    {"assume-charset", "TERM",
+     "what to read its values with where its label is missing or wrong, for example GB18030; "
+     "\"always GB18030\": whatever its label says"},
     {"note", "TEXT", "a remark for people"},
     {NULL, NULL, NULL},
 };
@@ -54,6 +57,7 @@ static const struct yq_option studies_options[] = {
     {"offset", "N", "pass over the first N"},
     {"conflicts", NULL, "list what contradicts the study it belongs to"},
     {"coerced", NULL, "list what rules of coercion.json have changed"},
+    {"suspect", NULL, "list studies whose character set was guessed or does not fit"},
     {"settle", "UID", "correct a value of this study: Key=Value"},
     {NULL, NULL, NULL},
 };
@@ -90,8 +94,9 @@ const struct yq_verb yq_verbs[] = {
      "was: files that are in already are passed over quickly.",
      NULL},
     {"ae", yq_run_ae,
-     "list\nadd AET HOST PORT [--may RIGHTS] [--syntax SYNTAX]... [--charset TERM] [--tls] "
-     "[--tls-ca FILE]\n    [--tls-peer NAME] [--tls-no-verify] [--note TEXT]\n"
+     "list\nadd AET HOST PORT [--may RIGHTS] [--syntax SYNTAX]... [--charset TERM]\n    "
+     "[--assume-charset TERM] [--tls] "
+     "[--tls-ca FILE] [--tls-peer NAME]\n    [--tls-no-verify] [--note TEXT]\n"
      "remove AET\ntest AET",
      "list, add, remove, test peers",
      "A peer is another DICOM application: a modality, a PACS, a workstation. HOST is a name, an\n"
@@ -119,14 +124,18 @@ const struct yq_verb yq_verbs[] = {
      "other keys (AccessionNumber, StudyDate, ...) the studies that the peer finds for them.",
      pull_options},
     {"studies", yq_run_studies,
-     "[--limit N] [--offset N] [Key=Value...]\n--conflicts\n--coerced\n--settle STUDY_UID "
+     "[--limit N] [--offset N] [Key=Value...]\n--conflicts\n--coerced\n--suspect\n--settle "
+     "STUDY_UID "
      "Key=Value",
      "list the studies of the node",
      "Newest first. Key=Value narrows the list: PatientID=12*, StudyDate=20260101-,\n"
      "ModalitiesInStudy=CT, PatientName=张*.\n\n"
      "--conflicts lists instances that contradict their study (another name, another birth date):\n"
      "they were taken, the first value stands. --settle says which value is right.\n\n"
-     "--coerced lists which attributes came otherwise than they are shown, and by which rule.",
+     "--coerced lists which attributes came otherwise than they are shown, and by which rule.\n"
+     "--suspect lists studies whose text was not read in the character set that they name, "
+     "because\n"
+     "the bytes are plainly in another one, and those in which some bytes could not be read.",
      studies_options},
     {"coerce", yq_run_coerce, "test FILE --from AET", "try the rules of coercion.json",
      "Shows what the rules would change if this AE title sent the DICOM file. Changes nothing.",

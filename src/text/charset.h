@@ -42,6 +42,7 @@ enum shape {
 
 struct set_info {
     enum shape shape;
+    const char *term;    /* its defined term, for code extension where it has escape sequences */
     const char *escape;  /* what follows ESC to designate it; "" : cannot be */
     const char *decoder; /* ICU's name; NULL: made by hand */
     const char *encoder; /* ICU's name where it is another */
@@ -56,6 +57,13 @@ struct label { /* (0008,0005), understood */
     bool unknown; /* some value names no set we know */
 };
 void label_parse(const char *charset, struct label *label);
+
+/* The set that the escape sequence at `at` (its ESC) designates, and the length of it with the ESC;
+ * 0: none we know. */
+size_t escape_find(const uint8_t *at, size_t length, enum set *set);
+
+/* What bytes without a label are in all likelihood: UTF-8, GB18030 or Latin-1 (guess.c). */
+enum set guess_set(const uint8_t *bytes, size_t length);
 
 /* Characters at which PS3.5 6.1.2.5.3 wants the first set active again. */
 bool resets_at(const char *vr, uint8_t c);

@@ -37,30 +37,37 @@ static bool has_high(const uint8_t *bytes, size_t length)
     return all & 0x80;
 }
 
-/* Follows the escape sequence at `at`; returns its length with the ESC, 0 when it is none we know.
- */
-static size_t follow_escape(struct state *state, const uint8_t *at, size_t length)
+size_t escape_find(const uint8_t *at, size_t length, enum set *set)
 {
     static const struct {
         const char *text;
         enum set set;
     } extra[] = {{"(J", SET_ASCII}, {"$@", SET_KANJI}, {"$(B", SET_KANJI}};
-    enum set found = NO_SET;
-    size_t used = 0;
-    for (size_t i = 0; i < SET_COUNT + sizeof extra / sizeof *extra && found == NO_SET; i++) {
+    for (size_t i = 0; i < SET_COUNT + sizeof extra / sizeof *extra; i++) {
         bool usual = i < SET_COUNT;
         const char *text = usual ? set_table[i].escape : extra[i - SET_COUNT].text;
-        used = strlen(text);
-        if (used && used < length && memcmp(at + 1, text, used) == 0)
-            found = usual ? (enum set)i : extra[i - SET_COUNT].set;
+        size_t used = strlen(text);
+        if (used && used < length && memcmp(at + 1, text, used) == 0) {
+            *set = usual ? (enum set)i : extra[i - SET_COUNT].set;
+            return used + 1;
+        }
     }
-    if (found == NO_SET)
+    return 0;
+}
+
+/* Follows the escape sequence at `at`; returns its length with the ESC, 0 when it is none we know.
+ */
+static size_t follow_escape(struct state *state, const uint8_t *at, size_t length)
+{
+    enum set found;
+    size_t used = escape_find(at, length, &found);
+    if (!used)
         return 0;
     if (found == SET_ASCII || set_table[found].shape == SHAPE_PAIR_G0)
         state->g0 = found;
     else
         state->g1 = found;
-    return used + 1;
+    return used;
 }
 
 /* How many bytes the character at `at` takes in a two-byte G1 set. Devices write GBK and UHC under
@@ -163,16 +170,8 @@ static void decode_extended(struct state *state, const uint8_t *bytes, size_t le
 /* No label, or one that tells nothing: whatever the bytes can be. */
 static void decode_guess(const uint8_t *bytes, size_t length, struct yq_buf *out)
 {
-    size_t misfits = 0, before = out->length;
-    if (yq_text_is_utf8(bytes, length)) {
-        yq_buf_put(out, bytes, length);
-        return;
-    }
-    convert_in(SET_GB18030, bytes, length, out, &misfits);
-    if (!misfits || out->failed)
-        return;
-    out->length = before;
-    convert_in(SET_LATIN1, bytes, length, out, &misfits);
+    size_t misfits = 0;
+    convert_in(guess_set(bytes, length), bytes, length, out, &misfits);
 }
 
 static bool has_c1(const uint8_t *bytes, size_t length)

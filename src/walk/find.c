@@ -16,7 +16,8 @@ enum {
     TAG_RETRIEVE_AE = 0x00080054,
     TAG_AVAILABILITY = 0x00080056,
     KEYS_MOST = 512,
-    VALUE_MOST = 1 << 18, /* a UID list of some thousand instances */
+    VALUE_MOST = 1 << 18,  /* a UID list of some thousand instances */
+    VALUES_MOST = 1 << 20, /* of all keys together */
 };
 
 void yq_find_fini(struct yq_find *find)
@@ -47,10 +48,18 @@ static bool match(struct yq_find *find, enum yq_attr attr, const char *value, st
     return attr == YQ_ATTR_COUNT || yq_query_add(&find->query, attr, value, false, err);
 }
 
+struct key { /* an element with a value, as sent */
+    struct yq_element element;
+    size_t offset, length; /* in reading->values */
+};
+
 struct reading { /* an identifier on its way to being a query */
     struct yq_find *find;
     struct yq_scan *scan;
     bool big, level_seen; /* big: numbers are big endian */
+    struct key *keys;
+    size_t key_count;
+    struct yq_buf values;
 };
 
 static bool take_level(struct reading *r, const char *text, struct yq_err *err)
@@ -60,17 +69,22 @@ static bool take_level(struct reading *r, const char *text, struct yq_err *err)
                                     "Query/Retrieve Level is not PATIENT, STUDY, SERIES or IMAGE");
 }
 
+static bool is_number(const struct key *key)
+{
+    return key->length == 2 && strcmp(key->element.vr, "US") == 0;
+}
+
 /* A value as UTF-8, without the blanks around it. */
-static bool decode(const struct reading *r, const struct yq_element *element,
-                   const struct yq_buf *raw, struct yq_buf *out, struct yq_err *err)
+static bool decode(const struct reading *r, const struct key *key, struct yq_buf *out,
+                   struct yq_err *err)
 {
     struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    const uint8_t *raw = r->values.bytes + key->offset;
     bool doubtful = false;
-    if (raw->length == 2 && strcmp(element->vr, "US") == 0)
-        yq_buf_putf(&text, "%u", r->big ? yq_be16(raw->bytes) : yq_le16(raw->bytes));
-    else
-        yq_text_decode(r->find->charset, element->vr, yq_buf_text(raw), raw->length, &text,
-                       &doubtful);
+    if (is_number(key))
+        yq_buf_putf(&text, "%u", r->big ? yq_be16(raw) : yq_le16(raw));
+    else if (key->length)
+        yq_text_decode(r->find->read_as, key->element.vr, raw, key->length, &text, &doubtful);
     const char *start = yq_buf_text(&text);
     start += strspn(start, " ");
     size_t length = strlen(start);
@@ -81,11 +95,39 @@ static bool decode(const struct reading *r, const struct yq_element *element,
            yq_fail(err, YQ_FULL, "walk", "no memory for an identifier");
 }
 
+/* Kept until all were seen: which character set they are in is judged over all of them. */
+static bool take_key(struct reading *r, const struct yq_element *element, struct yq_err *err)
+{
+    size_t offset = r->values.length;
+    if (r->key_count == KEYS_MOST)
+        return yq_fail(err, YQ_BAD_INPUT, "walk", "identifier has more than %d keys", KEYS_MOST);
+    if (offset + element->length > VALUES_MOST)
+        return yq_fail(err, YQ_BAD_INPUT, "walk", "identifier has more than %d bytes of values",
+                       VALUES_MOST);
+    struct key *keys = realloc(r->keys, (r->key_count + 1) * sizeof *keys);
+    if (!keys)
+        return yq_fail(err, YQ_FULL, "walk", "no memory for an identifier");
+    r->keys = keys;
+    if (!yq_scan_value(r->scan, VALUE_MOST, &r->values, err))
+        return false;
+    keys[r->key_count++] =
+        (struct key){.element = *element, .offset = offset, .length = r->values.length - offset};
+    return true;
+}
+
+static bool take_charset(struct reading *r, struct yq_err *err)
+{
+    struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = VALUE_MOST};
+    struct yq_find *find = r->find;
+    if (!yq_scan_value(r->scan, VALUE_MOST, &raw, err))
+        return false;
+    (void)yq_copy_trimmed(find->charset, sizeof find->charset, yq_buf_text(&raw), raw.length);
+    return true;
+}
+
 static bool take_element(struct reading *r, const struct yq_element *element, struct yq_err *err)
 {
     struct yq_find *find = r->find;
-    struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = VALUE_MOST};
-    struct yq_buf value yq_cleanup(yq_buf_fini) = {0};
     if ((element->tag & 0xffff) == 0)
         return true; /* a group length (PS3.5 7.2) is no key */
     if (strcmp(element->vr, "SQ") == 0)
@@ -95,18 +137,53 @@ static bool take_element(struct reading *r, const struct yq_element *element, st
     if (element->length > VALUE_MOST)
         return yq_fail(err, YQ_BAD_INPUT, "walk", "key (%04X,%04X) has a value of %u bytes",
                        element->tag >> 16, element->tag & 0xffff, element->length);
-    if (!yq_scan_value(r->scan, VALUE_MOST, &raw, err))
-        return false;
-    if (element->tag == TAG_CHARSET && !element->within) {
-        (void)yq_copy_trimmed(find->charset, sizeof find->charset, yq_buf_text(&raw), raw.length);
-        return true;
+    if (element->tag == TAG_CHARSET && !element->within)
+        return take_charset(r, err);
+    return take_key(r, element, err);
+}
+
+static void judge(struct reading *r, const char *assume_charset)
+{
+    struct yq_text_value values[KEYS_MOST];
+    size_t count = 0;
+    for (size_t i = 0; i < r->key_count; i++) {
+        const struct key *key = &r->keys[i];
+        if (key->length && !is_number(key))
+            values[count++] =
+                (struct yq_text_value){key->element.vr, r->values.bytes + key->offset, key->length};
     }
-    if (!decode(r, element, &raw, &value, err))
+    struct yq_find *find = r->find;
+    if (yq_text_judge(values, count, find->charset, assume_charset, find->read_as) !=
+        YQ_READ_AS_DECLARED)
+        find->charset[0] = '\0';
+}
+
+static bool use_key(struct reading *r, const struct key *key, struct yq_err *err)
+{
+    struct yq_buf value yq_cleanup(yq_buf_fini) = {0};
+    const struct yq_element *element = &key->element;
+    if (!decode(r, key, &value, err))
         return false;
     if (element->tag == TAG_LEVEL && !element->within)
         return take_level(r, yq_buf_text(&value), err);
     enum yq_attr attr = yq_attr_by_tag(element->tag, element->within);
-    return ask(find, element, err) && match(find, attr, yq_buf_text(&value), err);
+    return ask(r->find, element, err) && match(r->find, attr, yq_buf_text(&value), err);
+}
+
+static bool read_identifier(struct reading *r, const char *assume_charset, struct yq_err *err)
+{
+    struct yq_element element;
+    while (yq_scan_next(r->scan, &element, err))
+        if (!take_element(r, &element, err))
+            return false;
+    if (err->code != YQ_OK)
+        return false;
+    judge(r, assume_charset);
+    for (size_t i = 0; i < r->key_count; i++)
+        if (!use_key(r, &r->keys[i], err))
+            return false;
+    return r->level_seen ||
+           yq_fail(err, YQ_BAD_INPUT, "walk", "identifier has no Query/Retrieve Level (0008,0052)");
 }
 
 /* Which values rows must carry, and which unique keys are names rather than patterns. */
@@ -135,23 +212,20 @@ static void settle_keys(struct yq_find *find, bool patient_root)
 }
 
 bool yq_find_parse(const void *identifier, size_t length, const char *transfer_syntax,
-                   bool patient_root, struct yq_find *out, struct yq_err *err)
+                   bool patient_root, const char *assume_charset, struct yq_find *out,
+                   struct yq_err *err)
 {
     struct yq_scan *scan yq_cleanup(yq_scan_cleanup) = NULL;
-    struct yq_element element;
     memset(out, 0, sizeof *out);
     if (!yq_scan_open_memory(identifier, length, transfer_syntax, &scan, err))
         return false;
     bool big = yq_layout_of(transfer_syntax) == YQ_LAYOUT_EXPLICIT_BE;
     struct reading r = {.find = out, .scan = scan, .big = big};
-    while (yq_scan_next(scan, &element, err))
-        if (!take_element(&r, &element, err))
-            return false;
-    if (err->code != YQ_OK)
+    bool ok = read_identifier(&r, assume_charset, err);
+    yq_buf_fini(&r.values);
+    free(r.keys);
+    if (!ok)
         return false;
-    if (!r.level_seen)
-        return yq_fail(err, YQ_BAD_INPUT, "walk",
-                       "identifier has no Query/Retrieve Level (0008,0052)");
     if (out->query.level == YQ_PATIENT && !patient_root)
         return yq_fail(err, YQ_BAD_INPUT, "walk",
                        "study root has no PATIENT level: use patient root");
@@ -236,8 +310,8 @@ static bool write_in(const struct line *lines, size_t count, const char *const *
 }
 
 bool yq_find_answer(const struct yq_find *find, const char *const *values, const char *charset,
-                    const char *retrieve_aet, const char *transfer_syntax, struct yq_buf *out,
-                    struct yq_err *err)
+                    const char *fallback, const char *retrieve_aet, const char *transfer_syntax,
+                    struct yq_buf *out, struct yq_err *err)
 {
     struct line lines[KEYS_MOST + 8];
     size_t count = 0;
@@ -270,8 +344,8 @@ bool yq_find_answer(const struct yq_find *find, const char *const *values, const
     size_t start = out->length;
     if (!*charset || !yq_text_charset_known(charset) ||
         !write_in(lines, count, values, charset, layout, out)) {
-        out->length = start; /* that set cannot hold it: UTF-8 can */
-        if (!write_in(lines, count, values, "ISO_IR 192", layout, out))
+        out->length = start; /* never a name that its set cannot hold */
+        if (!write_in(lines, count, values, fallback, layout, out))
             return yq_fail(err, YQ_BUG, "walk", "a value of the catalog is not UTF-8");
     }
     return !out->failed || yq_fail(err, YQ_FULL, "walk", "no memory for an answer");

@@ -280,11 +280,17 @@ static void tell(const struct arrival *a, bool ok, const struct yq_err *err)
         (unsigned long long)a->object.size, a->added.contradictions);
 }
 
+/* What its peer's entry says its labels are worth. */
+static const char *assumed(const struct yq_origin *origin)
+{
+    return origin->peer ? origin->peer->assume_charset : "";
+}
+
 static bool walk(struct arrival *a, struct yq_body *body, struct yq_err *err)
 {
     if (!may_store(a, err) || !pour(a, body, err) ||
-        !yq_dcm_read_header(yq_staged_fd(a->staged), a->dataset_offset, body->transfer_syntax, "",
-                            &a->header, err))
+        !yq_dcm_read_header(yq_staged_fd(a->staged), a->dataset_offset, body->transfer_syntax,
+                            assumed(a->origin), &a->header, err))
         return false;
     (void)yq_copy(a->header.transfer_syntax, sizeof a->header.transfer_syntax,
                   body->transfer_syntax);
@@ -343,7 +349,8 @@ bool yq_ingest_file(struct yq_house *house, const struct yq_origin *origin, cons
     /* What the dataset says of itself counts, as files without or with a wrong file meta
      * information are common. */
     if (!yq_part10_read(fd, &about, err) ||
-        !yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", &header, err)) {
+        !yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, assumed(origin),
+                            &header, err)) {
         yq_header_fini(&header);
         return false;
     }

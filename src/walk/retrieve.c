@@ -43,7 +43,7 @@ bool yq_retrieve_list(struct yq_house *house, const void *identifier, size_t len
     struct yq_query query = {.sight = sight};
     *out = NULL;
     *count = 0;
-    bool ok = yq_find_parse(identifier, length, transfer_syntax, patient_root, &find, err);
+    bool ok = yq_find_parse(identifier, length, transfer_syntax, patient_root, "", &find, err);
     bool keyed = false;
     query.level = find.query.level;
     for (size_t i = 0; ok && i < find.query.match_count; i++) {

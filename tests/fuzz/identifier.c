@@ -20,8 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          [YQ_StudyInstanceUID] = "1.2.3",
                                          [YQ_RequestedProcedureID] = "RP1"};
     const char *syntax = syntaxes[data[0] % 3];
-    if (yq_find_parse(data + 1, size - 1, syntax, data[0] & 4, &find, &err) &&
-        !yq_find_answer(&find, values, find.charset, "YINGQIAO", syntax, &out, &err))
+    if (yq_find_parse(data + 1, size - 1, syntax, data[0] & 4, data[0] & 8 ? "GB18030" : "", &find,
+                      &err) &&
+        !yq_find_answer(&find, values, find.read_as, "ISO_IR 192", "YINGQIAO", syntax, &out, &err))
         abort(); /* the row is sound: whatever was asked, it can be answered */
     yq_find_fini(&find);
     return 0;

@@ -27,8 +27,8 @@ static void begin(struct parsed *p, const char *level)
 
 static bool parse(struct parsed *p, bool patient_root)
 {
-    return yq_find_parse(p->bytes.bytes, p->bytes.length, YQ_TS_IMPLICIT_LE, patient_root, &p->find,
-                         &p->err);
+    return yq_find_parse(p->bytes.bytes, p->bytes.length, YQ_TS_IMPLICIT_LE, patient_root, "",
+                         &p->find, &p->err);
 }
 
 static void end(struct parsed *p)
@@ -118,8 +118,8 @@ static void numbers_follow_the_byte_order(void **state)
     p.writer.layout = YQ_LAYOUT_EXPLICIT_BE;
     yq_writer_put_text(&p.writer, 0x00080052, "CS", "IMAGE");
     yq_writer_put_text(&p.writer, 0x00280010, "US", "512");
-    assert_true(
-        yq_find_parse(p.bytes.bytes, p.bytes.length, YQ_TS_EXPLICIT_BE, false, &p.find, &p.err));
+    assert_true(yq_find_parse(p.bytes.bytes, p.bytes.length, YQ_TS_EXPLICIT_BE, false, "", &p.find,
+                              &p.err));
     assert_int_equal(p.find.query.match_count, 1);
     assert_int_equal(p.find.query.matches[0].attr, YQ_Rows);
     assert_string_equal(p.find.query.matches[0].value, "512");
@@ -150,7 +150,8 @@ static void answer(struct parsed *p, const char *charset, struct yq_buf *out)
     const char *values[YQ_ATTR_COUNT] = {[YQ_PatientName] = "Zhang^San=\xe5\xbc\xa0^\xe4\xb8\x89",
                                          [YQ_StudyInstanceUID] = "1.2.3",
                                          [YQ_RequestedProcedureID] = "RP7"};
-    assert_true(yq_find_answer(&p->find, values, charset, "NODE", YQ_TS_EXPLICIT_LE, out, &p->err));
+    assert_true(yq_find_answer(&p->find, values, charset, "ISO_IR 192", "NODE", YQ_TS_EXPLICIT_LE,
+                               out, &p->err));
 }
 
 static void answers_carry_level_charset_and_unknown_keys_empty(void **state)

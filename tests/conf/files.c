@@ -221,6 +221,7 @@ static void adding_to_nothing_starts_from_the_example(void **state)
     yq_copy(full.syntaxes[1], YQ_UID_SIZE, "1.2.3.4");
     full.syntax_count = 2;
     yq_copy(full.charset, sizeof full.charset, "\\ISO 2022 IR 58");
+    yq_copy(full.assume_charset, sizeof full.assume_charset, "GB18030");
     full.max_associations = 7;
     yq_copy(full.note, sizeof full.note, "三号 \"机房\"");
     assert_true(yq_conf_peer_add(folder, &full, &err));

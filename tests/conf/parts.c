@@ -185,7 +185,7 @@ static void peers_are_read(void **state)
         conf_parse_peers, "peers.json",
         "[{\"aet\": \" CT 1 \", \"host\": \"10.1.2.3\", \"port\": 104, \"may\": [\"store\"],\n"
         "  \"syntaxes\": [\"j2k-lossless\", \"1.2.840.10008.1.2.1\", \"htj2k\"],\n"
-        "  \"charset\": \"GB18030\", \"max_associations\": 3,\n"
+        "  \"charset\": \"GB18030\", \"assume_charset\": \"always GBK\", \"max_associations\": 3,\n"
         "  \"kb_per_second\": 512, \"sees\": {\"modalities\": [\"CT\", \"M*\"],\n"
         "  \"institutions\": [\"东院*\"]},\n"
         "  \"tls\": true, \"tls_verify\": false, \"tls_ca\": \"ca.pem\", \"tls_peer\": "
@@ -202,6 +202,7 @@ static void peers_are_read(void **state)
     assert_string_equal(peer->syntaxes[1], YQ_TS_EXPLICIT_LE);
     assert_string_equal(peer->syntaxes[2], YQ_TS_HTJ2K);
     assert_string_equal(peer->charset, "GB18030");
+    assert_string_equal(peer->assume_charset, "always GBK");
     assert_int_equal(peer->max_associations, 3);
     assert_string_equal(peer->note, "三号机房");
     assert_int_equal(peer->kb_per_second, 512);
@@ -250,6 +251,8 @@ static void peers_that_cannot_be_are_refused(void **state)
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"sees\": {\"modalities\": []}}]", "is empty");
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"sees\": {\"modalities\": [\"A\\\\B\"]}}]",
           "have no backslash");
+    peers("[{\"aet\": \"A\", \"host\": \"a\", \"assume_charset\": \"always\"}]",
+          "is no character set to assume");
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"tls\": 1}]", "\"tls\" takes true or false");
     peers("[{\"aet\": \"A\", \"host\": \"a\", \"tls_peer\": \"ct1\"}]",
           "says how TLS is to be, but not \"tls\": true");

@@ -160,11 +160,10 @@ static void weigh(struct evidence *e, const uint8_t *bytes, size_t length)
 {
     bool high = false;
     for (size_t i = 0; i < length; i++) {
-        size_t used;
         enum set set;
         high |= bytes[i] >= 0x80;
         e->c1 |= bytes[i] >= 0x80 && bytes[i] < 0xa0;
-        if (bytes[i] == 0x1b && (used = escape_find(bytes + i, length - i, &set)) != 0)
+        if (bytes[i] == 0x1b && escape_find(bytes + i, length - i, &set))
             e->escaped[set] = true;
     }
     e->high |= high;

@@ -172,8 +172,10 @@ def test_latin_names_stay_latin(node):
 
 def test_a_peers_entry_says_what_it_writes(nodes):
     node = nodes()
+    node.stop()
     node.ae_add("RU1", "127.0.0.1", 0, "--assume-charset", "ISO_IR 144")
     node.ae_add("RU2", "127.0.0.1", 0, "--assume-charset", "always ISO_IR 144")
+    node.start_again()
     listed = {peer["aet"]: peer["assume_charset"] for peer in node.cli("ae", "list", "--json").json()}
     assert listed["RU1"] == "ISO_IR 144" and listed["RU2"] == "always ISO_IR 144"
     for aet, label in (("RU1", None), ("RU1", "ISO_IR 100"), ("RU2", None), ("RU2", "ISO_IR 126")):

@@ -422,8 +422,8 @@ static bool add(struct connection *writer, void *with, struct yq_err *err)
         return false;
     return join_study(writer, adding, err) && join_series(writer, adding, err) &&
            add_instance(writer, adding, err) && grow(writer, adding, err) &&
-           reading_note(writer, adding->study, source_of(adding->arrival->origin),
-                        adding->arrival->header, adding->now, err);
+           reading_note(writer, adding->study, source_of(adding->arrival.origin),
+                        adding->arrival.header, adding->now, err);
 }
 
 static void adding_free(struct yq_adding *adding)

@@ -94,6 +94,10 @@ yq_must_check bool yq_catalog_drop(struct yq_catalog *catalog, int64_t id, struc
 void yq_catalog_serve(struct yq_catalog *catalog);
 void yq_catalog_dismiss(struct yq_catalog *catalog);
 
+/* For a catalog that is being made, and thrown away when that does not end well: while `on` nothing
+ * is synced; turned off, everything is on stable storage. No change is under way. */
+yq_must_check bool yq_catalog_hurry(struct yq_catalog *catalog, bool on, struct yq_err *err);
+
 /* The served instance with this SOP Instance UID: YQ_ABSENT when there is none. */
 yq_must_check bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance,
                                   struct yq_entry *out, struct yq_err *err);

@@ -71,6 +71,9 @@ void yq_store_settle_all(struct yq_store *store, yq_store_known known, void *con
 yq_must_check bool yq_store_sync(struct yq_store *store, const struct yq_key *key,
                                  const uint8_t digest[32], struct yq_err *err);
 
+/* Everything. */
+yq_must_check bool yq_store_sync_all(struct yq_store *store, struct yq_err *err);
+
 /* The path of an object, YQ_PATH_MOST bytes; the file need not exist. */
 yq_must_check bool yq_store_path(struct yq_store *store, const struct yq_key *key,
                                  const uint8_t digest[32], char *path, struct yq_err *err);

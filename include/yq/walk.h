@@ -166,7 +166,7 @@ unsigned yq_status_store(enum yq_code code);
 /* C-FIND; C-MOVE and C-GET before the first sub-operation. */
 unsigned yq_status_query(enum yq_code code);
 
-/* ---- keeping house (keep.c): delete, reindex, verify, trash ---- */
+/* ---- keeping house (keep.c, reindex.c): delete, reindex, verify, trash ---- */
 
 /* "20260301T101500-<why>": the name of one removal in the trash. */
 void yq_keep_label(char *label, size_t size, const char *why);
@@ -178,7 +178,7 @@ struct yq_progress { /* what long work tells; never from several threads at once
     void (*tell)(void *context, uint64_t done, uint64_t bytes, const char *trouble);
     void *context;
 };
-/* Adds every object of the store to the catalog (a new one), oldest first. */
+/* Adds every object of the store to the catalog (a new one, that hurries), oldest first. */
 yq_must_check bool yq_keep_reindex(struct yq_house *house, const struct yq_progress *progress,
                                    uint64_t *count, struct yq_err *err);
 /* Every row against its file (size, digest) and every file against the rows; *faults counts what

@@ -158,6 +158,28 @@ void yq_catalog_dismiss(struct yq_catalog *catalog)
     pthread_mutex_unlock(&catalog->queue);
 }
 
+static bool set_pace(struct connection *writer, bool hurry, struct yq_err *err)
+{
+    static const char *const settings[] = {"PRAGMA synchronous=FULL; PRAGMA cache_size=-2000",
+                                           "PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"};
+    int code = sqlite3_exec(writer->db, settings[hurry], NULL, NULL, NULL);
+    if (code == SQLITE_OK && !hurry)
+        code = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return code == SQLITE_OK || connection_fail(writer, "write the catalog", err);
+}
+
+bool yq_catalog_hurry(struct yq_catalog *catalog, bool on, struct yq_err *err)
+{
+    pthread_mutex_lock(&catalog->queue);
+    catalog->leading = true; /* the writing connection is ours for a moment */
+    pthread_mutex_unlock(&catalog->queue);
+    bool ok = writer_ready(catalog, err) && set_pace(catalog->writer, on, err);
+    pthread_mutex_lock(&catalog->queue);
+    catalog->leading = false;
+    pthread_mutex_unlock(&catalog->queue);
+    return ok;
+}
+
 void yq_catalog_vouch(struct yq_catalog *catalog, int64_t id)
 {
     pthread_mutex_lock(&catalog->queue);

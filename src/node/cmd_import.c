@@ -20,7 +20,7 @@
 #include "home.h"
 #include "output.h"
 
-enum { WORKERS = 4, FAILURES_LISTED = 1000, NOTES_MOST = 1 << 30 };
+enum { WORKERS = 16, FAILURES_LISTED = 1000, NOTES_MOST = 1 << 30 };
 
 struct note { /* pointers go into the notes' text */
     const char *path;

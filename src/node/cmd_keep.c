@@ -125,7 +125,11 @@ static bool reindex(struct yq_cli *cli, struct long_work *work, uint64_t *count,
         !yq_home_open(cli, YQ_HOME_EXCLUSIVE, "catalog.sqlite.new", &home, err))
         return false;
     bool ok = yq_catalog_health(home.house.catalog, true, err) &&
-              yq_keep_reindex(&home.house, &progress, count, err);
+              yq_catalog_hurry(home.house.catalog, true, err);
+    yq_home_hire_clerk(&home);
+    ok = ok && yq_keep_reindex(&home.house, &progress, count, err);
+    yq_home_dismiss_clerk(&home);
+    ok = ok && yq_catalog_hurry(home.house.catalog, false, err);
     yq_meter_clear(&work->meter);
     if (ok) { /* closed first, so that everything is in the one file; the folder's lock stays */
         yq_catalog_close(home.house.catalog);

@@ -199,7 +199,7 @@ void yq_home_hire_clerk(struct yq_home *home)
     home->hired = pthread_create(&home->clerk, NULL, write_catalog, home->house.catalog) == 0;
 }
 
-static void dismiss_clerk(struct yq_home *home)
+void yq_home_dismiss_clerk(struct yq_home *home)
 {
     if (!home->hired)
         return;
@@ -213,7 +213,7 @@ void yq_home_close(struct yq_home *home)
     struct yq_house *house = &home->house;
     if (!house->conf)
         return;
-    dismiss_clerk(home);
+    yq_home_dismiss_clerk(home);
     if (house->catalog)
         yq_catalog_close(house->catalog);
     if (house->store)

@@ -35,6 +35,7 @@ yq_must_check bool yq_home_open(const struct yq_cli *cli, unsigned flags, const 
                                 struct yq_home *home, struct yq_err *err);
 /* A thread for the catalog, until close. Without it nothing is missing but speed. */
 void yq_home_hire_clerk(struct yq_home *home);
+void yq_home_dismiss_clerk(struct yq_home *home);
 void yq_home_close(struct yq_home *home); /* also of a zeroed or half-opened one */
 
 /* Only what is needed to tell the audit trail (house.conf, house.audit), for commands that open no

@@ -277,6 +277,12 @@ bool yq_store_sync(struct yq_store *store, const struct yq_key *key, const uint8
            sync_there(store, &place, err);
 }
 
+bool yq_store_sync_all(struct yq_store *store, struct yq_err *err)
+{
+    int fd yq_cleanup(yq_close) = open(store->objects, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return (fd >= 0 && syncfs(fd) == 0) || yq_fail_errno(err, "store", "sync", store->objects);
+}
+
 /* ---- the ends ---- */
 
 void yq_staged_leave(struct yq_staged *take)

@@ -150,6 +150,20 @@ static void a_lent_thread_writes_for_all(void **state)
     assert_int_equal(marked(), 0);
 }
 
+static void what_was_made_in_a_hurry_is_there_afterwards(void **state)
+{
+    (void)state;
+    ok(yq_catalog_hurry(catalog, true, &err));
+    for (int i = 1; i <= 50; i++)
+        put(i, 1, 1, -1);
+    ok(yq_catalog_hurry(catalog, false, &err));
+    assert_int_equal(totals().instances, 50);
+    yq_catalog_close(catalog);
+    ok(yq_catalog_open(path, &catalog, &err));
+    assert_int_equal(totals().instances, 50);
+    put(51, 1, 1, -1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 const struct CMUnitTest settle_tests[] = {
     CASE(a_row_is_marked_until_its_file_is_durable),
@@ -158,5 +172,6 @@ const struct CMUnitTest settle_tests[] = {
     CASE(what_a_crash_leaves_is_vouched_for_or_dropped),
     CASE(an_unsynced_object_replaces_nothing),
     CASE(a_lent_thread_writes_for_all),
+    CASE(what_was_made_in_a_hurry_is_there_afterwards),
 };
 const size_t settle_test_count = sizeof settle_tests / sizeof *settle_tests;

@@ -148,6 +148,8 @@ static bool is_there_already(struct arrival *a, struct yq_err *err)
         return false;
     if (memcmp(came.digest, entry.object.digest, sizeof came.digest) != 0)
         return true;
+    if (whole && yq_keep_check(a->house, &entry, &trouble)) /* two whole contents with one digest */
+        return true;
     return put_damaged_aside(a, &entry, &trouble, err);
 }
 

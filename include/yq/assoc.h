@@ -64,6 +64,19 @@ size_t yq_assoc_extended(const struct yq_assoc *assoc, const char *sop_class, ui
 void yq_assoc_extended_accept(struct yq_assoc *assoc, const char *sop_class, const uint8_t *info,
                               size_t length);
 
+/* Who the requestor says it is (PS3.7 D.3.3.7). */
+struct yq_identity {
+    unsigned type; /* 1 name, 2 name and passcode, 3 Kerberos, 4 SAML, 5 JWT; 0: it does not say */
+    bool answer_asked; /* it wants to be told that it was believed */
+    char name[64];     /* of types 1 and 2, UTF-8; "": none, or longer than any of ours */
+    char passcode[256];
+    size_t passcode_length; /* 0: none, or longer than that */
+};
+/* Valid until the association is accepted, refused or freed; then it is wiped out. */
+const struct yq_identity *yq_assoc_identity(const struct yq_assoc *assoc);
+/* Has the answer, when it was asked for, say so. Types 1 and 2. */
+void yq_assoc_believe(struct yq_assoc *assoc);
+
 /* How fast it may go from now on, in both directions; NULL: as fast as it goes. */
 void yq_assoc_pace(struct yq_assoc *assoc, struct yq_pace *pace);
 

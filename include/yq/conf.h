@@ -19,6 +19,7 @@
  * log_level a yq_level. */
 enum yq_unknown_peers { YQ_UNKNOWN_REFUSE, YQ_UNKNOWN_ACCEPT };
 enum yq_fallback_charset { YQ_FALLBACK_UTF8, YQ_FALLBACK_GB18030 };
+enum yq_user_identity { YQ_IDENTITY_ACCEPT, YQ_IDENTITY_CHECK, YQ_IDENTITY_REQUIRE };
 enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
 
 /* X(type, c_name, "key", default as text, least, most, "help")  -- types: text, number, flag,
@@ -47,6 +48,9 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "refuse associations that call another AE title")                                            \
     X(choice, dicom_unknown_peers, "dicom.unknown_peers", "refuse", 0, 0,                          \
       "refuse|accept: what happens to an AE title that is not in peers.json")                      \
+    X(choice, dicom_user_identity, "dicom.user_identity", "accept", 0, 0,                          \
+      "accept|check|require: who callers say they are is taken as it comes; must fit users.json "  \
+      "when they say it; must be said, and fit")                                                   \
     X(number, dicom_max_associations, "dicom.max_associations", "64", 1, 1000,                     \
       "associations at the same time")                                                             \
     X(number, dicom_artim_seconds, "dicom.artim_seconds", "10", 1, 300,                            \
@@ -122,6 +126,11 @@ struct yq_coerce_rule {
     size_t action_count;
 };
 
+struct yq_user { /* a line of users.json: who may say who he is when he associates */
+    char name[64];
+    char passcode[256]; /* as yq_passcode_keep makes it */
+};
+
 struct yq_conf {
 #define YQ_CONF_FIELD_text(c_name) char c_name[256];
 #define YQ_CONF_FIELD_number(c_name) int64_t c_name;
@@ -134,6 +143,8 @@ struct yq_conf {
     size_t peer_count;
     struct yq_token *tokens;
     size_t token_count;
+    struct yq_user *users;
+    size_t user_count;
     struct yq_coerce_rule *coercion;
     size_t coercion_count;
     struct yq_coerce_table *coerce_tables; /* one per use: its values were checked for that use */
@@ -144,6 +155,9 @@ struct yq_conf {
 struct yq_setting { /* --set key=value, in the order given */
     const char *key, *value;
 };
+
+/* NULL: there is none of this name. */
+const struct yq_user *yq_conf_user(const struct yq_conf *conf, const char *name);
 
 /* Reads node.json, peers.json, tokens.json and coercion.json in `folder` (each may be missing) and
  * applies `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
@@ -182,6 +196,12 @@ const struct yq_peer *yq_conf_destination(const struct yq_conf *conf, const char
 yq_must_check bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer,
                                     struct yq_err *err);
 yq_must_check bool yq_conf_peer_remove(const char *folder, const char *aet, struct yq_err *err);
+/* users.json, written anew: a user with this passcode, new or in place of the one he had. */
+yq_must_check bool yq_conf_user_set(const char *folder, const struct yq_user *user,
+                                    struct yq_err *err);
+yq_must_check bool yq_conf_user_remove(const char *folder, const char *name, struct yq_err *err);
+/* 1 to 63 bytes without control characters, quotes and backslashes. */
+bool yq_conf_user_name(const char *name);
 /* The line to type that adds this peer, for logs and messages; address "": not known. */
 void yq_conf_peer_line(const struct yq_conf *conf, const char *aet, const char *address, char *text,
                        size_t size);

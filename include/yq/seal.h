@@ -1,4 +1,5 @@
-/* seal.h: digests (xxHash, OpenSSL). Signatures, ciphers and recipes come with the provinces. */
+/* seal.h: digests (xxHash, OpenSSL), passcodes. Signatures, ciphers and recipes come with the
+ * provinces. */
 #ifndef YQ_SEAL_H
 #define YQ_SEAL_H
 
@@ -22,5 +23,19 @@ void yq_digest_end(struct yq_digest *digest, uint8_t sum[32]);
 enum yq_digest_kind yq_digest_kind(const uint8_t sum[32]);
 
 static inline void yq_digest_cleanup(struct yq_digest **digest) { yq_digest_free(*digest); }
+
+/* ---- passcodes: kept salted and slowly hashed ---- */
+
+#define YQ_PASSCODE_SIZE 256
+
+/* "pbkdf2-sha512$<rounds>$<salt>$<hash>", both as hex, of a passcode with a new salt. False: the
+ * machine gives no random bytes. */
+bool yq_passcode_keep(const void *passcode, size_t length, char kept[YQ_PASSCODE_SIZE]);
+/* Whether text has that form. */
+bool yq_passcode_is_kept(const char *text);
+/* Is this the passcode that is kept? Takes some tenths of a second, also where nothing is kept
+ * (kept NULL): so nobody learns which users there are. What was right a while ago is right at once.
+ * Any thread. */
+bool yq_passcode_fits(const char *kept, const void *passcode, size_t length);
 
 #endif

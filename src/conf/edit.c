@@ -1,4 +1,5 @@
-/* edit.c: peers.json edited as a careful person would: one entry in or out, every other byte stays.
+/* edit.c: peers.json edited as a careful person would: one entry in or out, every other byte stays;
+ * users.json, which only we write, written anew.
  *
  * Editors take turns by a lock on conf/.lock, between processes and threads alike. What is written
  * was parsed first: an edit never leaves a file that the node would refuse. */
@@ -26,14 +27,15 @@ static void edit_end(struct edit *edit)
     yq_buf_fini(&edit->bytes);
 }
 
-static bool edit_begin(struct edit *edit, const char *folder, struct yq_err *err)
+static bool edit_begin(struct edit *edit, const char *folder, const char *name, mode_t mode,
+                       struct yq_err *err)
 {
     char lock[YQ_PATH_MOST], real[PATH_MAX];
     struct stat about;
     edit->lock = -1;
-    edit->mode = 0640;
+    edit->mode = mode;
     if (!yq_mkdirs(folder, err) || !yq_path_join(lock, folder, ".lock", err) ||
-        !yq_path_join(edit->path, folder, "peers.json", err))
+        !yq_path_join(edit->path, folder, name, err))
         return false;
     edit->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (edit->lock < 0 || flock(edit->lock, LOCK_EX) != 0)
@@ -45,8 +47,17 @@ static bool edit_begin(struct edit *edit, const char *folder, struct yq_err *err
     if (!yq_file_read(edit->path, JSONC_BYTES_MOST, &edit->bytes, err)) {
         if (err->code != YQ_ABSENT)
             return yq_while(err, "configuration");
-        yq_buf_put(&edit->bytes, conf_example_peers, conf_example_peers_size);
+        err->code = YQ_OK;
     }
+    return !edit->bytes.failed || yq_fail(err, YQ_FULL, "conf", "no memory to edit %s", name);
+}
+
+static bool peers_begin(struct edit *edit, const char *folder, struct yq_err *err)
+{
+    if (!edit_begin(edit, folder, "peers.json", 0640, err))
+        return false;
+    if (!edit->bytes.length)
+        yq_buf_put(&edit->bytes, conf_example_peers, conf_example_peers_size);
     return !edit->bytes.failed || yq_fail(err, YQ_FULL, "conf", "no memory to edit peers.json");
 }
 
@@ -128,7 +139,7 @@ bool yq_conf_peer_add(const char *folder, const struct yq_peer *peer, struct yq_
     yq_buf_puts(&entry, "[");
     conf_put_peer(&entry, peer);
     yq_buf_puts(&entry, "]");
-    return is_sound(NULL, &entry, err) && edit_begin(&edit, folder, err) &&
+    return is_sound(NULL, &entry, err) && peers_begin(&edit, folder, err) &&
            may_add(&edit.bytes, peer, err) && insert(&edit, peer, &now, err) &&
            is_sound("peers.json", &now, err) && edit_commit(&edit, &now, err);
 }
@@ -185,7 +196,7 @@ bool yq_conf_peer_remove(const char *folder, const char *aet, struct yq_err *err
 {
     struct edit edit yq_cleanup(edit_end) = {.lock = -1};
     bool found = true, any = false;
-    if (!edit_begin(&edit, folder, err))
+    if (!peers_begin(&edit, folder, err))
         return false;
     while (found) {
         if (!remove_one(&edit.bytes, aet, &found, err))
@@ -247,4 +258,79 @@ void yq_conf_peer_line(const struct yq_conf *conf, const char *aet, const char *
     yq_buf_puts(&line, " 104");     /* its port is not known from its call */
     put_place(&line, conf->folder);
     yq_copy(text, size, yq_buf_text(&line));
+}
+
+/* ---- users.json ---- */
+
+static bool users_begin(struct edit *edit, const char *folder, struct yq_conf *conf,
+                        struct yq_err *err)
+{
+    return edit_begin(edit, folder, "users.json", 0600, err) &&
+           (!edit->bytes.length ||
+            conf_parse_users(conf, "users.json", edit->bytes.bytes, edit->bytes.length, err));
+}
+
+static bool users_commit(struct edit *edit, const struct yq_conf *conf, struct yq_err *err)
+{
+    struct yq_buf now yq_cleanup(yq_buf_fini) = {0};
+    conf_put_users(&now, conf);
+    edit->mode &= 0700;
+    return edit_commit(edit, &now, err);
+}
+
+static bool set_user(struct yq_conf *conf, const struct yq_user *user, struct yq_err *err)
+{
+    struct yq_user *same = (struct yq_user *)(uintptr_t)yq_conf_user(conf, user->name);
+    if (same) {
+        *same = *user;
+        return true;
+    }
+    if (conf->user_count == USERS_MOST)
+        return yq_fail(err, YQ_FULL, "conf", "more than %d users", USERS_MOST);
+    struct yq_user *more = calloc(conf->user_count + 1, sizeof *more);
+    if (!more)
+        return yq_fail(err, YQ_FULL, "conf", "no memory for a user");
+    if (conf->user_count)
+        memcpy(more, conf->users, conf->user_count * sizeof *more);
+    free(conf->users);
+    conf->users = more;
+    more[conf->user_count++] = *user;
+    return true;
+}
+
+bool yq_conf_user_set(const char *folder, const struct yq_user *user, struct yq_err *err)
+{
+    struct edit edit yq_cleanup(edit_end) = {.lock = -1};
+    struct yq_conf *conf = calloc(1, sizeof *conf);
+    if (!conf)
+        return yq_fail(err, YQ_FULL, "conf", "no memory for a user");
+    bool ok = users_begin(&edit, folder, conf, err) && set_user(conf, user, err) &&
+              users_commit(&edit, conf, err);
+    yq_conf_free(conf);
+    return ok;
+}
+
+static bool drop_user(struct yq_conf *conf, const char *name, struct yq_err *err)
+{
+    struct yq_user *user = (struct yq_user *)(uintptr_t)yq_conf_user(conf, name);
+    char shown[64];
+    if (!user)
+        return yq_fail(err, YQ_ABSENT, "conf",
+                       "no user %s in users.json; \"yingqiao user list\" shows who is",
+                       conf_shown(shown, sizeof shown, name));
+    memmove(user, user + 1, (size_t)(conf->users + conf->user_count - (user + 1)) * sizeof *user);
+    conf->user_count--;
+    return true;
+}
+
+bool yq_conf_user_remove(const char *folder, const char *name, struct yq_err *err)
+{
+    struct edit edit yq_cleanup(edit_end) = {.lock = -1};
+    struct yq_conf *conf = calloc(1, sizeof *conf);
+    if (!conf)
+        return yq_fail(err, YQ_FULL, "conf", "no memory for a user");
+    bool ok = users_begin(&edit, folder, conf, err) && drop_user(conf, name, err) &&
+              users_commit(&edit, conf, err);
+    yq_conf_free(conf);
+    return ok;
 }

@@ -36,7 +36,7 @@ static bool read_part(struct yq_conf *conf, const char *path, bool needed, parse
     return parse(conf, name_of(path), yq_buf_text(&bytes), bytes.length, err);
 }
 
-static bool tokens_are_private(const char *path, struct yq_err *err)
+static bool is_private(const char *path, struct yq_err *err)
 {
     struct stat about;
     if (stat(path, &about) != 0)
@@ -102,16 +102,19 @@ static bool settle_tls(struct yq_conf *conf, struct yq_err *err)
 static bool load(struct yq_conf *conf, const char *node_path, const struct yq_setting *settings,
                  size_t setting_count, struct yq_err *err)
 {
-    char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST];
+    char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST],
+        users[YQ_PATH_MOST];
     conf_defaults(conf);
     if (!yq_path_join(node, conf->folder, "node.json", err) ||
         !yq_path_join(peers, conf->folder, "peers.json", err) ||
         !yq_path_join(tokens, conf->folder, "tokens.json", err) ||
+        !yq_path_join(users, conf->folder, "users.json", err) ||
         !yq_path_join(coercion, conf->folder, "coercion.json", err))
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
-        !read_part(conf, peers, false, conf_parse_peers, err) || !tokens_are_private(tokens, err) ||
-        !read_part(conf, tokens, false, conf_parse_tokens, err) ||
+        !read_part(conf, peers, false, conf_parse_peers, err) || !is_private(tokens, err) ||
+        !read_part(conf, tokens, false, conf_parse_tokens, err) || !is_private(users, err) ||
+        !read_part(conf, users, false, conf_parse_users, err) ||
         !read_part(conf, coercion, false, conf_parse_coercion, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
@@ -167,6 +170,9 @@ void yq_conf_free(struct yq_conf *conf)
         return;
     if (conf->tokens)
         explicit_bzero(conf->tokens, conf->token_count * sizeof *conf->tokens);
+    if (conf->users)
+        explicit_bzero(conf->users, conf->user_count * sizeof *conf->users);
+    free(conf->users);
     free(conf->tokens);
     conf_coercion_fini(conf);
     free(conf->peers);

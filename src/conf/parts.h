@@ -13,6 +13,7 @@
 #define PEERS_MOST 4096
 #define TOKENS_MOST 256
 #define SECRET_LEAST 16
+#define USERS_MOST 1024
 #define RULES_MOST 1024
 #define ACTIONS_MOST 64 /* of one rule */
 #define NAMES_MOST 256  /* of one list in a rule */
@@ -55,6 +56,11 @@ void conf_coercion_fini(struct yq_conf *conf);
 yq_must_check bool conf_parse_table(struct yq_coerce_table *table, const char *vr,
                                     const void *bytes, size_t length, struct yq_err *err);
 void conf_table_fini(struct yq_coerce_table *table);
+
+/* users.c */
+yq_must_check bool conf_parse_users(struct yq_conf *conf, const char *file, const void *bytes,
+                                    size_t length, struct yq_err *err);
+void conf_put_users(struct yq_buf *out, const struct yq_conf *conf); /* the whole file */
 
 /* made by the build from dicom-conf/ */
 extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[],

@@ -309,6 +309,11 @@ static bool read_tls_peer(struct context *c, const struct jsonc_node *node)
     return read_text(c, node, c->peer->tls.wanted, sizeof c->peer->tls.wanted);
 }
 
+static bool read_user(struct context *c, const struct jsonc_node *node)
+{
+    return read_text(c, node, c->peer->user, sizeof c->peer->user);
+}
+
 static bool read_note(struct context *c, const struct jsonc_node *node)
 {
     return read_text(c, node, c->peer->note, sizeof c->peer->note);
@@ -328,6 +333,7 @@ static const struct {
     {"max_associations", read_limit},
     {"kb_per_second", read_pace},
     {"sees", read_sees},
+    {"user", read_user},
     {"tls", read_tls},
     {"tls_verify", read_tls_verify},
     {"tls_ca", read_tls_ca},
@@ -352,8 +358,8 @@ static bool read_member(struct context *c, const struct jsonc_node *node)
                           shown, nearest);
     return jsonc_fail(c->doc, node->line, c->err,
                       "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
-                      "assume_charset, max_associations, kb_per_second, sees, tls, tls_verify, "
-                      "tls_ca, tls_peer, note)",
+                      "assume_charset, max_associations, kb_per_second, sees, user, tls, "
+                      "tls_verify, tls_ca, tls_peer, note)",
                       shown);
 }
 
@@ -497,6 +503,7 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
     if (peer->kb_per_second)
         yq_buf_putf(out, ", \"kb_per_second\": %u", peer->kb_per_second);
     put_sees(out, &peer->sees);
+    put_member(out, "user", peer->user);
     put_tls(out, &peer->tls);
     put_member(out, "note", peer->note);
     yq_buf_puts(out, "}");

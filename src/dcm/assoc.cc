@@ -2,9 +2,8 @@
  * PS3.7 annex D.
  *
  * The first PDU is parsed by associate.c; DUL gets what was understood of it. Roles are accepted as
- * proposed, asynchronous operations and user identity are not taken up (silence means no, PS3.7
- * D.3.3.3, D.3.3.7). An association belongs to one thread; yq_assoc_interrupt alone may come from
- * another. */
+ * proposed, asynchronous operations are not taken up (silence means no, PS3.7 D.3.3.3). An
+ * association belongs to one thread; yq_assoc_interrupt alone may come from another. */
 #include "assoc_inside.h"
 
 #include <cstring>
@@ -161,6 +160,24 @@ const char *yq_assoc_peer_implementation(const struct yq_assoc *assoc)
     return assoc->implementation.c_str();
 }
 
+const struct yq_identity *yq_assoc_identity(const struct yq_assoc *assoc)
+{
+    return &assoc->peer.identity;
+}
+
+void yq_assoc_believe(struct yq_assoc *assoc)
+{
+    struct yq_err err;
+    if (!assoc->params || !assoc->peer.identity.answer_asked || assoc->peer.identity.type > 2)
+        return;
+    /* without memory it is simply not told */
+    (void)yq_guarded(&err, [&] {
+        delete assoc->params->DULparams.ackUserIdentNeg;
+        assoc->params->DULparams.ackUserIdentNeg = new UserIdentityNegotiationSubItemAC;
+        return true;
+    });
+}
+
 void yq_assoc_pace(struct yq_assoc *assoc, struct yq_pace *pace) { assoc->wire.pace = pace; }
 
 size_t yq_assoc_contexts(struct yq_assoc *assoc, struct yq_context **contexts)
@@ -272,6 +289,7 @@ static bool accept(yq_assoc *assoc, struct yq_err *err)
 
 bool yq_assoc_accept(struct yq_assoc *assoc, struct yq_err *err)
 {
+    explicit_bzero(&assoc->peer.identity, sizeof assoc->peer.identity);
     return yq_guarded(err, [&] { return accept(assoc, err); });
 }
 

@@ -2,8 +2,8 @@
  *
  * Refuses: items that reach beyond what contains them, even or repeated context ids, UIDs that are
  * none. Lets pass what devices do: unknown items, padded UIDs, items in another order, transfer
- * syntaxes named twice or broken (those are left out). User identity and asynchronous operations
- * are not taken up. Pure functions. */
+ * syntaxes named twice or broken (those are left out). Asynchronous operations are not taken up.
+ * Pure functions. */
 #include "associate.h"
 
 #include <stdlib.h>
@@ -25,6 +25,7 @@ enum item {
     ITEM_ROLE = 0x54,
     ITEM_VERSION = 0x55,
     ITEM_EXTENDED = 0x56,
+    ITEM_IDENTITY = 0x58,
 };
 
 struct cursor {
@@ -204,6 +205,32 @@ static bool parse_extended(struct parser *p, struct cursor body)
     return !p->out->info.failed || malformed(p, "no memory for it");
 }
 
+/* Tickets and tokens (types 3 to 5) are not kept: nothing here could check them. */
+static bool parse_identity(struct parser *p, struct cursor body)
+{
+    struct yq_identity *identity = &p->out->identity;
+    size_t first = body.left < 6 ? 0 : yq_be16(body.at + 2);
+    if (body.left < 6 || first > body.left - 6)
+        return malformed(p, "a user identity item is too short");
+    const uint8_t *second = body.at + 4 + first;
+    size_t length = yq_be16(second);
+    if (length > body.left - 6 - first)
+        return malformed(p, "a user identity item is too short");
+    if (!p->out->request || identity->type)
+        return true; /* the first one counts */
+    identity->type = body.at[0] ? body.at[0] : 255;
+    identity->answer_asked = body.at[1] != 0;
+    if (identity->type > 2)
+        return true;
+    if (first < sizeof identity->name && !memchr(body.at + 4, '\0', first))
+        memcpy(identity->name, body.at + 4, first);
+    if (identity->type == 2 && length <= sizeof identity->passcode) {
+        memcpy(identity->passcode, second + 2, length);
+        identity->passcode_length = length;
+    }
+    return true;
+}
+
 static bool parse_user(struct parser *p, struct cursor body)
 {
     while (body.left) {
@@ -225,6 +252,8 @@ static bool parse_user(struct parser *p, struct cursor body)
             fine = parse_role(p, item);
         } else if (type == ITEM_EXTENDED) {
             fine = parse_extended(p, item);
+        } else if (type == ITEM_IDENTITY) {
+            fine = parse_identity(p, item);
         }
         if (!fine)
             return false;
@@ -396,6 +425,7 @@ void yq_associate_fini(struct yq_associate *associate)
 {
     free(associate->syntaxes);
     yq_buf_fini(&associate->info);
+    explicit_bzero(&associate->identity, sizeof associate->identity);
     associate->syntaxes = NULL;
     associate->syntax_count = associate->syntax_room = associate->context_count = 0;
 }

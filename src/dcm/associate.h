@@ -39,6 +39,7 @@ struct yq_associate { /* about 15 KB: keep it on the heap */
     char (*syntaxes)[YQ_UID_SIZE];
     size_t syntax_count, syntax_room;
     struct yq_buf info;
+    struct yq_identity identity; /* of an -RQ */
 };
 
 /* How the peer is told when its PDU is not taken. */

@@ -10,6 +10,7 @@
 #include "yq/clock.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
+#include "yq/seal.h"
 
 enum service {
     SERVICE_NONE,
@@ -110,6 +111,74 @@ static bool comes_as_it_must(struct visit *visit)
         snprintf(hint, sizeof hint, "it showed fingerprint %s", visit->certificate.fingerprint);
     refuse(visit, 1, 1, 1, "its certificate is not the one that its 'tls_peer' names", hint);
     return false;
+}
+
+static void refuse_identity(struct visit *visit, const char *why, const char *hint)
+{
+    struct yq_err trouble = {0};
+    yq_fail(&trouble, YQ_REFUSED, "door", "%s", why);
+    if (visit->origin.user[0])
+        yq_audit_login(visit->house->audit, &visit->origin, &trouble);
+    refuse(visit, 1, 1, 1, why, hint);
+}
+
+/* A name and a passcode against users.json. Names that nobody has are not told: they may be
+ * passcodes typed into the wrong field. */
+static bool passcode_fits(struct visit *visit, const struct yq_identity *identity)
+{
+    const struct yq_user *user = yq_conf_user(visit->conf, identity->name);
+    char hint[160];
+    if (user)
+        (void)yq_copy(visit->origin.user, sizeof visit->origin.user, user->name);
+    if (yq_passcode_fits(user ? user->passcode : NULL, identity->passcode,
+                         identity->passcode_length)) {
+        yq_audit_login(visit->house->audit, &visit->origin, NULL);
+        return true;
+    }
+    if (user)
+        snprintf(hint, sizeof hint, "to give it a new one: yingqiao user add '%s'", user->name);
+    refuse_identity(visit,
+                    user ? "the passcode of the user it says it is does not fit"
+                         : "the user it says it is does not stand in users.json",
+                    user ? hint : "to add one: yingqiao user add NAME");
+    return false;
+}
+
+/* PS3.7 D.3.3.7. Where nothing is to be checked everything is taken as it comes. */
+static bool is_who_it_says(struct visit *visit)
+{
+    const struct yq_identity *identity = yq_assoc_identity(visit->assoc);
+    const struct yq_peer *peer = visit->origin.peer;
+    const char *wanted = peer ? peer->user : "";
+    int rule = visit->conf->dicom_user_identity;
+    if (!*wanted &&
+        (rule == YQ_IDENTITY_ACCEPT || (rule == YQ_IDENTITY_CHECK && !identity->type))) {
+        yq_assoc_believe(visit->assoc);
+        return true;
+    }
+    if (!identity->type) {
+        refuse_identity(visit, "it does not say which user it is",
+                        *wanted
+                            ? "give it a user name and passcode, or take 'user' out of its entry"
+                            : "give it a user name and passcode; dicom.user_identity is require");
+        return false;
+    }
+    if (identity->type != 2) {
+        refuse_identity(visit,
+                        identity->type == 1 ? "it names a user without a passcode"
+                                            : "its kind of user identity cannot be checked here",
+                        "what can be checked is a user name with a passcode");
+        return false;
+    }
+    if (!passcode_fits(visit, identity))
+        return false;
+    if (*wanted && strcmp(wanted, "*") != 0 && strcmp(wanted, visit->origin.user) != 0) {
+        refuse_identity(visit, "it is another user than its entry in peers.json names",
+                        "change 'user' there, or have it log in as that one");
+        return false;
+    }
+    yq_assoc_believe(visit->assoc);
+    return true;
 }
 
 static bool is_welcome(struct visit *visit)
@@ -350,13 +419,14 @@ void dimse_serve(struct visit *visit)
         yq_audit_refused(visit->house->audit, &visit->origin, err.text);
         return;
     }
+    explicit_bzero(visit->first.bytes, visit->first.length); /* there may be a passcode in it */
     yq_buf_fini(&visit->first);
     (void)yq_copy(visit->origin.address, sizeof visit->origin.address, yq_assoc_address(assoc));
     if (!dimse_greet(visit, assoc)) {
         yq_assoc_reject(assoc, 2, 1, 1);
         return;
     }
-    if (!is_welcome(visit))
+    if (!is_welcome(visit) || !is_who_it_says(visit))
         return;
     if (visit->origin.peer)
         yq_assoc_pace(assoc, yq_pace_of(visit->origin.aet,
@@ -368,9 +438,11 @@ void dimse_serve(struct visit *visit)
     }
     atomic_fetch_add(&visit->house->counts.associations_accepted, 1);
     yq_log(accepted ? YQ_LOG_INFO : YQ_LOG_WARN, "association-begin",
-           "aet=\"%s\" address=%s called=\"%s\" contexts=%u peer=%s%s%s", visit->origin.aet,
+           "aet=\"%s\" address=%s called=\"%s\" contexts=%u peer=%s%s%s%s%s%s", visit->origin.aet,
            visit->origin.address, yq_assoc_called(assoc), accepted,
-           visit->origin.peer ? "known" : "unknown", tls ? " tls=" : "", tls ? tls : "");
+           visit->origin.peer ? "known" : "unknown", tls ? " tls=" : "", tls ? tls : "",
+           visit->origin.user[0] ? " user=\"" : "", visit->origin.user,
+           visit->origin.user[0] ? "\"" : "");
     const char *end = converse_and_tell(visit, &err);
     if (!end || strcmp(end, "node-stops") == 0)
         yq_assoc_abort(assoc);

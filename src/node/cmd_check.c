@@ -9,6 +9,7 @@
 #include "home.h"
 #include "output.h"
 #include "yq/clock.h"
+#include "yq/seal.h"
 
 static unsigned warnings;
 
@@ -127,9 +128,31 @@ static bool look_at_tls_of(const struct yq_conf *conf, const struct yq_peer *pee
     return false;
 }
 
+static bool look_at_users(const struct yq_conf *conf)
+{
+    char text[160];
+    for (size_t i = 0; i < conf->user_count; i++) {
+        if (yq_passcode_is_kept(conf->users[i].passcode))
+            continue;
+        yq_cli_fail("users.json: the passcode of %s is damaged: yingqiao user add '%s'",
+                    conf->users[i].name, conf->users[i].name);
+        return false;
+    }
+    for (size_t i = 0; i < conf->peer_count; i++) {
+        const struct yq_peer *peer = &conf->peers[i];
+        if (!*peer->user || strcmp(peer->user, "*") == 0 || yq_conf_user(conf, peer->user))
+            continue;
+        snprintf(text, sizeof text,
+                 "peer %s must be user %s, who is not in users.json: it cannot come in", peer->aet,
+                 peer->user);
+        warn(text);
+    }
+    return true;
+}
+
 static bool look_at_secrecy(const struct yq_conf *conf)
 {
-    bool ok = look_at_tls(conf);
+    bool ok = look_at_users(conf) && look_at_tls(conf);
     for (size_t i = 0; ok && i < conf->peer_count; i++)
         ok = look_at_tls_of(conf, &conf->peers[i]);
     return ok;

@@ -38,6 +38,10 @@ static const struct yq_option ae_options[] = {
     {"note", "TEXT", "a remark for people"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option user_options[] = {
+    {"random", NULL, "make a passcode and print it, instead of reading one"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option find_options[] = {
     {"level", "LEVEL", "PATIENT, STUDY (when not given), SERIES or IMAGE"},
     {NULL, NULL, NULL},
@@ -105,6 +109,14 @@ const struct yq_verb yq_verbs[] = {
      "test calls the peer (C-ECHO) and, when it has a port, sends it one small image whose\n"
      "patient is invented (Patient ID YQ-TEST), to see whether it stores.",
      ae_options},
+    {"user", yq_run_user, "list\nadd NAME [--random]\nremove NAME",
+     "list, add, remove those who say who they are",
+     "For user identity negotiation: a peer that names a user and his passcode when it "
+     "associates.\n"
+     "add reads the passcode from standard input, or asks for it; adding a user again gives him a\n"
+     "new one. What is kept, in DIR/conf/users.json, is salted and hashed.\n\n"
+     "dicom.user_identity, and \"user\" of a peer in peers.json, say who is checked.",
+     user_options},
     {"echo", yq_run_echo, "AET|AET@HOST:PORT", "ask a peer whether it answers (C-ECHO)",
      "Says in plain words why it does not, when it does not.", NULL},
     {"find", yq_run_find, "AET|AET@HOST:PORT [--level LEVEL] Key=Value...",

@@ -83,15 +83,19 @@ def pdu(kind, body):
 
 
 def associate_rq(contexts, called="YQTEST", calling="CASES", max_pdu=131072, roles=(), extended=None, protocol=1,
-                 application=APPLICATION):
+                 application=APPLICATION, identity=None):
     """contexts: [(id, abstract syntax, [transfer syntaxes])]; roles: abstract syntaxes we are SCP of;
-    extended: {abstract syntax: bytes}."""
+    extended: {abstract syntax: bytes}; identity: (type, answer asked, first field, second field)."""
     user = item(0x51, struct.pack(">I", max_pdu)) + item(0x52, IMPLEMENTATION)
     for uid in roles:
         user += item(0x54, struct.pack(">H", len(uid)) + uid.encode() + b"\0\1")
     user += item(0x55, "YQ_CASES")
     for uid, info in (extended or {}).items():
         user += item(0x56, struct.pack(">H", len(uid)) + uid.encode() + info)
+    if identity:
+        kind, answer, first, second = identity
+        user += item(0x58, struct.pack(">BBH", kind, answer, len(first)) + first +
+                     struct.pack(">H", len(second)) + second)
     body = struct.pack(">HH16s16s32x", protocol, 0, called.ljust(16).encode(), calling.ljust(16).encode())
     body += item(0x10, application)
     for number, abstract, syntaxes in contexts:
@@ -438,7 +442,7 @@ class Association(Connection):
             raise Aborted(f"A-ABORT source {body[2]} reason {body[3]}")
         assert kind == 0x02, f"a PDU of type {kind:#x} instead of A-ASSOCIATE-AC"
         abstract_of = {number: abstract for number, abstract, _ in asked}
-        self.results, self.extended, self.roles = {}, {}, {}
+        self.results, self.extended, self.roles, self.believed = {}, {}, {}, None
         for kind, body in items(body[68:]):
             if kind == 0x21:
                 self.results[body[0]] = body[2]
@@ -449,6 +453,8 @@ class Association(Connection):
                 for sub, value in items(body):
                     if sub == 0x51:
                         self.peer_max = struct.unpack(">I", value)[0]
+                    elif sub == 0x59:  # who we are is accepted, with this server response
+                        self.believed = value[2:]
                     elif sub in (0x54, 0x56):
                         size = struct.unpack_from(">H", value)[0]
                         uid, rest = value[2:2 + size].decode(), value[2 + size:]

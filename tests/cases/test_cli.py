@@ -15,8 +15,8 @@ import dul
 import samples
 from conftest import BINARY, ROOT, environment, files_below, free_ports, run, wait_until, yingqiao
 
-COMMANDS = ["serve", "check", "import", "ae", "echo", "find", "send", "pull", "studies", "delete", "reindex", "verify",
-            "demo", "help", "version"]
+COMMANDS = ["serve", "check", "import", "ae", "user", "echo", "find", "send", "pull", "studies", "delete", "reindex",
+            "verify", "demo", "help", "version"]
 
 
 def new(folder, count, **values):

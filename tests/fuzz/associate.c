@@ -1,5 +1,6 @@
 /* associate.c: an association as a peer may speak it: the first PDU, and all that follows.
  * Everything is accepted and read to its end. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -48,6 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)shutdown(pair[1], SHUT_WR);
     if (yq_assoc_receive(pair[0], NULL, data, first, &limits, &assoc, &err)) {
         size_t count = yq_assoc_contexts(assoc, &contexts);
+        const struct yq_identity *identity = yq_assoc_identity(assoc);
+        if (strnlen(identity->name, sizeof identity->name) == sizeof identity->name ||
+            identity->passcode_length > sizeof identity->passcode)
+            abort();
+        yq_assoc_believe(assoc);
         for (size_t i = 0; i < count; i++) {
             uint8_t info[16];
             size_t length =

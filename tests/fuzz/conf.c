@@ -1,5 +1,5 @@
-/* conf.c: any bytes as node.json, peers.json and tokens.json. What is taken is printed, and the
- * printed peers must be taken again. */
+/* conf.c: any bytes as node.json, peers.json, tokens.json and users.json. What is taken is printed,
+ * and the printed peers must be taken again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,19 @@ static void check_peers(const struct yq_conf *conf)
     yq_buf_fini(&text);
 }
 
+static void check_users(const struct yq_conf *conf)
+{
+    struct yq_buf text = {0};
+    struct yq_err err;
+    struct yq_conf *again = calloc(1, sizeof *again);
+    conf_put_users(&text, conf);
+    if (!again || !conf_parse_users(again, "again", text.bytes, text.length, &err) ||
+        again->user_count != conf->user_count)
+        abort();
+    yq_conf_free(again);
+    yq_buf_fini(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yq_err err;
@@ -40,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_peers(conf);
     if (!conf_parse_tokens(conf, "tokens.json", data, size, &err) && !err.text[0])
         abort();
+    if (conf_parse_users(conf, "users.json", data, size, &err))
+        check_users(conf);
     for (size_t i = 0; i < conf->peer_count; i++) /* numeric hosts only: no name server here */
         if (conf_host_kind(conf->peers[i].host) != HOST_NAME)
             (void)yq_conf_peer(conf, conf->peers[i].aet, conf->peers[i].host, NULL);

@@ -97,6 +97,12 @@ struct yq_proposal { /* one presentation context to ask for */
     size_t syntax_count;
     bool scp_role; /* we want to be SCP of it (C-GET) */
 };
+/* Asked a few times a second while a call or its association waits; once it answers true the wait
+ * ends with YQ_PEER_GONE. Lives as long as the association. */
+struct yq_stop {
+    bool (*wanted)(void *context);
+    void *context;
+};
 struct yq_call {
     const char *host;
     unsigned port;
@@ -109,7 +115,8 @@ struct yq_call {
     /* Makes the channel over the socket just connected, within `seconds`; NULL: plain. */
     bool (*secure)(void *with, int fd, int seconds, struct yq_channel *out, struct yq_err *err);
     void *secure_with;
-    struct yq_pace *pace; /* see yq_assoc_pace */
+    struct yq_pace *pace;       /* see yq_assoc_pace */
+    const struct yq_stop *stop; /* NULL: never */
 };
 /* Errors: YQ_PEER_GONE (no connection), YQ_REFUSED (rejected: the text says why in plain words),
  * YQ_TIMEOUT, YQ_BAD_INPUT. */

@@ -47,6 +47,7 @@ struct yq_entry {
     bool coerced;             /* yq_catalog_coerced tells what */
 };
 
+struct yq_dispatch;
 struct yq_arrival { /* what add wants to know besides the header */
     const struct yq_origin *origin;
     const struct yq_header *header;
@@ -55,6 +56,8 @@ struct yq_arrival { /* what add wants to know besides the header */
     enum yq_duplicates duplicates;
     const char *coerced; /* yq_coercions_write; NULL: nothing was */
     bool unsynced; /* its file may not be on stable storage before yq_catalog_add_end is told so */
+    const struct yq_dispatch *orders; /* what goes into the outbox with it (outbox.h) */
+    size_t order_count;
 };
 
 struct yq_added {

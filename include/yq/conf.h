@@ -14,6 +14,7 @@
 #include "yq/err.h"
 #include "yq/file.h"
 #include "yq/model.h"
+#include "yq/rules.h"
 
 /* What a choice's index means, where it is not another room's: store_duplicates is a yq_duplicates,
  * log_level a yq_level. */
@@ -87,6 +88,18 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "days that the audit trail is kept; 0: for ever")                                            \
     X(flag, audit_required, "audit.required", "false", 0, 0,                                       \
       "take and give nothing while the audit trail cannot be written")                             \
+    X(number, queue_couriers, "queue.couriers", "32", 2, 256,                                      \
+      "associations that forward and fetch at the same time, all peers together")                  \
+    X(number, queue_complete_seconds, "queue.complete_seconds", "60", 1, 86400,                    \
+      "a study is complete when nothing more has come for so long")                                \
+    X(number, queue_retry_seconds, "queue.retry_seconds", "15", 1, 86400,                          \
+      "pause before the first new try; each further one is twice as long")                         \
+    X(number, queue_retry_most_seconds, "queue.retry_most_seconds", "3600", 1, 604800,             \
+      "longest pause between two tries")                                                           \
+    X(number, queue_alert_minutes, "queue.alert_minutes", "60", 0, 100000,                         \
+      "alert when something has waited for longer; 0: never")                                      \
+    X(number, queue_keep_days, "queue.keep_days", "7", 0, 36500,                                   \
+      "days that what was sent or dropped stays listed")                                           \
     X(choice, log_level, "log.level", "info", 0, 0,                                                \
       "debug|info|warn|error: least level that is logged")                                         \
     X(choice, log_format, "log.format", "text", 0, 0, "text|json: form of a log line")
@@ -149,6 +162,8 @@ struct yq_conf {
     size_t coercion_count;
     struct yq_coerce_table *coerce_tables; /* one per use: its values were checked for that use */
     size_t coerce_table_count;
+    struct yq_rule *rules; /* in the order of rules.json */
+    size_t rule_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
 };
 
@@ -159,13 +174,13 @@ struct yq_setting { /* --set key=value, in the order given */
 /* NULL: there is none of this name. */
 const struct yq_user *yq_conf_user(const struct yq_conf *conf, const char *name);
 
-/* Reads node.json, peers.json, tokens.json and coercion.json in `folder` (each may be missing) and
- * applies `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
+/* Reads node.json, peers.json, rules.json, tokens.json and coercion.json in `folder` (each may be
+ * missing) and applies `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and
+ * what to do. */
 yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
                                 size_t setting_count, struct yq_conf **out, struct yq_err *err);
 void yq_conf_free(struct yq_conf *conf);
-/* One file instead of a folder: its node settings; peers.json and tokens.json are looked for beside
- * it. */
+/* One file instead of a folder: its node settings; the other files are looked for beside it. */
 yq_must_check bool yq_conf_load_file(const char *file, const struct yq_setting *settings,
                                      size_t setting_count, struct yq_conf **out,
                                      struct yq_err *err);
@@ -183,6 +198,8 @@ void yq_conf_manual(struct yq_buf *out);
  * address. */
 const struct yq_peer *yq_conf_peer(const struct yq_conf *conf, const char *aet, const char *address,
                                    bool *aet_known);
+/* The rule of this name. NULL: none. */
+const struct yq_rule *yq_conf_rule(const struct yq_conf *conf, const char *name);
 /* The UID of a transfer syntax that is written as a UID or by a name of peers.json ("explicit");
  * NULL: neither. */
 const char *yq_conf_syntax(const char *text);

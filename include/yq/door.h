@@ -13,6 +13,11 @@ yq_must_check bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, 
 /* Takes no new associations, gives open ones `seconds` to finish their message, then ends them. */
 void yq_dimse_close(struct yq_dimse *door, int seconds);
 
+struct yq_post; /* the couriers of the outbox: forwarding and prefetch */
+yq_must_check bool yq_post_open(struct yq_house *house, struct yq_post **out, struct yq_err *err);
+/* Ends what is under way at the next instance, or in the middle of one that takes long. */
+void yq_post_close(struct yq_post *post);
+
 struct yq_http; /* the HTTP server with all its routes */
 yq_must_check bool yq_http_open(struct yq_house *house, struct yq_http **out, struct yq_err *err);
 void yq_http_close(struct yq_http *door);

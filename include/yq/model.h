@@ -46,6 +46,25 @@ struct yq_sight {
     char institutions[512];
 };
 
+/* A part of the day by the clock on the wall, in minutes since midnight: [from, to); from after to:
+ * over midnight. */
+#define YQ_WINDOWS_MOST 8
+struct yq_windows {
+    struct {
+        unsigned from, to;
+    } window[YQ_WINDOWS_MOST];
+    size_t count; /* 0: the whole day */
+};
+/* How many minutes after `minute` it is open again: 0, when it is open. */
+unsigned yq_windows_closed(const struct yq_windows *windows, unsigned minute);
+
+struct yq_forwarding {      /* how the couriers go to a peer; 0: as the node's settings say */
+    unsigned kb_per_second; /* 0: as fast as it goes */
+    struct yq_windows windows;
+    unsigned retry_seconds, retry_most_seconds, alert_minutes;
+    unsigned associations; /* at the same time; 0: one */
+};
+
 struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its configuration */
     char aet[YQ_AET_SIZE];
     char host[256];  /* name, IPv4/IPv6 address, or CIDR */
@@ -62,10 +81,16 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     struct yq_sight sees;
     char user[64]; /* who it must say it is, and show by a passcode; "*": anybody of users.json */
     struct yq_peer_tls tls;
+    struct yq_forwarding forward;
     char note[256];
 };
 
 struct yq_batch;
+struct yq_studies { /* of which an association has sent; its owner frees uid */
+    char (*uid)[YQ_UID_SIZE];
+    size_t count, room;
+};
+
 struct yq_origin {              /* where an instance comes from */
     const char *door;           /* "dimse", "import", "pull", "demo"; static */
     char aet[YQ_AET_SIZE];      /* calling AE title, "" for files */
@@ -74,6 +99,8 @@ struct yq_origin {              /* where an instance comes from */
     bool tls;                   /* it came over TLS */
     char user[64];              /* who showed who he is: a user, the name of a token; "": nobody */
     struct yq_batch *batch;     /* collects what the audit trail is told (audit.h); NULL: nothing */
+    struct yq_studies
+        *sending; /* gets those whose completeness its end tells of; NULL: nobody asks */
 };
 
 /* What the catalog wants to know of an instance, read once from its header. Values are UTF-8,

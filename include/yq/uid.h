@@ -48,6 +48,11 @@ bool yq_uid_valid(const char *uid);
 /* A new UID under 2.25 (a random UUID as one decimal number) into uid[YQ_UID_SIZE]. */
 void yq_uid_make(char *uid);
 
+/* What this node makes of an object without loss, in the order in which it is offered. */
+#define YQ_LOSSLESS 8
+extern const char *const yq_lossless[YQ_LOSSLESS + 1]; /* the last is NULL */
+bool yq_is_lossless(const char *transfer_syntax);      /* one of them */
+
 /* How a dataset in this transfer syntax is laid out. Every encapsulated or later syntax is explicit
  * little endian. */
 enum yq_layout {

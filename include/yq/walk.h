@@ -28,6 +28,8 @@ struct yq_house {
     struct yq_audit *audit;         /* NULL: no trail is kept */
     struct yq_collector *collector; /* NULL: this is no node that serves */
     struct yq_claims ingesting;     /* by SOP Instance UID */
+    struct yq_bell outbox;   /* rung when something is put into the outbox that may go at once */
+    struct yq_tally sending; /* studies, by the associations that have sent of them */
     int64_t started_ms;
     struct yq_counts { /* since the start; shown by /metrics */
         atomic_ullong associations_accepted, associations_refused, associations_open;
@@ -207,6 +209,8 @@ yq_must_check bool yq_call_echo(const char *our_aet, const struct yq_peer *peer,
 
 struct yq_sent_counts {
     unsigned total, completed, warning, failed;
+    unsigned associations; /* send: that came about */
+    unsigned untried;      /* send: of the failed, those for which there was no association */
 };
 /* Sends instances to a peer over one association (split over several where 128 presentation
  * contexts do not do). `move_aet`, `move_id`: C-MOVE originator ("" and 0: none). `after`, which
@@ -221,6 +225,8 @@ struct yq_sending {
     unsigned move_id;
     bool (*after)(void *context, const struct yq_entry *entry, const struct yq_sent_counts *counts,
                   const struct yq_err *trouble);
+    struct yq_pace *pace;       /* instead of the peer's; NULL: that */
+    const struct yq_stop *stop; /* NULL: never */
     void *context;
     const struct yq_origin *asker; /* who wanted it, for the audit trail; NULL: we did */
     struct yq_batch *batch;        /* yq_call_send's own */
@@ -230,12 +236,17 @@ yq_must_check bool yq_call_send(const struct yq_sending *sending, const struct y
 
 /* C-FIND at a peer. Each answer is given to `row` as UTF-8 values; it returns false to cancel. */
 yq_must_check bool yq_call_find(const char *our_aet, const struct yq_peer *peer,
-                                const struct yq_query *query,
+                                const struct yq_stop *stop, const struct yq_query *query,
                                 bool (*row)(void *context, const char *const *values),
                                 void *context, struct yq_err *err);
+/* C-MOVE at a peer: what the query selects is sent to the AE title `to`, as the peer knows it.
+ * Waits for the last answer. Errors: YQ_BUSY (some of it came, or later perhaps), YQ_REFUSED. */
+yq_must_check bool yq_call_move(const char *our_aet, const struct yq_peer *peer,
+                                const struct yq_stop *stop, const struct yq_query *query,
+                                const char *to, struct yq_sent_counts *counts, struct yq_err *err);
 /* C-GET from a peer into this node. */
 yq_must_check bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer,
-                                const struct yq_query *query, struct yq_sent_counts *counts,
-                                struct yq_err *err);
+                                const struct yq_stop *stop, const struct yq_query *query,
+                                struct yq_sent_counts *counts, struct yq_err *err);
 
 #endif

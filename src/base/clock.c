@@ -14,6 +14,14 @@ static int64_t read_clock(clockid_t which)
 int64_t yq_now_ms(void) { return read_clock(CLOCK_REALTIME); }
 int64_t yq_monotonic_ms(void) { return read_clock(CLOCK_MONOTONIC); }
 
+unsigned yq_clock_minute(int64_t ms)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm tm;
+    localtime_r(&seconds, &tm);
+    return (unsigned)(tm.tm_hour * 60 + tm.tm_min);
+}
+
 void yq_clock_text(char *text, size_t size, int64_t ms)
 {
     time_t seconds = (time_t)(ms / 1000);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "outbox.h"
 #include "yq/clock.h"
 
 /* What must be the same in all instances of a study. Ages, weights, times and texts differ for good
@@ -403,6 +403,17 @@ static bool apply_rule(struct connection *writer, struct yq_adding *adding,
                    "another content is stored under this SOP Instance UID");
 }
 
+/* A copy beside the one that is served is never sent, so it goes nowhere. */
+static bool put_out(struct connection *writer, struct yq_adding *adding, struct yq_err *err)
+{
+    const struct yq_arrival *arrival = &adding->arrival;
+    for (size_t i = 0; adding->copy == 0 && i < arrival->order_count; i++) {
+        if (!outbox_put(writer, &arrival->orders[i], &arrival->header->key, adding->now, err))
+            return false;
+    }
+    return true;
+}
+
 static bool add(struct connection *writer, void *with, struct yq_err *err)
 {
     struct yq_adding *adding = with;
@@ -423,7 +434,8 @@ static bool add(struct connection *writer, void *with, struct yq_err *err)
     return join_study(writer, adding, err) && join_series(writer, adding, err) &&
            add_instance(writer, adding, err) && grow(writer, adding, err) &&
            reading_note(writer, adding->study, source_of(adding->arrival.origin),
-                        adding->arrival.header, adding->now, err);
+                        adding->arrival.header, adding->now, err) &&
+           put_out(writer, adding, err);
 }
 
 static void adding_free(struct yq_adding *adding)

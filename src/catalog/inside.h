@@ -54,6 +54,16 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_CONTRADICTION_ADD,
                  ST_CONTRADICTION_OF_INSTANCE_REMOVE,
                  ST_CHARSET_READ,
+                 ST_OUTBOX_FORWARD,
+                 ST_OUTBOX_PULL,
+                 ST_OUTBOX_ITEM,
+                 ST_OUTBOX_LANE,
+                 ST_OUTBOX_NEXT_LANE,
+                 ST_OUTBOX_EARLIEST,
+                 ST_OUTBOX_DUE,
+                 ST_OUTBOX_COUNT,
+                 ST_OUTBOX_FORGET,
+                 ST_OUTBOX_UNTOLD,
                  ST_COUNT
 };
 

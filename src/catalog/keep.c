@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "outbox.h"
 #include "yq/clock.h"
 
 bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance, struct yq_entry *out,
@@ -177,7 +177,8 @@ static bool remove_all(struct connection *writer, void *with, struct yq_err *err
         if (!remove_row(writer, &removing->gone.entry[i], err))
             return false;
     }
-    return refresh_owners(writer, removing, 0, err) && refresh_owners(writer, removing, 1, err);
+    return refresh_owners(writer, removing, 0, err) && refresh_owners(writer, removing, 1, err) &&
+           outbox_forget(writer, removing->gone.entry, removing->gone.count, err);
 }
 
 bool yq_catalog_remove(struct yq_catalog *catalog, const struct yq_key *key, struct yq_entry **out,

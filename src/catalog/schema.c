@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "inside.h"
+#include "outbox.h"
 
 bool attr_is_name(enum yq_attr attr) { return strcmp(yq_attrs[attr].vr, "PN") == 0; }
 
@@ -58,6 +58,24 @@ static const char other_tables[] =
     " reading INTEGER NOT NULL, doubtful INTEGER NOT NULL, seen_ms INTEGER NOT NULL,"
     " settled INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE(study_id, source, declared, read_as, reading, doubtful));"
+    /* the numbers of kinds and states: yq/outbox.h; of items: 0 to send, 1 refused, 2 dropped */
+    "CREATE TABLE IF NOT EXISTS outbox_job(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " destination TEXT NOT NULL, rule TEXT NOT NULL, study TEXT NOT NULL, syntax TEXT NOT NULL,"
+    " priority INTEGER NOT NULL, gathers INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, queued_ms INTEGER NOT NULL,"
+    " changed_ms INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0,"
+    " n_pending INTEGER NOT NULL DEFAULT 1, n_sent INTEGER NOT NULL DEFAULT 0,"
+    " n_refused INTEGER NOT NULL DEFAULT 0, n_dropped INTEGER NOT NULL DEFAULT 0, reason TEXT,"
+    " told INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE IF NOT EXISTS outbox_item("
+    " job_id INTEGER NOT NULL REFERENCES outbox_job(id) ON DELETE CASCADE,"
+    " instance TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0, reason TEXT,"
+    " PRIMARY KEY(job_id, instance)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS outbox_lane(kind INTEGER NOT NULL, destination TEXT NOT NULL,"
+    " held INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,"
+    " next_ms INTEGER NOT NULL DEFAULT 0, reason TEXT, n_sent INTEGER NOT NULL DEFAULT 0,"
+    " n_failed INTEGER NOT NULL DEFAULT 0, n_retries INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(kind, destination)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
 /* Columns that tables got after schema version 1. */
@@ -91,7 +109,13 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS contradiction_instance ON contradiction(instance);"
     "CREATE INDEX IF NOT EXISTS charset_suspect ON charset_reading(id)"
     " WHERE settled = 0 AND (reading = 2 OR doubtful = 1);"
-    "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);";
+    "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS outbox_study ON outbox_job(study, destination, kind, rule);"
+    "CREATE INDEX IF NOT EXISTS outbox_due ON outbox_job(kind, destination, priority, next_ms)"
+    " WHERE state < 3;"
+    "CREATE INDEX IF NOT EXISTS outbox_open ON outbox_job(id) WHERE state < 6;"
+    "CREATE INDEX IF NOT EXISTS outbox_untold ON outbox_job(id) WHERE state = 7 AND told = 0;"
+    "CREATE INDEX IF NOT EXISTS outbox_over ON outbox_job(changed_ms) WHERE state > 5;";
 
 /* before, name, after for each attribute column of a table, the folds too. */
 static void put_columns(struct yq_buf *sql, enum yq_qr_level table, const char *before,
@@ -193,6 +217,41 @@ static const char *const fixed_sql[ST_COUNT] = {
         "doubtful, seen_ms) VALUES(?, ?, ?, ?, ?, ?, ?)",
     [ST_CONTRADICTION_OF_INSTANCE_REMOVE] =
         "DELETE FROM contradiction WHERE instance = ? AND what = 'content'",
+    /* What is over (state > 4) begins anew; what is held or waits for its next try goes on waiting;
+     * what gathers is put off. */
+    [ST_OUTBOX_FORWARD] =
+        "INSERT INTO outbox_job(kind, destination, rule, study, syntax, priority, gathers, state, "
+        "next_ms, created_ms, queued_ms, changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "?10, ?10, ?10) ON CONFLICT(study, destination, kind, rule) DO UPDATE SET "
+        "n_pending = n_pending + 1, syntax = excluded.syntax, priority = excluded.priority, "
+        "gathers = excluded.gathers, changed_ms = excluded.changed_ms, "
+        "next_ms = CASE WHEN state IN (1, 2, 4) THEN next_ms ELSE excluded.next_ms END, "
+        "queued_ms = CASE WHEN state > 4 THEN excluded.queued_ms ELSE queued_ms END, "
+        "tries = CASE WHEN state > 4 THEN 0 ELSE tries END, "
+        "reason = CASE WHEN state > 4 THEN NULL ELSE reason END, "
+        "state = CASE WHEN state > 4 THEN excluded.state ELSE state END RETURNING id",
+    [ST_OUTBOX_PULL] =
+        "INSERT INTO outbox_job(kind, destination, rule, study, syntax, priority, gathers, state, "
+        "next_ms, created_ms, queued_ms, changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "?10, ?10, ?10) ON CONFLICT(study, destination, kind, rule) DO NOTHING",
+    [ST_OUTBOX_ITEM] = "INSERT OR IGNORE INTO outbox_item(job_id, instance) VALUES(?, ?)",
+    [ST_OUTBOX_LANE] = "SELECT held, tries, next_ms, reason, n_sent, n_failed, n_retries FROM "
+                       "outbox_lane WHERE kind = ? AND destination = ?",
+    [ST_OUTBOX_NEXT_LANE] = "SELECT kind, destination FROM outbox_job WHERE state < 3 AND "
+                            "(kind, destination) > (?, ?) ORDER BY kind, destination LIMIT 1",
+    [ST_OUTBOX_EARLIEST] = "SELECT next_ms FROM outbox_job WHERE state < 3 AND kind = ? AND "
+                           "destination = ? AND priority = ? ORDER BY next_ms LIMIT 1",
+    [ST_OUTBOX_DUE] = "SELECT " JOB_COLUMNS " FROM outbox_job WHERE state < 3 AND kind = ? AND "
+                      "destination = ? AND priority = ? AND next_ms <= ? ORDER BY next_ms LIMIT 1",
+    [ST_OUTBOX_COUNT] =
+        "INSERT INTO outbox_lane(kind, destination, n_sent, n_failed, n_retries) VALUES(?, ?, "
+        "?, ?, ?) ON CONFLICT(kind, destination) DO UPDATE SET n_sent = n_sent + excluded.n_sent, "
+        "n_failed = n_failed + excluded.n_failed, n_retries = n_retries + excluded.n_retries",
+    [ST_OUTBOX_UNTOLD] = "SELECT " JOB_COLUMNS " FROM outbox_job WHERE state = 7 AND told = 0 "
+                         "ORDER BY id",
+    [ST_OUTBOX_FORGET] =
+        "UPDATE outbox_item SET state = 2, reason = 'deleted from this node' WHERE state = 0 AND "
+        "job_id IN (SELECT id FROM outbox_job WHERE study = ? AND kind = 0) AND instance = ?",
 };
 
 const char *statement_sql(enum statement which, struct yq_buf *made)

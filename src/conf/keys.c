@@ -344,7 +344,12 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out)
         yq_buf_puts(out, i ? ",\n    " : "\n    ");
         conf_put_peer(out, &conf->peers[i]);
     }
-    yq_buf_puts(out, conf->peer_count ? "\n  ],\n  \"tokens\": [" : "],\n  \"tokens\": [");
+    yq_buf_puts(out, conf->peer_count ? "\n  ],\n  \"rules\": [" : "],\n  \"rules\": [");
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        yq_buf_puts(out, i ? ",\n    " : "\n    ");
+        conf_put_forward_rule(out, &conf->rules[i]);
+    }
+    yq_buf_puts(out, conf->rule_count ? "\n  ],\n  \"tokens\": [" : "],\n  \"tokens\": [");
     for (size_t i = 0; i < conf->token_count; i++) {
         yq_buf_puts(out, i ? ",\n    {\"name\": " : "\n    {\"name\": ");
         conf_put_text(out, conf->tokens[i].name);

@@ -103,16 +103,18 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
                  size_t setting_count, struct yq_err *err)
 {
     char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST],
-        users[YQ_PATH_MOST];
+        rules[YQ_PATH_MOST], users[YQ_PATH_MOST];
     conf_defaults(conf);
     if (!yq_path_join(node, conf->folder, "node.json", err) ||
         !yq_path_join(peers, conf->folder, "peers.json", err) ||
+        !yq_path_join(rules, conf->folder, "rules.json", err) ||
         !yq_path_join(tokens, conf->folder, "tokens.json", err) ||
         !yq_path_join(users, conf->folder, "users.json", err) ||
         !yq_path_join(coercion, conf->folder, "coercion.json", err))
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
-        !read_part(conf, peers, false, conf_parse_peers, err) || !is_private(tokens, err) ||
+        !read_part(conf, peers, false, conf_parse_peers, err) ||
+        !read_part(conf, rules, false, conf_parse_rules, err) || !is_private(tokens, err) ||
         !read_part(conf, tokens, false, conf_parse_tokens, err) || !is_private(users, err) ||
         !read_part(conf, users, false, conf_parse_users, err) ||
         !read_part(conf, coercion, false, conf_parse_coercion, err))
@@ -121,7 +123,7 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         if (!conf_apply(conf, &settings[i], err))
             return false;
     }
-    return settle_tls(conf, err) && http_is_guarded(conf, err);
+    return settle_tls(conf, err) && conf_rules_check(conf, err) && http_is_guarded(conf, err);
 }
 
 static bool load_from(const char *folder, const char *node_path, const struct yq_setting *settings,
@@ -176,6 +178,7 @@ void yq_conf_free(struct yq_conf *conf)
     free(conf->tokens);
     conf_coercion_fini(conf);
     free(conf->peers);
+    conf_rules_free(conf);
     free(conf);
 }
 
@@ -189,6 +192,7 @@ bool yq_conf_write_examples(const char *folder, struct yq_err *err)
     } examples[] = {
         {"node.json", conf_example_node, conf_example_node_size, 0640},
         {"peers.json", conf_example_peers, conf_example_peers_size, 0640},
+        {"rules.json", conf_example_rules, conf_example_rules_size, 0640},
         {"tokens.json", conf_example_tokens, conf_example_tokens_size, 0600},
         {"coercion.json", conf_example_coercion, conf_example_coercion_size, 0640},
     };

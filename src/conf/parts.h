@@ -37,6 +37,20 @@ yq_must_check bool conf_parse_peers(struct yq_conf *conf, const char *file, cons
                                     size_t length, struct yq_err *err);
 void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer); /* as a JSON object */
 
+/* rules.c */
+yq_must_check bool conf_parse_rules(struct yq_conf *conf, const char *file, const void *bytes,
+                                    size_t length, struct yq_err *err);
+/* Do the peers that the rules name exist? */
+yq_must_check bool conf_rules_check(const struct yq_conf *conf, struct yq_err *err);
+void conf_rules_free(struct yq_conf *conf);
+void conf_put_forward_rule(struct yq_buf *out, const struct yq_rule *rule); /* as a JSON object */
+yq_must_check bool conf_read_windows(const struct jsonc *doc, const struct jsonc_node *node,
+                                     struct yq_windows *out, struct yq_err *err);
+void conf_put_windows(struct yq_buf *out, const char *key, const struct yq_windows *windows);
+yq_must_check bool conf_read_number(const struct jsonc *doc, const struct jsonc_node *node,
+                                    unsigned least, unsigned most, unsigned *out,
+                                    struct yq_err *err);
+
 /* match.c */
 enum conf_host { HOST_BAD, HOST_ADDRESS, HOST_NET, HOST_NAME };
 enum conf_host conf_host_kind(const char *host);
@@ -64,8 +78,8 @@ void conf_put_users(struct yq_buf *out, const struct yq_conf *conf); /* the whol
 
 /* made by the build from dicom-conf/ */
 extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[],
-    conf_example_coercion[];
+    conf_example_coercion[], conf_example_rules[];
 extern const size_t conf_example_node_size, conf_example_peers_size, conf_example_tokens_size,
-    conf_example_coercion_size;
+    conf_example_coercion_size, conf_example_rules_size;
 
 #endif

@@ -314,6 +314,47 @@ static bool read_user(struct context *c, const struct jsonc_node *node)
     return read_text(c, node, c->peer->user, sizeof c->peer->user);
 }
 
+static bool read_forward_member(struct context *c, const struct jsonc_node *node)
+{
+    struct yq_forwarding *forward = &c->peer->forward;
+    const struct {
+        const char *name;
+        unsigned least, most;
+        unsigned *field;
+    } numbers[] = {
+        {"kb_per_second", 16, 10000000, &forward->kb_per_second},
+        {"retry_seconds", 1, 86400, &forward->retry_seconds},
+        {"retry_most_seconds", 1, 604800, &forward->retry_most_seconds},
+        {"alert_minutes", 1, 100000, &forward->alert_minutes},
+        {"associations", 1, 16, &forward->associations},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(numbers[i].name, node->name) == 0)
+            return conf_read_number(c->doc, node, numbers[i].least, numbers[i].most,
+                                    numbers[i].field, c->err);
+    if (strcmp(node->name, "window") == 0)
+        return conf_read_windows(c->doc, node, &forward->windows, c->err);
+    char shown[64];
+    return jsonc_fail(c->doc, node->line, c->err,
+                      "unknown key \"%s\" (\"forward\" has kb_per_second, window, retry_seconds, "
+                      "retry_most_seconds, alert_minutes, associations)",
+                      conf_shown(shown, sizeof shown, node->name));
+}
+
+static bool read_forward(struct context *c, const struct jsonc_node *node)
+{
+    const struct yq_forwarding *forward = &c->peer->forward;
+    if (node->kind != JSONC_OBJECT)
+        return fail_kind(c, node, JSONC_OBJECT);
+    for (const struct jsonc_node *at = node->child; at; at = at->next) {
+        if (!read_forward_member(c, at))
+            return false;
+    }
+    return !forward->retry_most_seconds || forward->retry_seconds <= forward->retry_most_seconds ||
+           jsonc_fail(c->doc, node->line, c->err,
+                      "\"retry_seconds\" is more than \"retry_most_seconds\"");
+}
+
 static bool read_note(struct context *c, const struct jsonc_node *node)
 {
     return read_text(c, node, c->peer->note, sizeof c->peer->note);
@@ -334,6 +375,7 @@ static const struct {
     {"kb_per_second", read_pace},
     {"sees", read_sees},
     {"user", read_user},
+    {"forward", read_forward},
     {"tls", read_tls},
     {"tls_verify", read_tls_verify},
     {"tls_ca", read_tls_ca},
@@ -358,7 +400,7 @@ static bool read_member(struct context *c, const struct jsonc_node *node)
                           shown, nearest);
     return jsonc_fail(c->doc, node->line, c->err,
                       "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
-                      "assume_charset, max_associations, kb_per_second, sees, user, tls, "
+                      "assume_charset, max_associations, kb_per_second, sees, user, forward, tls, "
                       "tls_verify, tls_ca, tls_peer, note)",
                       shown);
 }
@@ -480,6 +522,34 @@ static void put_tls(struct yq_buf *out, const struct yq_peer_tls *tls)
     put_member(out, "tls_peer", tls->wanted);
 }
 
+static void put_forward(struct yq_buf *out, const struct yq_forwarding *forward)
+{
+    const struct {
+        const char *name;
+        unsigned value;
+    } numbers[] = {
+        {"kb_per_second", forward->kb_per_second},
+        {"retry_seconds", forward->retry_seconds},
+        {"retry_most_seconds", forward->retry_most_seconds},
+        {"alert_minutes", forward->alert_minutes},
+        {"associations", forward->associations},
+    };
+    bool any = false;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (!numbers[i].value)
+            continue;
+        yq_buf_putf(out, "%s\"%s\": %u", any ? ", " : ", \"forward\": {", numbers[i].name,
+                    numbers[i].value);
+        any = true;
+    }
+    if (forward->windows.count) {
+        yq_buf_puts(out, any ? ", " : ", \"forward\": {");
+        conf_put_windows(out, "window", &forward->windows);
+        any = true;
+    }
+    yq_buf_puts(out, any ? "}" : "");
+}
+
 void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
 {
     yq_buf_puts(out, "{\"aet\": ");
@@ -504,6 +574,7 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
         yq_buf_putf(out, ", \"kb_per_second\": %u", peer->kb_per_second);
     put_sees(out, &peer->sees);
     put_member(out, "user", peer->user);
+    put_forward(out, &peer->forward);
     put_tls(out, &peer->tls);
     put_member(out, "note", peer->note);
     yq_buf_puts(out, "}");

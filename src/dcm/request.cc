@@ -22,8 +22,10 @@ static const int ANSWER_SECONDS = 30;
 /* ---- connecting ---- */
 
 /* Connects one address until `until_ms`; 0, or the errno. */
-static int connect_one(const struct addrinfo *address, int64_t until_ms, int *out)
+static int connect_one(const struct yq_call *call, const struct addrinfo *address, int64_t until_ms,
+                       int *out)
 {
+    static const int64_t LOOK_MS = 200;
     int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->ai_protocol);
     if (fd < 0)
@@ -32,9 +34,12 @@ static int connect_one(const struct addrinfo *address, int64_t until_ms, int *ou
     while (reason == EINPROGRESS || reason == EINTR) {
         int64_t left = until_ms - yq_monotonic_ms();
         struct pollfd poll_fd = {fd, POLLOUT, 0};
-        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, int(left));
-        if (ready == 0) {
-            reason = ETIMEDOUT;
+        bool looks = call->stop && left > LOOK_MS;
+        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, int(looks ? LOOK_MS : left));
+        if (call->stop && call->stop->wanted(call->stop->context)) {
+            reason = ECANCELED;
+        } else if (ready == 0) {
+            reason = looks ? EINPROGRESS : ETIMEDOUT;
         } else if (ready > 0) {
             socklen_t length = sizeof reason;
             if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &length))
@@ -91,7 +96,7 @@ static bool connect_peer(const struct yq_call *call, int *out, struct yq_err *er
     int64_t until = yq_monotonic_ms() + int64_t(seconds) * 1000;
     int reason = EHOSTUNREACH;
     for (const struct addrinfo *a = found; a && reason; a = a->ai_next)
-        reason = connect_one(a, until, out);
+        reason = connect_one(call, a, until, out);
     freeaddrinfo(found);
     return !reason || say_why_not(call, reason, seconds, err);
 }
@@ -305,6 +310,7 @@ bool yq_assoc_request(const struct yq_call *call, struct yq_assoc **out, struct 
     }
     bool made = yq_guarded(err, [&] {
         assoc = new yq_assoc(fd, channel, call->limits);
+        assoc->wire.stop = call->stop;
         return request(assoc, call, err);
     });
     if (!assoc && channel.ways)

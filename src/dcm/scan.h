@@ -18,9 +18,9 @@ bool yq_scan_fragment(struct yq_scan *scan, uint64_t *position, uint32_t *length
 /* Passes over the next `count` bytes of the current value; YQ_BAD_INPUT when there are fewer. */
 yq_must_check bool yq_scan_skip_value(struct yq_scan *scan, uint64_t count, struct yq_err *err);
 
-/* From now on yq_scan_next also shows where items begin and end and where sequences end: (FFFE,E000)
- * with its length, (FFFE,E00D), (FFFE,E0DD), at the depth of the item's elements and of the
- * sequence; `header` is 0 where a length ended it and no delimiter stands there. */
+/* From now on yq_scan_next also shows where items begin and end and where sequences end:
+ * (FFFE,E000) with its length, (FFFE,E00D), (FFFE,E0DD), at the depth of the item's elements and of
+ * the sequence; `header` is 0 where a length ended it and no delimiter stands there. */
 void yq_scan_show_marks(struct yq_scan *scan);
 /* How elements are laid out from here on: within a sequence just begun, its items'. */
 enum yq_layout yq_scan_layout(const struct yq_scan *scan);

@@ -28,6 +28,7 @@ static const size_t WRITE_THROUGH = 8192;   /* data that is sent from where it l
 static const size_t RECORD_ROOM = 16384;    /* the most a TLS record holds (RFC 8446 5.1) */
 static const uint32_t PDU_MOST = 1u << 24;  /* longer than announced is borne up to here */
 static const size_t PACE_BYTES = 1024;      /* of a message come in each stall_seconds of waiting */
+static const int64_t STOP_LOOK_MS = 200;    /* how often it is asked whether to stop */
 static const int CLOSE_MS = 500;            /* how long a peer may take to read our last words */
 static const size_t CLOSE_BYTES = 1u << 20; /* and what it may still send meanwhile */
 
@@ -75,6 +76,14 @@ bool yq_wire::violation(unsigned reason, const char *what)
 
 /* ---- the socket ---- */
 
+/* Once somebody wants it to end, it stays so. */
+bool yq_wire::is_stopped()
+{
+    if (!interrupted && stop && stop->wanted(stop->context))
+        interrupted = true;
+    return interrupted;
+}
+
 /* Waits for the socket; the peer's half-close wakes a writer only when it was us who shut it. */
 bool yq_wire::wait(short events, int seconds, const char *late)
 {
@@ -90,11 +99,12 @@ bool yq_wire::wait(short events, int seconds, const char *late)
     int on = 1;
     if (events & POLLIN)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    int64_t most = stop ? STOP_LOOK_MS : 60000;
     for (;;) {
         int64_t left = until - yq_monotonic_ms();
         struct pollfd poll_fd = {fd, short(events | also), 0};
-        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, int(left > 60000 ? 60000 : left));
-        if (interrupted)
+        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, int(left > most ? most : left));
+        if (is_stopped())
             return fail_ended();
         if (ready < 0 && errno != EINTR)
             return fail(YQ_IO, "cannot wait for the network: %s", strerror(errno));
@@ -121,7 +131,7 @@ void yq_wire::count(yq_pace_way way, size_t bytes)
 /* Until the peer's pace lets more through; its own window fills up meanwhile, and it waits too. */
 void yq_wire::rest(yq_pace_way way)
 {
-    for (int64_t left; resume_ms[way] && !interrupted; poll(nullptr, 0, int(left))) {
+    for (int64_t left; resume_ms[way] && !is_stopped(); poll(nullptr, 0, int(left))) {
         left = resume_ms[way] - yq_monotonic_ms();
         if (left <= 0)
             resume_ms[way] = left = 0;
@@ -517,6 +527,8 @@ bool yq_wire::send_all(iovec *parts, int parts_left)
 {
     while (parts_left) {
         rest(YQ_PACE_OUT);
+        if (interrupted) /* perhaps within a PDU: no A-ABORT */
+            return fail(YQ_PEER_GONE, "the association was ended by this node");
         ssize_t sent = send_some(parts, parts_left);
         if (sent < 0 && errno == EINTR)
             continue;

@@ -53,6 +53,7 @@ struct yq_wire {
     yq_wire_phase phase = WIRE_NEGOTIATING;
     bool idle = false;       /* the next PDU may be idle_seconds away, not stall_seconds */
     int64_t deadline_ms = 0; /* monotonic; 0: none but the limits */
+    const yq_stop *stop = nullptr;
     bool failed = false;
     yq_err failure = {};
     bool aborted = false;      /* the peer sent A-ABORT */
@@ -76,6 +77,7 @@ struct yq_wire {
     bool wait_within_message(const char *late);
     bool fail_ended();
     ssize_t receive(void *bytes, size_t room);
+    bool is_stopped();
     bool wait(short events, int seconds, const char *late);
     void count(yq_pace_way way, size_t bytes);
     void rest(yq_pace_way way);

@@ -15,6 +15,7 @@ struct visit { /* one association, from its request to its end; belongs to its t
     const struct yq_conf *conf; /* held for the visit: a reload affects the next association */
     struct yq_assoc *assoc;
     struct yq_origin origin;
+    struct yq_studies sending; /* see yq_origin */
     bool combined_datetime; /* negotiated */
     unsigned stored, refused, finds, moves, gets, echoes;
     unsigned reported;           /* message id of a commitment report over this association */

@@ -9,6 +9,7 @@
 #include "dimse.h"
 #include "yq/clock.h"
 #include "yq/dcm.h"
+#include "yq/deliver.h"
 #include "yq/log.h"
 #include "yq/seal.h"
 
@@ -410,6 +411,7 @@ void dimse_serve(struct visit *visit)
     snprintf(trace, sizeof trace, "a%u", atomic_fetch_add(&number, 1) + 1);
     yq_log_set_trace(trace);
     visit->origin.door = "dimse";
+    visit->origin.sending = &visit->sending;
     const char *tls = visit->origin.tls ? yq_tls_version(&visit->channel) : NULL; /* static */
     if (!yq_assoc_receive(visit->fd, &visit->channel, visit->first.bytes, visit->first.length,
                           &limits, &assoc, &err)) {
@@ -446,5 +448,7 @@ void dimse_serve(struct visit *visit)
     const char *end = converse_and_tell(visit, &err);
     if (!end || strcmp(end, "node-stops") == 0)
         yq_assoc_abort(assoc);
+    yq_deliver_association_ended(visit->house, &visit->sending,
+                                 end && strcmp(end, "released") == 0);
     tell_end(visit, end, began_ms, &err);
 }

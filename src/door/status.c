@@ -15,6 +15,7 @@
 
 #include "http.h"
 #include "yq/clock.h"
+#include "yq/deliver.h"
 #include "yq/form.h"
 
 #define HEALTH_MS 1000
@@ -26,6 +27,8 @@ struct totals {
     struct yq_totals catalog;
     bool space_known;
     struct yq_store_space space;
+    bool queue_known;
+    struct yq_queue_alert queue;
 };
 
 struct kept { /* one answer and when it is from */
@@ -127,6 +130,7 @@ static void ask_totals(struct yq_house *house, struct yq_memo *memo, struct tota
         pthread_mutex_unlock(&memo->lock);
         out->known = yq_catalog_totals(house->catalog, &out->catalog, &ignored);
         out->space_known = yq_store_space(house->store, &out->space, &ignored);
+        out->queue_known = yq_deliver_alert(house, &out->queue, &ignored);
         pthread_mutex_lock(&memo->lock);
         memo->totals = *out;
         end_turn(memo, &memo->totals_kept);
@@ -142,6 +146,13 @@ static void put_totals(struct yq_json *json, const struct totals *totals)
 {
     if (totals->space_known)
         yq_json_number(json, "free_bytes", (double)totals->space.free_bytes);
+    if (totals->queue_known) { /* it wants a person; the node itself is well */
+        struct yq_json *queue = yq_json_object();
+        yq_json_flag(queue, "alert", totals->queue.on);
+        if (totals->queue.on)
+            yq_json_text(queue, "problem", totals->queue.text);
+        yq_json_add(json, "queue", queue);
+    }
     if (!totals->known)
         return;
     struct yq_json *list = yq_json_object();
@@ -328,6 +339,99 @@ static void put_audit(struct yq_buf *out, struct yq_house *house)
                "bytes of the audit trail that the collector has not got yet");
 }
 
+/* ---- the queue, per destination ---- */
+
+static double jobs_waiting(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    uint64_t sum = 0;
+    for (int state = 0; state < YQ_JOB_REFUSED; state++)
+        sum += lane->jobs[state];
+    return (double)sum;
+}
+static double instances_waiting(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    return (double)lane->instances;
+}
+static double oldest_seconds(const struct yq_lane *lane, int64_t now_ms)
+{
+    return lane->oldest_ms ? (double)(now_ms - lane->oldest_ms) / 1000 : 0;
+}
+static double jobs_refused(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    return (double)lane->jobs[YQ_JOB_REFUSED];
+}
+static double is_held(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    return lane->held;
+}
+static double number_sent(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    return (double)lane->sent;
+}
+static double number_failed(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    return (double)lane->failed;
+}
+static double number_retried(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    return (double)lane->retries;
+}
+
+static const struct {
+    const char *name, *type, *help;
+    double (*value)(const struct yq_lane *lane, int64_t now_ms);
+} queue_metrics[] = {
+    {"queue_jobs", "gauge", "studies that wait, those held by hand too", jobs_waiting},
+    {"queue_instances", "gauge", "instances (kind pull: studies) that wait", instances_waiting},
+    {"queue_oldest_seconds", "gauge", "how long the oldest has waited", oldest_seconds},
+    {"queue_refused", "gauge", "studies of which the peer refused something", jobs_refused},
+    {"queue_held", "gauge", "1: the destination is held by hand", is_held},
+    {"queue_sent_total", "counter", "instances sent (kind pull: studies fetched)", number_sent},
+    {"queue_failed_total", "counter", "instances that were refused for good", number_failed},
+    {"queue_retries_total", "counter", "tries that have to be made again", number_retried},
+};
+
+static void put_label(struct yq_buf *out, const char *text)
+{
+    for (; *text; text++) { /* an AE title has no control characters and no backslash */
+        if (*text == '"')
+            yq_buf_puts(out, "\\");
+        yq_buf_put(out, text, 1);
+    }
+}
+
+static void put_queue(struct yq_buf *out, struct yq_house *house, const struct totals *totals)
+{
+    struct yq_lane *lanes = NULL;
+    struct yq_err ignored = {0};
+    size_t count = 0;
+    int64_t now_ms = yq_now_ms();
+    if (totals->queue_known)
+        put_metric(out, "queue_alert", "gauge", totals->queue.on,
+                   "1: something waits too long or was refused");
+    if (!yq_outbox_summary(house->catalog, &lanes, &count, &ignored))
+        return;
+    for (size_t m = 0; count && m < sizeof queue_metrics / sizeof *queue_metrics; m++) {
+        const char *name = queue_metrics[m].name;
+        yq_buf_putf(out, "# HELP yingqiao_%s %s\n# TYPE yingqiao_%s %s\n", name,
+                    queue_metrics[m].help, name, queue_metrics[m].type);
+        for (size_t i = 0; i < count; i++) {
+            yq_buf_putf(out, "yingqiao_%s{to=\"", name);
+            put_label(out, lanes[i].destination);
+            yq_buf_putf(out, "\",kind=\"%s\"} %.17g\n", yq_job_kind_name(lanes[i].kind),
+                        queue_metrics[m].value(&lanes[i], now_ms));
+        }
+    }
+    free(lanes);
+}
+
 static double resident_bytes(void)
 {
     char line[128] = "";
@@ -371,6 +475,7 @@ void yq_route_metrics(struct yq_house *house, const struct request *request, str
     put_catalog(out, &totals);
     put_tls(out, house);
     put_audit(out, house);
+    put_queue(out, house, &totals);
     yq_reply_header(reply, "Cache-Control", "no-store");
     yq_reply_body(reply, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

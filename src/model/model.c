@@ -1,4 +1,4 @@
-/* model.c: what an AE title looks like; the few nouns that own memory. */
+/* model.c: what an AE title looks like; parts of the day; the few nouns that own memory. */
 #include "yq/model.h"
 
 #include <stdlib.h>
@@ -18,6 +18,20 @@ bool yq_aet_valid(const char *aet)
         visible |= aet[i] != ' ';
     }
     return visible;
+}
+
+unsigned yq_windows_closed(const struct yq_windows *windows, unsigned minute)
+{
+    enum { DAY = 24 * 60 };
+    unsigned least = windows->count ? DAY : 0;
+    for (size_t i = 0; i < windows->count; i++) {
+        unsigned from = windows->window[i].from, to = windows->window[i].to;
+        bool open = from <= to ? minute >= from && minute < to : minute >= from || minute < to;
+        unsigned away = open ? 0 : (from + DAY - minute) % DAY;
+        if (away < least)
+            least = away;
+    }
+    return least;
 }
 
 void yq_header_fini(struct yq_header *header)

@@ -47,6 +47,18 @@ void yq_uid_make(char *uid)
     uid[5 + count] = '\0';
 }
 
+const char *const yq_lossless[YQ_LOSSLESS + 1] = {
+    YQ_TS_EXPLICIT_LE,   YQ_TS_IMPLICIT_LE, YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEGLS_LOSSLESS,
+    YQ_TS_JPEG_LOSSLESS, YQ_TS_RLE,         YQ_TS_DEFLATED,          YQ_TS_EXPLICIT_BE};
+
+bool yq_is_lossless(const char *transfer_syntax)
+{
+    for (size_t i = 0; i < YQ_LOSSLESS; i++)
+        if (strcmp(transfer_syntax, yq_lossless[i]) == 0)
+            return true;
+    return false;
+}
+
 enum yq_layout yq_layout_of(const char *transfer_syntax)
 {
     if (strcmp(transfer_syntax, YQ_TS_IMPLICIT_LE) == 0)

@@ -216,12 +216,28 @@ static int add(struct yq_cli *cli)
     return YQ_EXIT_FINE;
 }
 
+/* A rule that leads to a peer which is gone would make the whole configuration refused. */
+static const char *rule_that_needs(const struct yq_conf *conf, const char *aet)
+{
+    for (size_t i = 0; i < conf->rule_count; i++)
+        for (size_t k = 0; k < conf->rules[i].peer_count; k++)
+            if (strcmp(conf->rules[i].peers[k], aet) == 0)
+                return conf->rules[i].name;
+    return NULL;
+}
+
 static int take_away(struct yq_cli *cli)
 {
     char folder[YQ_PATH_MOST];
-    struct yq_err err = {0};
+    struct yq_err err = {0}, ignored = {0};
+    struct yq_conf *conf yq_cleanup(yq_home_conf_free) = NULL;
     if (cli->arg_count != 2)
         return yq_cli_usage(cli, "ae remove wants AET");
+    const char *rule =
+        yq_home_conf(cli, &conf, &ignored) ? rule_that_needs(conf, cli->args[1]) : NULL;
+    if (rule)
+        return yq_cli_fail("the rule \"%s\" leads to %s: take it out of rules.json first", rule,
+                           cli->args[1]);
     if (!yq_home_conf_folder(cli, folder, &err) || !yq_conf_peer_remove(folder, cli->args[1], &err))
         return yq_cli_fail_err(&err);
     tell_trail(cli, folder, "removed", cli->args[1]);

@@ -160,7 +160,7 @@ int yq_run_find(struct yq_cli *cli)
     answers.array = cli->json ? yq_json_array() : NULL;
     answers.table.heads = heads;
     answers.table.columns = answers.shown_count;
-    bool ok = yq_call_find(called.our_aet, &called.peer, &query, take_answer, &answers, &err);
+    bool ok = yq_call_find(called.our_aet, &called.peer, NULL, &query, take_answer, &answers, &err);
     struct yq_home home;
     yq_home_open_trail(cli, &home);
     yq_audit_query_peer(home.house.audit, &called.peer, &query, ok ? NULL : &err);
@@ -430,7 +430,7 @@ static bool pull_found(struct yq_house *house, const struct yq_called *called,
     struct yq_buf studies yq_cleanup(yq_buf_fini) = {.most = 1 << 24};
     query->level = YQ_STUDY;
     query->wanted[YQ_StudyInstanceUID] = true;
-    if (!yq_call_find(called->our_aet, &called->peer, query, take_study, &studies, err))
+    if (!yq_call_find(called->our_aet, &called->peer, NULL, query, take_study, &studies, err))
         return false;
     if (!studies.length)
         return yq_fail(err, YQ_ABSENT, "node", "the peer finds no study for these keys");
@@ -439,7 +439,7 @@ static bool pull_found(struct yq_house *house, const struct yq_called *called,
         struct yq_query one yq_cleanup(yq_query_fini) = {.level = YQ_STUDY};
         struct yq_sent_counts counts = {0};
         bool ok = yq_query_add(&one, YQ_StudyInstanceUID, uid, true, err) &&
-                  yq_call_pull(house, &called->peer, &one, &counts, err);
+                  yq_call_pull(house, &called->peer, NULL, &one, &counts, err);
         add_counts(sum, &counts);
         if (!ok)
             return false;
@@ -489,7 +489,7 @@ int yq_run_pull(struct yq_cli *cli)
         query.level = level;
     if (!yq_home_open(cli, YQ_HOME_CREATE, NULL, &home, &err))
         return yq_cli_fail_err(&err);
-    bool ok = exact ? yq_call_pull(&home.house, &called.peer, &query, &sum, &err)
+    bool ok = exact ? yq_call_pull(&home.house, &called.peer, NULL, &query, &sum, &err)
                     : pull_found(&home.house, &called, &query, &sum, &err);
     yq_home_close(&home);
     return report_pulled(cli, &called, ok, &sum, &err);

@@ -160,6 +160,8 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
         return yq_fail(err, YQ_FULL, "node", "no memory for the configuration");
     home->house.started_ms = yq_now_ms();
     yq_claims_init(&home->house.ingesting);
+    yq_bell_init(&home->house.outbox);
+    yq_tally_init(&home->house.sending);
     home->house.tls = yq_tls_box_new();
     if (!home->house.tls)
         return yq_fail(err, YQ_FULL, "node", "no memory for TLS");
@@ -222,6 +224,8 @@ void yq_home_close(struct yq_home *home)
     yq_audit_free(house->audit);
     yq_trail_close(home->trail);
     home->trail = NULL;
+    yq_bell_fini(&house->outbox);
+    yq_tally_fini(&house->sending);
     yq_conf_box_free(house->conf);
     yq_tls_box_free(house->tls);
     yq_close(&home->use_lock);

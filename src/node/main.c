@@ -56,6 +56,15 @@ static const struct yq_option which_options[] = {
     {"instance", "UID", "SOP Instance UID"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option queue_options[] = {
+    {"to", "AET", "only what is for this peer"},
+    {"state", "STATE",
+     "list: only gathering, pending, retry, sending, held, refused, done or dropped"},
+    {"all", NULL, "list: also what is done or dropped; retry: all that waits or was refused"},
+    {"limit", "N", "list: at most N (200 when not given; 0: all)"},
+    {"reason", "TEXT", "drop, hold: why; it is kept"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option studies_options[] = {
     {"limit", "N", "at most N studies (100 when not given; 0: all)"},
     {"offset", "N", "pass over the first N"},
@@ -152,6 +161,19 @@ const struct yq_verb yq_verbs[] = {
     {"coerce", yq_run_coerce, "test FILE --from AET", "try the rules of coercion.json",
      "Shows what the rules would change if this AE title sent the DICOM file. Changes nothing.",
      coerce_options},
+    {"queue", yq_run_queue,
+     "list [--to AET] [--state STATE] [--all] [--limit N]\nshow ID\nretry ID|--to AET|--all\n"
+     "hold ID|--to AET [--reason TEXT]\nrelease ID|--to AET\ndrop ID|--to AET --reason TEXT",
+     "what waits to be forwarded or fetched",
+     "Rules (DIR/conf/rules.json) make entries as instances arrive: one per study, destination "
+     "and\n"
+     "rule. list says why each waits and until when. All of it works while the node runs and "
+     "takes\n"
+     "effect within a second.\n\n"
+     "retry tries at once, also what was refused; by ID also what was dropped. hold keeps one "
+     "entry,\n"
+     "or everything for a peer with what comes later, until release. drop gives up for good.",
+     queue_options},
     {"delete", yq_run_delete, "--study UID|--series UID|--instance UID",
      "move a study, series or instance into the trash",
      "It stays in DIR/trash for store.trash_days and can be had back with import.", which_options},

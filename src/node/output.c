@@ -45,11 +45,11 @@ static size_t cell_width(const char *text)
     return width < CELL_MOST ? width : CELL_MOST;
 }
 
-/* Exactly cell_width() places; what is cut off leaves its mark. */
-static void put_cell(FILE *file, const char *text)
+/* Exactly cell_width() places, unless it is put whole; what is cut off leaves its mark. */
+static void put_cell(FILE *file, const char *text, bool whole)
 {
-    bool cut = yq_display_width(text) > CELL_MOST;
-    size_t room = cut ? CELL_MOST - 1 : CELL_MOST;
+    bool cut = !whole && yq_display_width(text) > CELL_MOST;
+    size_t room = cut ? CELL_MOST - 1 : SIZE_MAX;
     while (*text) {
         int width;
         size_t used = one_character(text, &width), places = width < 0 ? 1 : (size_t)width;
@@ -83,13 +83,15 @@ void yq_table_addf(struct yq_table *table, const char *format, ...)
     yq_table_add(table, text);
 }
 
-static void put_row(FILE *file, const char *const *cells, const size_t *widths, size_t columns)
+static void put_row(FILE *file, const struct yq_table *table, const char *const *cells,
+                    const size_t *widths)
 {
+    size_t columns = table->columns;
     size_t last = columns; /* no blanks behind the last cell that says something */
     while (last > 1 && !*cells[last - 1])
         last--;
     for (size_t i = 0; i < last; i++) {
-        put_cell(file, cells[i]);
+        put_cell(file, cells[i], i + 1 == columns && table->last_whole);
         if (i + 1 < last)
             fprintf(file, "%*s", (int)(widths[i] - cell_width(cells[i]) + 2), "");
     }
@@ -111,12 +113,12 @@ void yq_table_print(const struct yq_table *table, FILE *file)
             if (width > widths[i % table->columns])
                 widths[i % table->columns] = width;
         }
-        put_row(file, table->heads, widths, table->columns);
+        put_row(file, table, table->heads, widths);
         cell = yq_buf_text(&table->cells);
         for (size_t i = 0; i < table->count; i++, cell += strlen(cell) + 1) {
             row[i % table->columns] = cell;
             if ((i + 1) % table->columns == 0)
-                put_row(file, row, widths, table->columns);
+                put_row(file, table, row, widths);
         }
     }
     free(widths);

@@ -16,6 +16,7 @@
 struct yq_table {
     const char *const *heads;
     size_t columns;
+    bool last_whole;     /* the last column is for sentences: it is not cut */
     struct yq_buf cells; /* NUL-terminated, one after the other */
     size_t count;
 };

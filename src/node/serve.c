@@ -13,10 +13,11 @@
 #include "cli.h"
 #include "home.h"
 #include "yq/clock.h"
+#include "yq/deliver.h"
 #include "yq/door.h"
 #include "yq/log.h"
 
-enum { TICK_MS = 300, HEALTH_MS = 5000, UNWELL_MS = 1000, PURGE_MS = 3600 * 1000 };
+enum { TICK_MS = 300, HEALTH_MS = 5000, UNWELL_MS = 1000, PURGE_MS = 3600 * 1000, QUEUE_MS = 5000 };
 static const int64_t day_ms = 24 * 3600 * 1000;
 
 struct node {
@@ -26,9 +27,10 @@ struct node {
     struct yq_dimse *dimse;
     struct yq_http *http;
     struct yq_auditor *auditor;
+    struct yq_post *post;
     uint64_t conf_stamp;
-    int64_t next_health_ms, next_purge_ms, next_expiry_ms;
-    bool unwell;
+    int64_t next_health_ms, next_purge_ms, next_expiry_ms, next_queue_ms;
+    bool unwell, queue_alert;
 };
 
 static void apply_logging(const struct yq_conf *conf)
@@ -86,12 +88,13 @@ static void reload(struct node *node)
     yq_conf_release(node->home.house.conf, old);
     yq_store_set_reserve(node->home.house.store, (uint64_t)fresh->store_reserve_mb * 1024 * 1024);
     apply_logging(fresh);
-    size_t peers = fresh->peer_count;
+    size_t peers = fresh->peer_count, rules = fresh->rule_count;
     yq_conf_swap(node->home.house.conf, fresh);
     yq_audit_configured(node->home.house.audit, YQ_DEED_TYPE_SOFTWARE, uri,
                         "the configuration was read anew");
-    yq_log(YQ_LOG_INFO, "conf-reloaded", "peers=%zu%s%s", peers, *restart ? " needs-restart=" : "",
-           restart);
+    yq_bell_ring(&node->home.house.outbox); /* hours and peers may be others now */
+    yq_log(YQ_LOG_INFO, "conf-reloaded", "peers=%zu rules=%zu%s%s", peers, rules,
+           *restart ? " needs-restart=" : "", restart);
 }
 
 static void reload_when_changed(struct node *node)
@@ -177,6 +180,35 @@ static void watch_health(struct node *node, int64_t now)
         yq_log(YQ_LOG_ERROR, "health", "state=unwell problem=\"%s\"", err.text);
 }
 
+static void watch_queue(struct node *node, int64_t now)
+{
+    struct yq_queue_alert alert;
+    struct yq_err err = {0};
+    if (now < node->next_queue_ms)
+        return;
+    node->next_queue_ms = now + QUEUE_MS;
+    if (!yq_deliver_alert(&node->home.house, &alert, &err) || alert.on == node->queue_alert)
+        return; /* /health says what is wrong with the catalog */
+    node->queue_alert = alert.on;
+    if (alert.on)
+        yq_log(YQ_LOG_ERROR, "queue-alert", "state=on problem=\"%s\"", alert.text);
+    else
+        yq_log(YQ_LOG_INFO, "queue-alert", "state=off");
+}
+
+static void prune_queue(struct node *node)
+{
+    struct yq_err err = {0};
+    uint64_t gone;
+    const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
+    int64_t days = conf->queue_keep_days;
+    yq_conf_release(node->home.house.conf, conf);
+    if (!yq_outbox_prune(node->home.house.catalog, yq_now_ms() - days * 86400000, &gone, &err))
+        yq_log_err(YQ_LOG_WARN, "queue-pruned", &err, "%s", "");
+    else if (gone)
+        yq_log(YQ_LOG_INFO, "queue-pruned", "jobs=%" PRIu64, gone);
+}
+
 static void purge_trash(struct node *node, int64_t now)
 {
     if (now < node->next_purge_ms)
@@ -188,6 +220,7 @@ static void purge_trash(struct node *node, int64_t now)
     size_t gone = yq_store_purge_trash(node->home.house.store, yq_now_ms() - days * 86400000);
     if (gone)
         yq_log(YQ_LOG_INFO, "trash-purged", "files=%zu", gone);
+    prune_queue(node);
 }
 
 /* Until SIGTERM or SIGINT; returns which. */
@@ -206,6 +239,7 @@ static int keep_house(struct node *node, const sigset_t *signals)
         reload_when_changed(node);
         watch_tls(node, now);
         watch_health(node, now);
+        watch_queue(node, now);
         purge_trash(node, now);
     }
 }
@@ -230,6 +264,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
         return yq_cli_fail_err(&err);
     if (conf->http_port && !yq_http_open(&node->home.house, &node->http, &err))
         return door_failed(&err, "http.port", conf->http_port);
+    if (!yq_post_open(&node->home.house, &node->post, &err))
+        return yq_cli_fail_err(&err);
     unsigned http = node->http ? yq_http_port(node->http) : 0;
     yq_log(YQ_LOG_INFO, "serving",
            "aet=%s dicom=%" PRId64 " tls=%" PRId64 " http=%u data=\"%s\" version=%s pid=%d",
@@ -240,6 +276,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
 
 static void close_doors(struct node *node)
 {
+    if (node->post)
+        yq_post_close(node->post);
     if (node->http)
         yq_http_close(node->http);
     if (node->dimse)

@@ -51,9 +51,9 @@ struct yq_call yq_call_of(const char *our_aet, const struct yq_peer *peer)
                             .pace = yq_pace_of(peer->aet, (uint64_t)peer->kb_per_second * 1024)};
 }
 
-static bool open_to(const char *our_aet, const struct yq_peer *peer,
-                    const struct yq_proposal *proposals, size_t count, struct yq_assoc **out,
-                    struct yq_err *err)
+/* What all calls to a peer have in common. */
+static bool prepare(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
+                    struct yq_call *call, struct yq_err *err)
 {
     if (!peer->port)
         return yq_fail(err, YQ_BAD_INPUT, "walk",
@@ -62,10 +62,21 @@ static bool open_to(const char *our_aet, const struct yq_peer *peer,
         return yq_fail(err, YQ_BAD_INPUT, "walk",
                        "%s has a network as its host, not an address that can be called",
                        peer->aet);
-    struct yq_call call = yq_call_of(our_aet, peer);
+    *call = yq_call_of(our_aet, peer);
+    call->relational = true;
+    call->stop = stop;
+    return true;
+}
+
+static bool open_to(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
+                    const struct yq_proposal *proposals, size_t count, struct yq_assoc **out,
+                    struct yq_err *err)
+{
+    struct yq_call call;
+    if (!prepare(our_aet, peer, stop, &call, err))
+        return false;
     call.proposals = proposals;
     call.proposal_count = count;
-    call.relational = true;
     return yq_assoc_request(&call, out, err);
 }
 
@@ -88,7 +99,7 @@ bool yq_call_echo(const char *our_aet, const struct yq_peer *peer, struct yq_err
 {
     struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
     struct yq_proposal proposal = {YQ_SOP_VERIFICATION, native, 2, false};
-    if (!open_to(our_aet, peer, &proposal, 1, &assoc, err))
+    if (!open_to(our_aet, peer, NULL, &proposal, 1, &assoc, err))
         return false;
     const struct yq_context *context = yq_assoc_context_for(assoc, YQ_SOP_VERIFICATION, "");
     if (!context)
@@ -192,12 +203,26 @@ static bool send_over(const struct yq_sending *sending, struct yq_assoc *assoc,
     return true;
 }
 
+static bool open_for_sending(const struct yq_sending *sending, const struct plan *plan,
+                             struct yq_assoc **out, struct yq_err *err)
+{
+    struct yq_call call;
+    if (!prepare(sending->our_aet, sending->peer, sending->stop, &call, err))
+        return false;
+    call.proposals = plan->proposals;
+    call.proposal_count = plan->count;
+    if (sending->pace)
+        call.pace = sending->pace;
+    return yq_assoc_request(&call, out, err);
+}
+
 static void fail_rest(const struct yq_sending *sending, const struct yq_entry *entries,
                       size_t count, struct yq_sent_counts *counts, const struct yq_err *err)
 {
     bool listening = sending->after != NULL;
     for (size_t i = 0; i < count; i++) {
         counts->failed++;
+        counts->untried++;
         yq_batch_out(sending->batch, &entries[i], err);
         atomic_fetch_add(&sending->house->counts.send_failed, 1);
         listening = listening && sending->after(sending->context, &entries[i], counts, err);
@@ -221,8 +246,9 @@ static bool send_all(const struct yq_sending *sending, const struct yq_entry *en
         plan->count = 0;
         while (done + batch < count && plan_entry(plan, &entries[done + batch], sending->peer))
             batch++;
-        ok = open_to(sending->our_aet, sending->peer, plan->proposals, plan->count, &assoc, err) &&
-             send_over(sending, assoc, entries + done, batch, &sent, counts, &stopped, err);
+        ok = open_for_sending(sending, plan, &assoc, err);
+        counts->associations += ok;
+        ok = ok && send_over(sending, assoc, entries + done, batch, &sent, counts, &stopped, err);
         if (ok)
             yq_assoc_release(assoc);
         else
@@ -317,7 +343,8 @@ static bool read_row(const struct yq_buf *dataset, const char *syntax, struct yq
     return !text->failed || yq_fail(err, YQ_FULL, "walk", "no memory for an answer");
 }
 
-bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct yq_query *query,
+bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
+                  const struct yq_query *query,
                   bool (*row)(void *context, const char *const *values), void *context,
                   struct yq_err *err)
 {
@@ -325,7 +352,7 @@ bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct 
     struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0}, text yq_cleanup(yq_buf_fini) = {0};
     const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_FIND_PATIENT : YQ_SOP_FIND_STUDY;
     struct yq_proposal proposal = {sop_class, native, 2, false};
-    if (!open_to(our_aet, peer, &proposal, 1, &assoc, err))
+    if (!open_to(our_aet, peer, stop, &proposal, 1, &assoc, err))
         return false;
     const struct yq_context *where = yq_assoc_context_for(assoc, sop_class, "");
     if (!where)
@@ -364,6 +391,73 @@ bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct 
                 return false;
         }
     }
+}
+
+/* ---- move ---- */
+
+/* A PACS that fetches from its archive may be silent for long. */
+enum { MOVE_IDLE_SECONDS = 900 };
+
+static bool read_move_end(const struct yq_message *answer, const struct yq_peer *peer,
+                          const char *to, struct yq_sent_counts *counts, struct yq_err *err)
+{
+    if (answer->has_counts) {
+        counts->completed = answer->completed;
+        counts->warning = answer->warning;
+        counts->failed = answer->failed;
+        counts->total = answer->completed + answer->warning + answer->failed;
+    }
+    if (answer->status == 0)
+        return true;
+    if (answer->status == 0xa801)
+        return yq_fail(err, YQ_REFUSED, "walk",
+                       "%s does not know %s as a move destination: enter its AE title, address and "
+                       "port there",
+                       peer->aet, to);
+    bool some = (answer->status & 0xf000) == 0xb000 || answer->status == 0xa702;
+    return yq_fail(err, some ? YQ_BUSY : YQ_REFUSED, "walk",
+                   "%s answered the C-MOVE with status %04X (%u completed, %u failed)%s%s",
+                   peer->aet, answer->status, counts->completed, counts->failed,
+                   answer->comment[0] ? ": " : "", answer->comment);
+}
+
+bool yq_call_move(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
+                  const struct yq_query *query, const char *to, struct yq_sent_counts *counts,
+                  struct yq_err *err)
+{
+    struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
+    struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
+    const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_MOVE_PATIENT : YQ_SOP_MOVE_STUDY;
+    struct yq_proposal proposal = {sop_class, native, 2, false};
+    struct yq_message answer;
+    struct yq_call call;
+    *counts = (struct yq_sent_counts){0};
+    if (!prepare(our_aet, peer, stop, &call, err))
+        return false;
+    call.proposals = &proposal;
+    call.proposal_count = 1;
+    call.limits.idle_seconds = MOVE_IDLE_SECONDS;
+    if (!yq_assoc_request(&call, &assoc, err))
+        return false;
+    const struct yq_context *where = yq_assoc_context_for(assoc, sop_class, "");
+    if (!where)
+        return yq_fail(err, YQ_REFUSED, "walk", "%s does not offer C-MOVE to us", peer->aet);
+    if (!write_identifier(query, where->accepted_syntax, &identifier))
+        return yq_fail(err, YQ_FULL, "walk", "no memory for a query");
+    struct yq_message request = {.context = where->id,
+                                 .command = YQ_C_MOVE_RQ,
+                                 .id = yq_assoc_new_id(assoc),
+                                 .has_dataset = true};
+    (void)yq_copy(request.sop_class, sizeof request.sop_class, sop_class);
+    (void)yq_copy(request.move_destination, sizeof request.move_destination, to);
+    if (!yq_assoc_send(assoc, &request, identifier.bytes, identifier.length, err))
+        return false;
+    do {
+        if (!answer_to(assoc, YQ_C_MOVE_RSP, request.id, &answer, err))
+            return false;
+    } while (answer.status == 0xff00);
+    yq_assoc_release(assoc);
+    return read_move_end(&answer, peer, to, counts, err);
 }
 
 /* ---- pull ---- */
@@ -481,7 +575,7 @@ static bool note_classes(void *context, const char *const *values)
 
 /* Asks the peer which SOP classes its study has, so that each can be offered in every transfer
  * syntax on its own and comes as it is stored. */
-static void ask_classes(const char *our_aet, const struct yq_peer *peer,
+static void ask_classes(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
                         const struct yq_query *query, struct wanted *w)
 {
     struct yq_query studies = {.level = YQ_STUDY};
@@ -493,7 +587,7 @@ static void ask_classes(const char *our_aet, const struct yq_peer *peer,
             ok = yq_query_add(&studies, query->matches[i].attr, query->matches[i].value, false,
                               &err);
     if (!ok || !studies.match_count ||
-        !yq_call_find(our_aet, peer, &studies, note_classes, w, &err))
+        !yq_call_find(our_aet, peer, stop, &studies, note_classes, w, &err))
         w->found_count = 0;
     yq_query_fini(&studies);
     for (size_t i = 0; i < w->found_count; i++)
@@ -524,8 +618,8 @@ static size_t propose(const struct wanted *w, struct yq_proposal *proposals)
     return count;
 }
 
-bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const struct yq_query *query,
-                  struct yq_sent_counts *counts, struct yq_err *err)
+bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const struct yq_stop *stop,
+                  const struct yq_query *query, struct yq_sent_counts *counts, struct yq_err *err)
 {
     struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
     struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
@@ -535,8 +629,9 @@ bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const stru
     *counts = (struct yq_sent_counts){0};
     proposals[0] = (struct yq_proposal){sop_class, native, 2, false};
     const struct yq_conf *conf = yq_conf_hold(house->conf);
-    ask_classes(conf->dicom_aet, peer, query, &wanted);
-    bool ok = open_to(conf->dicom_aet, peer, proposals, propose(&wanted, proposals), &assoc, err);
+    ask_classes(conf->dicom_aet, peer, stop, query, &wanted);
+    bool ok =
+        open_to(conf->dicom_aet, peer, stop, proposals, propose(&wanted, proposals), &assoc, err);
     yq_conf_release(house->conf, conf);
     if (!ok)
         return false;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "object.h"
+#include "orders.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
 #include "yq/seal.h"
@@ -210,20 +211,27 @@ static bool make_durable(struct arrival *a, struct yq_err *err)
         yq_coercions_write(&a->coercions, &coerced);
     if (coerced.failed)
         return yq_fail(err, YQ_FULL, "walk", "no memory to note what was coerced");
+    struct orders orders; /* until the end: who writes the rows reads them */
+    orders_make(a->conf, a->origin, &a->header, &orders);
     struct yq_arrival arrival = {.origin = a->origin,
                                  .header = &a->header,
                                  .object = &a->object,
                                  .dataset_offset = a->dataset_offset,
                                  .duplicates = (enum yq_duplicates)a->conf->store_duplicates,
                                  .coerced = coerced.length ? yq_buf_text(&coerced) : NULL,
-                                 .unsynced = !a->known};
+                                 .unsynced = !a->known,
+                                 .orders = orders.list,
+                                 .order_count = orders.count};
     bool safe = a->known && yq_staged_sync(a->staged, err);
     if (a->known && !safe)
         return false;
     if (!yq_catalog_add_begin(a->house->catalog, &arrival, &a->added, &adding, err))
         return false;
     safe = safe || yq_staged_sync(a->staged, err);
-    return yq_catalog_add_end(adding, safe, safe ? err : &second);
+    if (!yq_catalog_add_end(adding, safe, safe ? err : &second))
+        return false;
+    orders_given(a->house, a->origin, a->header.key.study, &orders);
+    return true;
 }
 
 /* Under the claim: nobody else in this process works on the same SOP instance. */

@@ -20,14 +20,8 @@
 
 enum { TRANSCODE_MOST = 1 << 30 };
 
-/* What we make without loss, in the order in which it is offered. */
-static const char *const lossless[] = {
-    YQ_TS_EXPLICIT_LE,   YQ_TS_IMPLICIT_LE, YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEGLS_LOSSLESS,
-    YQ_TS_JPEG_LOSSLESS, YQ_TS_RLE,         YQ_TS_DEFLATED,          YQ_TS_EXPLICIT_BE};
-enum { LOSSLESS = sizeof lossless / sizeof *lossless };
-
 /* Those, the preferred ones of a peer, and the stored one. */
-enum { SYNTAXES_MOST = LOSSLESS + YQ_PEER_SYNTAXES + 1 };
+enum { SYNTAXES_MOST = YQ_LOSSLESS + YQ_PEER_SYNTAXES + 1 };
 
 static bool is_a_key(enum yq_attr attr)
 {
@@ -70,14 +64,6 @@ bool yq_retrieve_list(struct yq_house *house, const void *identifier, size_t len
 }
 
 void yq_outgoing_fini(struct yq_outgoing *outgoing) { yq_close(&outgoing->fd); }
-
-static bool is_lossless(const char *syntax)
-{
-    for (size_t i = 0; i < LOSSLESS; i++)
-        if (strcmp(syntax, lossless[i]) == 0)
-            return true;
-    return false;
-}
 
 static bool length_of(struct yq_outgoing *out, struct yq_err *err)
 {
@@ -137,7 +123,8 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
             "stored as %s, which the receiver does not take, and cannot be made into what it takes",
             entry->transfer_syntax);
     for (size_t i = 0; i < syntax_count; i++)
-        if (is_lossless(syntaxes[i]) && yq_dcm_can_transcode(entry->transfer_syntax, syntaxes[i]) &&
+        if (yq_is_lossless(syntaxes[i]) &&
+            yq_dcm_can_transcode(entry->transfer_syntax, syntaxes[i]) &&
             transcode(entry, fd, syntaxes[i], out, err))
             return true;
     return false;
@@ -155,9 +142,9 @@ static size_t acceptable(const struct yq_assoc *assoc, const struct yq_entry *en
     bool preferred = count > 0;
     if (!preferred && yq_assoc_context_for(assoc, entry->sop_class, entry->transfer_syntax))
         syntaxes[count++] = entry->transfer_syntax;
-    for (size_t i = 0; i < LOSSLESS; i++)
-        if (yq_assoc_context_for(assoc, entry->sop_class, lossless[i]))
-            syntaxes[count++] = lossless[i];
+    for (size_t i = 0; i < YQ_LOSSLESS; i++)
+        if (yq_assoc_context_for(assoc, entry->sop_class, yq_lossless[i]))
+            syntaxes[count++] = yq_lossless[i];
     if (preferred && yq_assoc_context_for(assoc, entry->sop_class, entry->transfer_syntax))
         syntaxes[count++] = entry->transfer_syntax;
     return count;
@@ -204,6 +191,14 @@ static bool is_warning(unsigned status) /* PS3.7 annex C.3 */
     return (status & 0xf000) == 0xb000 || status == 0x0001 || status == 0x0107 || status == 0x0116;
 }
 
+/* What another try may change, and what not: PS3.4 B.2.3, PS3.7 annex C. */
+static enum yq_code code_of(unsigned status)
+{
+    if ((status & 0xff00) == 0xa700 || status == 0x0213)
+        return YQ_FULL; /* out of resources */
+    return status == 0x0110 || status == 0x0210 ? YQ_BUSY : YQ_REFUSED;
+}
+
 bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *assoc, const struct yq_entry *entry,
                       struct yq_delivery *delivery, struct yq_err *err)
 {
@@ -241,7 +236,6 @@ bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *assoc, const stru
     delivery->warned = is_warning(answer.status);
     if (delivery->warned)
         return true;
-    return yq_fail(err, (answer.status & 0xff00) == 0xa700 ? YQ_FULL : YQ_REFUSED, "walk",
-                   "the receiver answered status %04X%s%s", answer.status,
-                   answer.comment[0] ? ": " : "", answer.comment);
+    return yq_fail(err, code_of(answer.status), "walk", "the receiver answered status %04X%s%s",
+                   answer.status, answer.comment[0] ? ": " : "", answer.comment);
 }

@@ -212,6 +212,25 @@ class Node:
     def ae_add(self, aet, host, port, *more):
         return self.cli("ae", "add", aet, host, port, *more)
 
+    def configure(self, peers=None, forward=(), pull=()):
+        """peers.json (when given) and rules.json of the running node; waits until it has taken them up."""
+        folder = self.conf or os.path.join(self.data, "conf")
+        if peers is not None:
+            write_json(os.path.join(folder, "peers.json"), [{"host": "127.0.0.1", **one} for one in peers])
+        write_json(os.path.join(folder, "rules.json"), {"forward": list(forward), "pull": list(pull)})
+        for _ in range(2):  # the first may have been under way while we wrote
+            begun = len(self.log())
+            self.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: re.search(r"conf-reloaded|conf-kept", self.log()[begun:]), 20, "a reload")
+        assert "conf-reloaded" in self.log()[begun:], self.log()[begun:]
+
+    def queue(self, *options):
+        """What `yingqiao queue list` says."""
+        return self.cli("queue", "list", "--json", *options).json()
+
+    def wait_for_queue(self, condition, seconds=60, *options):
+        return wait_until(lambda: condition(self.queue(*options)), seconds, f"{self.queue('--all')}", every=0.2)
+
     def add_destination(self, aet, port, *more):
         """A peer on this machine that the running node may send to; waits until the node knows of it. Each title once:
         the node may for a moment still know an earlier one of that name."""
@@ -345,6 +364,12 @@ class Node:
     def peak_kb(self):
         with open(f"/proc/{self.pid}/status") as file:
             return int(re.search(r"VmHWM:\s+(\d+)", file.read())[1])
+
+
+def write_json(path, value):
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=2)
+    os.replace(path + ".new", path)
 
 
 def files_below(folder):

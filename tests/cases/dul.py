@@ -466,14 +466,14 @@ class Acceptor:
     transfer syntax it accepts or None; on_store(message, syntax) gives the status. What came is in `stored`
     [(sop instance, sop class, transfer syntax, dataset bytes, command)] and `reports` [(Message, dataset)]."""
 
-    def __init__(self, takes=None, on_store=None, on_report=None, tls=None):
+    def __init__(self, takes=None, on_store=None, on_report=None, tls=None, port=0):
         self.tls = tls
         self.takes = takes or (lambda abstract, syntaxes: syntaxes[0])
         self.on_store = on_store or (lambda message, syntax: 0x0000)
         self.on_report = on_report or (lambda message: 0x0000)
         self.stored, self.reports, self.associations, self.trouble = [], [], [], []
         self.changed = threading.Condition()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.listen, daemon=True)
         self.thread.start()

@@ -1,0 +1,23 @@
+/* outbox.h: what add.c and keep.c do to the outbox within their own transactions. */
+#ifndef YQ_CATALOG_OUTBOX_H
+#define YQ_CATALOG_OUTBOX_H
+
+#include "inside.h"
+#include "yq/outbox.h"
+
+#define JOB_COLUMNS                                                                                \
+    "id, kind, state, destination, rule, study, syntax, priority, gathers, tries, next_ms, "       \
+    "created_ms, changed_ms, queued_ms, n_pending, n_sent, n_refused, n_dropped, reason"
+
+void job_read(sqlite3_stmt *row, struct yq_job *job);
+/* The lane's own row; as it would be when there is none yet. */
+bool lane_read(struct connection *connection, struct yq_lane *lane, struct yq_err *err);
+
+/* An instance that has just become a row is put into the outbox. */
+bool outbox_put(struct connection *writer, const struct yq_dispatch *order,
+                const struct yq_key *key, int64_t now_ms, struct yq_err *err);
+/* Instances that have just been removed are not sent any more: what waits of them is dropped. */
+bool outbox_forget(struct connection *writer, const struct yq_entry *gone, size_t count,
+                   struct yq_err *err);
+
+#endif

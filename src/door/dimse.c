@@ -43,6 +43,7 @@ struct waiting { /* a connection in the antechamber */
 };
 
 struct antechamber {
+    struct yq_audit *audit;
     struct waiting waiting[WAITING_MOST]; /* oldest first */
     size_t count;
 };
@@ -55,6 +56,11 @@ static void send_away(struct antechamber *room, size_t i, const char *why)
         yq_assoc_address_of(w->fd, address, sizeof address);
         yq_log(w->channel.ways ? YQ_LOG_WARN : YQ_LOG_INFO, "connection-dropped",
                "address=%s reason=\"%s\" bytes=%zu", address, why, w->bytes.length);
+    }
+    if (why && w->channel.ways) { /* somebody who cannot do TLS as it is wanted here */
+        struct yq_origin from = {.door = "dimse"};
+        (void)yq_copy(from.address, sizeof from.address, address);
+        yq_audit_refused(room->audit, &from, why);
     }
     if (w->channel.ways)
         w->channel.ways->free(w->channel.of);
@@ -320,6 +326,8 @@ static void *run_listener(void *context)
     struct antechamber *room = calloc(1, sizeof *room);
     struct pollfd *polled = calloc(WAITING_MOST + 3, sizeof *polled);
     bool stop = !room || !polled;
+    if (room)
+        room->audit = door->house->audit;
     while (!stop) {
         size_t count = room->count;
         polled[0] = (struct pollfd){.fd = door->wake, .events = POLLIN};

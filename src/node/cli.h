@@ -89,6 +89,7 @@ int yq_run_check(struct yq_cli *cli);
 int yq_run_import(struct yq_cli *cli);
 int yq_run_ae(struct yq_cli *cli);
 int yq_run_user(struct yq_cli *cli);
+int yq_run_audit(struct yq_cli *cli);
 int yq_run_echo(struct yq_cli *cli);
 int yq_run_find(struct yq_cli *cli);
 int yq_run_send(struct yq_cli *cli);

@@ -10,6 +10,7 @@
 #include "output.h"
 #include "yq/clock.h"
 #include "yq/seal.h"
+#include "yq/trail.h"
 
 static unsigned warnings;
 
@@ -164,6 +165,9 @@ static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
     if (conf->dicom_unknown_peers == YQ_UNKNOWN_ACCEPT)
         warn("dicom.unknown_peers=accept: everybody who reaches the port may store, query and "
              "retrieve");
+    struct yq_err err;
+    if (!yq_collector_check(conf->audit_syslog, &err))
+        warn(err.text);
     look_at_peers(conf);
     look_at_rules(conf);
     if (conf->http_port &&

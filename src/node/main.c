@@ -78,6 +78,15 @@ static const struct yq_option coerce_options[] = {
     {"from", "AET", "the AE title that would send the file"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option audit_options[] = {
+    {"since", "WHEN",
+     "a day (2026-03-01), a time (2026-03-01T08:00, UTC), or how long ago (8h, 7d)"},
+    {"aet", "AET", "only what this AE title or user took part in"},
+    {"study", "UID", "only what was done to this study"},
+    {"patient", "ID", "only what was done to studies of this patient"},
+    {"limit", "N", "at most the last N messages (100 when not given; 0: all)"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option demo_options[] = {
     {"seed", "N", "another number makes other patients and pictures (1 when not given)"},
     {"studies", "N", "how many studies (4 when not given: CT, MR, CR, US)"},
@@ -174,6 +183,13 @@ const struct yq_verb yq_verbs[] = {
      "entry,\n"
      "or everything for a peer with what comes later, until release. drop gives up for good.",
      queue_options},
+    {"audit", yq_run_audit, "[--since WHEN] [--aet AET] [--study UID] [--patient ID] [--limit N]",
+     "show who did what",
+     "Reads the audit trail in DIR/audit: who stored, searched, fetched, changed or deleted what, "
+     "from\n"
+     "where and with what outcome; who was refused. Oldest first. That it was read is told to the\n"
+     "trail too.",
+     audit_options},
     {"delete", yq_run_delete, "--study UID|--series UID|--instance UID",
      "move a study, series or instance into the trash",
      "It stays in DIR/trash for store.trash_days and can be had back with import.", which_options},

@@ -1,11 +1,13 @@
 /* serve.c: the node at work: opens the doors, then keeps house in the main thread until a signal
  * ends it. Threads are the doors' own; signals are blocked everywhere and taken here only. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@ struct node {
     struct yq_auditor *auditor;
     struct yq_post *post;
     uint64_t conf_stamp;
+    int64_t read_ms; /* when the configuration was */
     int64_t next_health_ms, next_purge_ms, next_expiry_ms, next_queue_ms;
     bool unwell, queue_alert;
 };
@@ -72,12 +75,37 @@ static void name_restart_keys(const struct yq_conf *old, const struct yq_conf *n
                 (size_t)snprintf(text + used, size - used, "%s%s", used ? "," : "", keys[i].key);
 }
 
+/* Which files: those that are younger than what was read before. */
+static void tell_trail(struct node *node)
+{
+    char uri[YQ_PATH_MOST + 8], path[YQ_PATH_MOST];
+    struct yq_buf what yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err ignored;
+    struct stat about;
+    size_t named = 0;
+    int64_t before_ms = node->read_ms;
+    node->read_ms = yq_now_ms();
+    yq_buf_puts(&what, "the configuration was read anew");
+    DIR *dir = opendir(node->home.conf_folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.' || strstr(entry->d_name, ".new") ||
+            !yq_path_join(path, node->home.conf_folder, entry->d_name, &ignored) ||
+            stat(path, &about) != 0 || !S_ISREG(about.st_mode) ||
+            (int64_t)about.st_mtim.tv_sec * 1000 + about.st_mtim.tv_nsec / 1000000 < before_ms)
+            continue;
+        yq_buf_putf(&what, "%s%s", named++ ? ", " : "; changed: ", entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    yq_home_uri(node->home.conf_folder, uri, sizeof uri);
+    yq_audit_configured(node->home.house.audit, YQ_DEED_TYPE_SOFTWARE, uri, yq_buf_text(&what));
+}
+
 static void reload(struct node *node)
 {
     struct yq_conf *fresh = NULL;
     struct yq_err err = {0};
-    char restart[160], uri[YQ_PATH_MOST + 8];
-    yq_home_uri(node->home.conf_folder, uri, sizeof uri);
+    char restart[160];
     if (!yq_home_conf(node->cli, &fresh, &err)) {
         yq_log_err(YQ_LOG_ERROR, "conf-kept", &err, "advice=\"%s\"",
                    "the earlier configuration stays in force; correct the file");
@@ -90,8 +118,7 @@ static void reload(struct node *node)
     apply_logging(fresh);
     size_t peers = fresh->peer_count, rules = fresh->rule_count;
     yq_conf_swap(node->home.house.conf, fresh);
-    yq_audit_configured(node->home.house.audit, YQ_DEED_TYPE_SOFTWARE, uri,
-                        "the configuration was read anew");
+    tell_trail(node);
     yq_bell_ring(&node->home.house.outbox); /* hours and peers may be others now */
     yq_log(YQ_LOG_INFO, "conf-reloaded", "peers=%zu rules=%zu%s%s", peers, rules,
            *restart ? " needs-restart=" : "", restart);
@@ -290,22 +317,22 @@ static int serve(struct node *node, const sigset_t *signals)
     if (!yq_home_open(node->cli, YQ_HOME_CREATE | YQ_HOME_SWEEP, NULL, &node->home, &err))
         return yq_cli_fail_err(&err);
     node->conf_stamp = yq_conf_stamp(node->home.conf_folder);
+    node->read_ms = yq_now_ms();
     const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
     apply_logging(conf);
     if (!yq_auditor_start(&node->home.house, &node->auditor, &err))
         yq_log_err(YQ_LOG_ERROR, "audit", &err, "%s", "next=\"the trail is kept, not sent\"");
     yq_keep_settle(&node->home.house);
     yq_home_hire_clerk(&node->home);
+    yq_audit_activity(node->home.house.audit, true);
     int status = open_doors(node, conf);
     yq_conf_release(node->home.house.conf, conf);
     if (status == YQ_EXIT_FINE) {
-        yq_audit_activity(node->home.house.audit, true);
         int got = keep_house(node, signals);
         yq_log(YQ_LOG_INFO, "stopping", "signal=%s", got == SIGINT ? "INT" : "TERM");
     }
     close_doors(node);
-    if (status == YQ_EXIT_FINE)
-        yq_audit_activity(node->home.house.audit, false);
+    yq_audit_activity(node->home.house.audit, false);
     yq_auditor_stop(node->auditor);
     yq_home_close(&node->home);
     if (status == YQ_EXIT_FINE)

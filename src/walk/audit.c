@@ -163,7 +163,7 @@ void yq_audit_activity(struct yq_audit *audit, bool starts)
     deed.type = starts ? YQ_DEED_TYPE_START : YQ_DEED_TYPE_STOP;
     audit_us(audit, &deed, YQ_ROLE_APPLICATION);
     audit_person(audit, &deed, YQ_ROLE_LAUNCHER);
-    audit_tell(audit, &deed, true);
+    audit_tell(audit, &deed, false);
 }
 
 void yq_audit_configured(struct yq_audit *audit, enum yq_deed_type type, const char *file,

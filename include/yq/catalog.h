@@ -55,6 +55,7 @@ struct yq_arrival { /* what add wants to know besides the header */
     uint64_t dataset_offset;
     enum yq_duplicates duplicates;
     const char *coerced; /* yq_coercions_write; NULL: nothing was */
+    int64_t received_ms; /* 0: now */
     bool unsynced; /* its file may not be on stable storage before yq_catalog_add_end is told so */
     const struct yq_dispatch *orders; /* what goes into the outbox with it (outbox.h) */
     size_t order_count;
@@ -206,5 +207,27 @@ yq_must_check bool yq_catalog_commitment_later(struct yq_catalog *catalog, int64
                                                int64_t next_ms, struct yq_err *err);
 yq_must_check bool yq_catalog_commitment_done(struct yq_catalog *catalog, int64_t id,
                                               struct yq_err *err);
+
+/* ---- what only an earlier catalog knows, for a reindex; belongs to one thread ---- */
+
+struct yq_old;
+struct yq_before { /* of an instance; ended with yq_coercions_fini of what is in it */
+    char source[YQ_AET_SIZE];
+    int64_t received_ms;
+    struct yq_object object;
+    struct yq_coercions coercions; /* count 0: nothing was */
+};
+/* YQ_ABSENT: there is no such file. YQ_IO: it cannot be read. */
+yq_must_check bool yq_old_open(const char *path, struct yq_old **out, struct yq_err *err);
+void yq_old_close(struct yq_old *old);
+/* The instance whose digest begins with these 8 hex digits; that the rest of it is the same is for
+ * the caller to see. YQ_ABSENT; YQ_IO and YQ_BAD_INPUT: damaged. */
+yq_must_check bool yq_old_instance(struct yq_old *old, const char *sop_instance,
+                                   const char *digest_start, struct yq_before *out,
+                                   struct yq_err *err);
+/* At the end: contradictions and corrected values of the studies that are in the new catalog, and
+ * what waits to be done; the one also when the other cannot be read. */
+yq_must_check bool yq_old_carry(struct yq_old *old, struct yq_catalog *into, uint64_t *corrections,
+                                struct yq_err *err);
 
 #endif

@@ -30,6 +30,7 @@ struct yq_coercions { /* of one instance; a zeroed one is empty. At most one per
     struct yq_change changes[YQ_ATTR_COUNT];
     size_t count;
     int64_t when_ms;
+    char charset[128]; /* what the instance's text was read with, which its label may not say */
 };
 void yq_coercions_fini(struct yq_coercions *coercions);
 /* Notes that `attr`, which was `original`, is now `value`; the first original of an attribute

@@ -112,6 +112,7 @@ struct yq_rewriting {
      * whose change it is, when. */
     const char *source, *system;
     int64_t when_ms;
+    const char *charset; /* what its text is to be read with where it is converted; "": its label */
 };
 /* Reads the Part 10 file `fd` and writes it to `out_fd`, from where that stands, in the same
  * transfer syntax, with the new values, the original ones in a new item of Original Attributes

@@ -180,9 +180,19 @@ struct yq_progress { /* what long work tells; never from several threads at once
     void (*tell)(void *context, uint64_t done, uint64_t bytes, const char *trouble);
     void *context;
 };
-/* Adds every object of the store to the catalog (a new one, that hurries), oldest first. */
-yq_must_check bool yq_keep_reindex(struct yq_house *house, const struct yq_progress *progress,
-                                   uint64_t *count, struct yq_err *err);
+/* Adds every object of the store to the catalog (a new one, that hurries), oldest first. What only
+ * the catalog at `earlier` knows is taken over from there where the object is the same: sender,
+ * time of arrival, what was coerced; contradictions and corrections of studies; what waits to be
+ * done. */
+struct yq_reindexed {
+    uint64_t objects, known, coerced; /* known: to the earlier catalog */
+    uint64_t corrections;
+    bool lost;              /* of what only the earlier catalog knew, something could not be read */
+    struct yq_err lost_why; /* YQ_ABSENT: there is no earlier catalog */
+};
+yq_must_check bool yq_keep_reindex(struct yq_house *house, const char *earlier,
+                                   const struct yq_progress *progress, struct yq_reindexed *out,
+                                   struct yq_err *err);
 /* Every row against its file (size, digest) and every file against the rows; *faults counts what
  * does not fit. */
 yq_must_check bool yq_keep_verify(struct yq_house *house, const struct yq_progress *progress,

@@ -459,7 +459,7 @@ bool yq_catalog_add_begin(struct yq_catalog *catalog, const struct yq_arrival *a
     new->catalog = catalog;
     new->arrival = *arrival;
     new->out = out;
-    new->now = yq_now_ms();
+    new->now = arrival->received_ms ? arrival->received_ms : yq_now_ms();
     new->work.run = add;
     new->work.with = new;
     if (!values_make(arrival->header, &new->values, err)) {

@@ -170,9 +170,10 @@ static bool settle_rows(struct connection *writer, int64_t study, const char *wh
     return statement_run(writer, known, err);
 }
 
-static bool settle(struct connection *writer, void *with, struct yq_err *err)
+/* Puts the value in; *earlier and *id: what stood there, and where. */
+static bool put(struct connection *writer, const struct correction *correction, int64_t *id,
+                struct yq_buf *earlier, struct yq_err *err)
 {
-    struct correction *correction = with;
     enum yq_attr attr = correction->attr;
     const struct values *values = &correction->values;
     struct yq_buf patient yq_cleanup(yq_buf_fini) = {0};
@@ -196,10 +197,33 @@ static bool settle(struct connection *writer, void *with, struct yq_err *err)
                 attr == YQ_PatientName ? values->fold[attr] : column_text(get, 3), &patient);
     if (patient.failed)
         return yq_fail(err, YQ_FULL, "catalog", "no memory for a correction");
-    int64_t study = sqlite3_column_int64(get, 0);
-    return write_value(writer, study, yq_buf_text(&patient), correction, err) &&
-           settle_rows(writer, study, yq_attrs[attr].name, column_text(get, 4), err) &&
-           (attr != YQ_PatientName || reading_settle(writer, study, err));
+    *id = sqlite3_column_int64(get, 0);
+    yq_buf_puts(earlier, column_text(get, 4));
+    return write_value(writer, *id, yq_buf_text(&patient), correction, err);
+}
+
+static bool settle(struct connection *writer, void *with, struct yq_err *err)
+{
+    struct correction *correction = with;
+    struct yq_buf earlier yq_cleanup(yq_buf_fini) = {0};
+    int64_t study = 0;
+    return put(writer, correction, &study, &earlier, err) &&
+           settle_rows(writer, study, yq_attrs[correction->attr].name, yq_buf_text(&earlier),
+                       err) &&
+           (correction->attr != YQ_PatientName || reading_settle(writer, study, err));
+}
+
+bool correction_put(struct connection *writer, const char *study, enum yq_attr attr,
+                    const char *value, struct yq_err *err)
+{
+    struct correction correction = {.study = study, .attr = attr};
+    struct yq_buf earlier yq_cleanup(yq_buf_fini) = {0};
+    int64_t id = 0;
+    bool ok = values_make_one(attr, value, &correction.values, err) &&
+              put(writer, &correction, &id, &earlier, err) &&
+              (attr != YQ_PatientName || reading_settle(writer, id, err));
+    values_fini(&correction.values);
+    return ok;
 }
 
 bool yq_catalog_settle(struct yq_catalog *catalog, const char *study, enum yq_attr attr,

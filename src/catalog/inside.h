@@ -224,6 +224,10 @@ struct claim { /* what came, against what is kept */
 bool contradiction_add(struct connection *writer, const struct claim *claim, bool *open,
                        struct yq_err *err);
 
+/* A correction without settling anything: for what was settled in an earlier catalog. */
+bool correction_put(struct connection *writer, const char *study, enum yq_attr attr,
+                    const char *value, struct yq_err *err);
+
 /* ---- suspect.c ---- */
 
 /* Writes down that the values of an instance were not read as its label says, once for each kind.

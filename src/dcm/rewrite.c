@@ -358,7 +358,8 @@ static bool convert_text(struct rewriter *r, struct yq_scan *scan, const struct 
         return false;
     if (!has_more_than_ascii(&value))
         return true;
-    yq_text_decode(r->charset, element->vr, value.bytes, value.length, &text, &doubtful);
+    yq_text_decode(*r->what->charset ? r->what->charset : r->charset, element->vr, value.bytes,
+                   value.length, &text, &doubtful);
     if (text.length & 1)
         yq_buf_puts(&text, " ");
     if (text.failed)

@@ -1,9 +1,9 @@
 /* coerce.c: what was coerced, as a value and as the text that the catalog keeps; what a value may
  * look like. PS3.5 6.2.
  *
- * The text: the time in milliseconds, then per attribute its name, the rule, the original and the
- * value, each begun by a UNIT, an attribute begun by a RECORD. An absent original is the field
- * ABSENT. */
+ * The text: the time in milliseconds, the character set, then per attribute its name, the rule, the
+ * original and the value, each begun by a UNIT, an attribute by a RECORD. An absent original is the
+ * field ABSENT. */
 #include "yq/coerce.h"
 
 #include <inttypes.h>
@@ -213,6 +213,7 @@ static void put_field(struct yq_buf *out, const char *text)
 void yq_coercions_write(const struct yq_coercions *coercions, struct yq_buf *out)
 {
     yq_buf_putf(out, "%" PRId64, coercions->when_ms);
+    put_field(out, coercions->charset);
     for (size_t i = 0; i < coercions->count; i++) {
         const struct yq_change *change = &coercions->changes[i];
         char record = RECORD;
@@ -260,8 +261,9 @@ bool yq_coercions_read(const char *text, struct yq_coercions *out, struct yq_err
     if (!copy)
         return yq_fail(err, YQ_FULL, "model", "no memory for what was coerced");
     int64_t when = strtoll(copy, &end, 10);
-    bool ok = end != copy && *end == RECORD;
-    char *at = ok ? end + 1 : NULL;
+    bool ok = end != copy && *end == UNIT;
+    char *at = ok ? end + 1 : NULL, *charset = ok ? cut(&at, RECORD) : NULL;
+    ok = charset && yq_copy(out->charset, sizeof out->charset, charset);
     while (ok && at) {
         char *record = at;
         at = strchr(record, RECORD);

@@ -113,12 +113,14 @@ static bool swap_catalogs(const char *data, const char *fresh, struct yq_err *er
            yq_sync_dir(data, err);
 }
 
-static bool reindex(struct yq_cli *cli, struct long_work *work, uint64_t *count, struct yq_err *err)
+static bool reindex(struct yq_cli *cli, struct long_work *work, struct yq_reindexed *done,
+                    struct yq_err *err)
 {
     struct yq_home home = {0};
-    char fresh[YQ_PATH_MOST];
+    char fresh[YQ_PATH_MOST], usual[YQ_PATH_MOST];
     struct yq_progress progress = {.tell = tell, .context = work};
-    if (!yq_path_join(fresh, cli->data, "catalog.sqlite.new", err))
+    if (!yq_path_join(fresh, cli->data, "catalog.sqlite.new", err) ||
+        !yq_path_join(usual, cli->data, "catalog.sqlite", err))
         return false;
     /* a reindex before may not have come to its end */
     if (!yq_catalog_discard(fresh, err) ||
@@ -127,7 +129,7 @@ static bool reindex(struct yq_cli *cli, struct long_work *work, uint64_t *count,
     bool ok = yq_catalog_health(home.house.catalog, true, err) &&
               yq_catalog_hurry(home.house.catalog, true, err);
     yq_home_hire_clerk(&home);
-    ok = ok && yq_keep_reindex(&home.house, &progress, count, err);
+    ok = ok && yq_keep_reindex(&home.house, usual, &progress, done, err);
     yq_home_dismiss_clerk(&home);
     ok = ok && yq_catalog_hurry(home.house.catalog, false, err);
     yq_meter_clear(&work->meter);
@@ -144,11 +146,26 @@ static bool reindex(struct yq_cli *cli, struct long_work *work, uint64_t *count,
     return ok;
 }
 
+/* What the files alone could not say. */
+static void tell_what_came_along(const struct yq_reindexed *done)
+{
+    if (!done->lost || done->lost_why.code != YQ_ABSENT)
+        printf("from the old catalog: who sent %" PRIu64 " of them and when, what was coerced in "
+               "%" PRIu64 ", %" PRIu64 " corrections of studies, what waits to be sent\n",
+               done->known, done->coerced, done->corrections);
+    if (done->lost)
+        fprintf(stderr,
+                "%s: who sent the others and when, what was coerced in them, and contradictions "
+                "that were settled are lost where it alone knew them\n",
+                done->lost_why.code == YQ_ABSENT ? "there was no old catalog"
+                                                 : "the old catalog could not be read in whole");
+}
+
 int yq_run_reindex(struct yq_cli *cli)
 {
     struct yq_err err = {0};
     struct long_work work = {.list = cli->json ? yq_json_array() : NULL};
-    uint64_t count = 0;
+    struct yq_reindexed done = {0};
     int lock yq_cleanup(yq_close) = -1;
     char time[48];
     if (cli->arg_count)
@@ -161,13 +178,17 @@ int yq_run_reindex(struct yq_cli *cli)
         return yq_cli_fail_err(&err);
     }
     yq_meter_start(&work.meter, "objects", 0, 0);
-    if (!reindex(cli, &work, &count, &err)) {
+    if (!reindex(cli, &work, &done, &err)) {
         yq_json_free(work.list);
         return yq_cli_fail_err(&err);
     }
     if (cli->json) {
         struct yq_json *object = yq_json_object();
-        yq_json_number(object, "objects", (double)count);
+        yq_json_number(object, "objects", (double)done.objects);
+        yq_json_number(object, "known", (double)done.known);
+        yq_json_number(object, "coerced", (double)done.coerced);
+        yq_json_number(object, "corrections", (double)done.corrections);
+        yq_json_flag(object, "lost", done.lost);
         yq_json_number(object, "troubles", (double)work.troubles);
         yq_json_add(object, "list", work.list);
         yq_print_json(object);
@@ -175,7 +196,8 @@ int yq_run_reindex(struct yq_cli *cli)
         yq_duration_text(time, sizeof time, yq_meter_seconds(&work.meter));
         printf("%" PRIu64 " objects in the new catalog, made in %s; the old one is "
                "catalog.sqlite.old\n",
-               count, time);
+               done.objects, time);
+        tell_what_came_along(&done);
     }
     if (work.troubles)
         return yq_cli_fail("%" PRIu64 " objects could not be taken in, see above", work.troubles);

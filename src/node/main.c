@@ -196,7 +196,9 @@ const struct yq_verb yq_verbs[] = {
     {"reindex", yq_run_reindex, "", "make the catalog anew from the files",
      "Reads every object and builds a new catalog, which then takes the place of the old one "
      "(kept\n"
-     "as catalog.sqlite.old). The node must not run meanwhile.",
+     "as catalog.sqlite.old). Who sent an object, what was coerced in it and what was settled is "
+     "taken\n"
+     "over from the old one as far as it can be read. The node must not run meanwhile.",
      NULL},
     {"verify", yq_run_verify, "", "check every object against its digest",
      "Reads every object. Lists what is damaged, missing, or not in the catalog; exit status 1 "

@@ -114,6 +114,7 @@ bool yq_coerce(struct yq_house *house, const struct yq_conf *conf, const struct 
     struct coercing c = {.house = house, .origin = origin, .header = header, .out = out};
     memset(out, 0, sizeof *out);
     out->when_ms = yq_now_ms();
+    (void)yq_copy(out->charset, sizeof out->charset, header->charset_read);
     for (size_t i = 0; i < conf->coercion_count; i++) {
         c.rule = &conf->coercion[i];
         size_t count = applies(&c) ? c.rule->action_count : 0;
@@ -152,7 +153,8 @@ static bool rewrite(struct yq_house *house, const struct yq_entry *entry,
                                 .count = coercions->count,
                                 .source = entry->source,
                                 .system = conf->dicom_aet,
-                                .when_ms = coercions->when_ms};
+                                .when_ms = coercions->when_ms,
+                                .charset = coercions->charset};
     for (size_t i = 0; i < coercions->count; i++) {
         const struct yq_attr_info *info = &yq_attrs[coercions->changes[i].attr];
         new[i] = (struct yq_replacement){info->tag, info->vr, coercions->changes[i].value};

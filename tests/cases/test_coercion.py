@@ -569,3 +569,76 @@ def test_a_running_node_keeps_the_rules_it_has_when_new_ones_are_bad(coercing):
     one = samples.instance()
     assert node.send(one, aet="CT1") == [0]
     assert got(node, one).InstitutionName == "Good"
+
+
+# ---- reindex ----
+
+
+def reindexed(node, *more):
+    node.stop()
+    told = node.cli("reindex", "--json", *more, code=None)
+    node.start()
+    return told.json()
+
+
+def test_a_reindex_keeps_who_sent_it_when_and_what_was_coerced(coercing):
+    node = coercing(rule(set_to("InstitutionName", HOSPITAL), {"prefix": "PatientID", "with": "E-"}))
+    coerced, plain = samples.instance(), samples.instance()
+    assert node.send(coerced, aet="CT1") == [0] and node.send(plain, aet="MR1") == [0]
+    before = node.cli("studies", "--coerced", "--json").json()
+    out = node.wado(coerced)
+    write_rules(node.conf, [])  # the rules of today do not matter
+    told = reindexed(node)
+    assert (told["objects"], told["known"], told["coerced"], told["lost"]) == (2, 2, 1, False)
+    assert node.cli("studies", "--coerced", "--json").json() == before
+    study_row(node, coerced.study, PatientID="E-P1")
+    assert node.wado(coerced) == out and node.get_one(plain) == plain.raw
+    assert node.verify() == "no damage"
+
+
+def test_a_reindex_keeps_corrections_and_what_was_settled(nodes):
+    node = nodes()
+    study = samples.uid()
+    assert node.send(samples.instance(study=study), samples.instance(study=study, PatientName="Right^Name")) == [0, 0]
+    node.cli("studies", "--settle", study, "PatientName=Right^Name")
+    assert node.send(samples.instance(study=study, PatientID="OTHER"), aet="MR1") == [0]
+    conflicts = node.cli("studies", "--conflicts", "--json").json()
+    assert len(conflicts) == 1 and conflicts[0]["source"] == "MR1"
+    assert reindexed(node)["corrections"] == 1
+    study_row(node, study, PatientName="Right^Name")
+    assert node.cli("studies", "--conflicts", "--json").json() == conflicts
+    assert reindexed(node)["corrections"] == 1  # and once more, from the one that was made
+    assert node.cli("studies", "--conflicts", "--json").json() == conflicts
+    rows = node.find("PATIENT", root="patient", PatientName="Right*", PatientID=None)
+    assert len(rows) == 1
+
+
+def test_a_reindex_says_what_a_broken_catalog_cannot_tell(coercing):
+    node = coercing(rule(set_to("InstitutionName", HOSPITAL)))
+    one = samples.instance()
+    assert node.send(one, aet="CT1") == [0]
+    node.stop()
+    with open(os.path.join(node.data, "catalog.sqlite"), "r+b") as file:
+        file.write(b"no catalog any more" * 100)
+    done = node.cli("reindex")
+    assert "the old catalog could not be read in whole" in done.err and "lost" in done.err
+    node.start()
+    assert node.get_one(one) == one.raw
+    node.stop()
+    os.unlink(os.path.join(node.data, "catalog.sqlite"))
+    assert "there was no old catalog" in node.cli("reindex").err
+    node.start()
+
+
+# ---- what is fetched ----
+
+
+def test_what_is_fetched_from_a_peer_is_coerced_by_its_rules(coercing, nodes):
+    pacs = nodes()
+    one = samples.instance()
+    assert pacs.send(one) == [0]
+    node = coercing(rule(set_to("InstitutionName", HOSPITAL), peers=["PACS"]))
+    with open(os.path.join(node.conf, "peers.json"), "w") as file:
+        json.dump([{"aet": "PACS", "host": "127.0.0.1", "port": pacs.port}], file)
+    node.cli("--conf", node.conf, "pull", f"PACS@127.0.0.1:{pacs.port}", f"StudyInstanceUID={one.study}")
+    assert got(node, one).InstitutionName == HOSPITAL and stored(node, one) == one.raw

@@ -16,7 +16,7 @@ static const struct yq_replacement institution = {0x00080080, "LO", "East"};
 
 static int rewrite(int fd, const struct yq_replacement *new, size_t count)
 {
-    struct yq_rewriting what = {new, count, "CT1", "YINGQIAO", 1772352000000};
+    struct yq_rewriting what = {new, count, "CT1", "YINGQIAO", 1772352000000, ""};
     struct yq_err err = {0};
     int out = empty_file();
     if (!yq_dcm_rewrite(fd, &what, out, &err))
@@ -186,7 +186,7 @@ static void what_cannot_be_read_is_refused(void **state)
     (void)state;
     struct yq_buf dataset = {0};
     struct yq_writer w = {.out = &dataset, .layout = YQ_LAYOUT_EXPLICIT_LE};
-    struct yq_rewriting what = {&institution, 1, "", "Y", 0};
+    struct yq_rewriting what = {&institution, 1, "", "Y", 0, ""};
     struct yq_err err = {0};
     put_head(&w);
     dataset.length -= 3;

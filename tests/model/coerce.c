@@ -82,7 +82,7 @@ static void the_first_original_and_the_last_value_count(void **state)
 static void a_note_is_read_as_it_was_written(void **state)
 {
     (void)state;
-    struct yq_coercions c = {.when_ms = 1772352000123}, again;
+    struct yq_coercions c = {.when_ms = 1772352000123, .charset = "GB18030"}, again;
     struct yq_buf text = {0};
     struct yq_err err;
     assert_true(yq_coercions_note(&c, YQ_PatientName, "a\x1f\x1e\x1d^b", "张^三", "东 院"));
@@ -91,6 +91,7 @@ static void a_note_is_read_as_it_was_written(void **state)
     yq_coercions_write(&c, &text);
     assert_true(yq_coercions_read(yq_buf_text(&text), &again, &err));
     assert_int_equal(again.when_ms, 1772352000123);
+    assert_string_equal(again.charset, "GB18030");
     assert_int_equal(again.count, 2);
     assert_string_equal(again.changes[0].original, "a   ^b");
     assert_string_equal(again.changes[0].value, "张^三");
@@ -109,13 +110,13 @@ static void other_texts_are_no_notes(void **state)
         "",
         "12",
         "\x1e",
-        "12\x1e",
-        "12\x1ePatientID\x1fr\x1fo",
-        "12\x1eNobody\x1fr\x1fo\x1fv",
-        "12\x1eStudyInstanceUID\x1fr\x1fo\x1fv",
-        "12\x1ePatientID\x1fr\x1fo\x1fv\x1fw",
-        "12\x1ePatientID\x1fr\x1fo\x1fv\x1ePatientID\x1fr\x1fo\x1fv",
-        "12\x1ePatientID\x1fr\x1fo\x1f\x1d"};
+        "12\x1f\x1e",
+        "12\x1f\x1ePatientID\x1fr\x1fo",
+        "12\x1f\x1eNobody\x1fr\x1fo\x1fv",
+        "12\x1f\x1eStudyInstanceUID\x1fr\x1fo\x1fv",
+        "12\x1f\x1ePatientID\x1fr\x1fo\x1fv\x1fw",
+        "12\x1f\x1ePatientID\x1fr\x1fo\x1fv\x1ePatientID\x1fr\x1fo\x1fv",
+        "12\x1f\x1ePatientID\x1fr\x1fo\x1f\x1d"};
     struct yq_coercions c;
     struct yq_err err;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

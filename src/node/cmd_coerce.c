@@ -19,14 +19,16 @@ static const char *shown(const char *text) { return text ? text : ""; }
 
 /* ---- coerce test ---- */
 
-static bool read_header(const char *path, struct yq_header *header, struct yq_err *err)
+static bool read_header(const char *path, const struct yq_peer *peer, struct yq_header *header,
+                        struct yq_err *err)
 {
     struct yq_part10 about;
     int fd yq_cleanup(yq_close) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return yq_fail_errno(err, "node", "open", path);
     return yq_part10_read(fd, &about, err) &&
-           yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax, "", header, err);
+           yq_dcm_read_header(fd, about.dataset_offset, about.transfer_syntax,
+                              peer ? peer->assume_charset : "", header, err);
 }
 
 static int print_test(const struct yq_cli *cli, const struct yq_coercions *coercions)
@@ -72,7 +74,8 @@ int yq_run_coerce(struct yq_cli *cli)
     if (!from || !yq_aet_valid(from))
         return yq_cli_usage(cli, "--from wants the AE title that would send the file");
     (void)yq_copy(origin.aet, sizeof origin.aet, from);
-    bool ok = yq_home_conf(cli, &conf, &err) && read_header(cli->args[1], &header, &err) &&
+    bool ok = yq_home_conf(cli, &conf, &err) &&
+              read_header(cli->args[1], yq_conf_peer(conf, from, "", NULL), &header, &err) &&
               yq_coerce(NULL, conf, &origin, &header, &coercions, &err);
     int status = ok ? print_test(cli, &coercions) : yq_cli_fail_err(&err);
     yq_coercions_fini(&coercions);

@@ -4,7 +4,7 @@ import collections
 import io
 import json
 import os
-import shutil
+import struct
 import subprocess
 
 import dul
@@ -323,6 +323,34 @@ def test_new_values_in_the_objects_own_character_set_or_all_of_it_in_utf8(coerci
     changed = ("InstitutionName", "PatientName", "OriginalAttributesSequence", "SpecificCharacterSet",
                "RequestAttributesSequence")
     assert without(out, *changed) == without(came, *changed)
+
+
+@pytest.mark.parametrize("label", [None, "ISO_IR 100"])
+@pytest.mark.parametrize("syntax", [dul.EXPLICIT, dul.IMPLICIT])
+def test_text_behind_a_wrong_label_is_right_where_it_has_to_be_converted(coercing, label, syntax):
+    node = coercing(rule(set_to("InstitutionName", HOSPITAL)))
+    dataset = samples.header(PatientName="Latin^Name")
+    dataset.SpecificCharacterSet = "GB18030"
+    dataset.PatientName, dataset.StudyDescription = "张^三丰", "胸部平扫加增强"
+    raw = samples.encode(dataset, syntax).raw
+    raw = relabel(raw, b"GB18030 ", label or "", syntax)
+    one = samples.Instance(str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), syntax, raw,
+                           dataset.StudyInstanceUID, dataset.SeriesInstanceUID)
+    assert node.send(one, aet="CT1") == [0]
+    out = got(node, one)
+    assert out.SpecificCharacterSet == "ISO_IR 192"
+    assert (out.PatientName, out.StudyDescription) == ("张^三丰", "胸部平扫加增强")
+    item = out.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+    assert (item.SpecificCharacterSet or "") == (label or "")
+    assert stored(node, one) == one.raw
+
+
+def relabel(raw, came, label, syntax):
+    """Another value for the first element of the dataset, (0008,0005)."""
+    at = raw.index(came)
+    value = label.encode() + b" " * (len(label) & 1)
+    length = struct.pack("<I" if syntax == dul.IMPLICIT else "<H", len(value))
+    return raw[:at - len(length)] + length + value + raw[at + len(came):]
 
 
 def decode(raw, charset):

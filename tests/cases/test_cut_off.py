@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 import samples
-from conftest import BINARY, Node, finish, run
+from conftest import BINARY, Node, finish, run, wait_until
 
 counter = itertools.count()
 
@@ -109,15 +109,65 @@ def store(network, node, folder, count):
     return group
 
 
-def has(node, group):
+def arrived(node, group):
     studies = node.cli("studies", f"StudyInstanceUID={group[0].study}", "--json").json()
-    return studies and studies[0]["NumberOfStudyRelatedInstances"] == len(group)
+    return int(studies[0]["NumberOfStudyRelatedInstances"]) if studies else 0
 
 
-def test_two_hosts_and_a_router_make_a_network(network, tmp_path):
+def has(node, group):
+    return arrived(node, group) == len(group)
+
+
+def forwarding(network, **forward):
+    """(node here that forwards all to a node there, that node)"""
+    other = network.node(network.b, "THERE")
+    node = network.node(network.a, "HERE", **{"queue.retry_seconds": 1, "queue.retry_most_seconds": 3})
+    node.configure([{"aet": "THERE", "host": network.b.address, "port": other.dicom_port, "forward": forward}],
+                   [{"name": "all", "to": "THERE"}])
+    return node, other
+
+
+def test_a_cut_cable_delays_nobody_and_when_it_is_mended_everything_arrives(network, tmp_path):
+    node, other = forwarding(network)
+    first = store(network, node, tmp_path, 2)
+    wait_until(lambda: has(other, first), 60, "the first study")
+    network.cut()
+    groups = [store(network, node, tmp_path, 2) for _ in range(3)]  # the modality gets its success all the same
+    node.wait_for_queue(lambda jobs: len(jobs) == 3 and any("no connection" in job["why"] for job in jobs), 90)
+    assert not any(has(other, group) for group in groups)
+    network.mend()
+    for group in groups:
+        wait_until(lambda: has(other, group), 120, "a study after the cut")
+    node.wait_for_queue(lambda jobs: not jobs)
+
+
+def test_a_cut_in_the_middle_of_a_study_loses_nothing(network, tmp_path):
+    node, other = forwarding(network, kb_per_second=60)
+    group = store(network, node, tmp_path, 6)
+    wait_until(lambda: arrived(other, group) >= 2, 60, "the first instances")
+    network.cut()
+    assert arrived(other, group) < len(group), "too fast for the test"
+    job, = node.queue()
+    assert job["state"] == "sending"
+    node.cli("queue", "hold", "--to", "THERE")  # also what hangs lets go of its courier
+    node.cli("queue", "release", "--to", "THERE")
+    network.mend()
+    wait_until(lambda: has(other, group), 240, "the whole study")
+    node.wait_for_queue(lambda jobs: not jobs)
+    assert other.verify() == "no damage"
+
+
+def test_a_send_and_a_move_over_a_cut_cable_end_with_a_reason(network, tmp_path):
     node, other = network.node(network.a, "HERE"), network.node(network.b, "THERE")
     node.ae_add("THERE", network.b.address, str(other.dicom_port))
-    group = store(network, node, tmp_path, 3)
+    group = store(network, node, tmp_path, 2)
+    network.cut()
     done = network.a.run(BINARY, "send", "THERE", "--study", group[0].study, "--data", node.data)
-    assert done.code == 0, done
-    assert has(other, group)
+    assert done.code == 1 and network.b.address in done.err, done
+    move = network.a.run("movescu", "-S", "-v", "-aec", "HERE", "-aem", "THERE", "-k", "QueryRetrieveLevel=STUDY",
+                         "-k", f"StudyInstanceUID={group[0].study}", "127.0.0.1", str(node.dicom_port))
+    assert "Refused: OutOfResourcesSubOperations" in move.err + move.out, move
+    node.wait_for_log(rf" move .*THERE.*no connection to {network.b.address}")
+    network.mend()
+    done = network.a.run(BINARY, "send", "THERE", "--study", group[0].study, "--data", node.data)
+    assert done.code == 0 and has(other, group), done

@@ -140,7 +140,7 @@ def pair(nodes):
 
 def test_everything_at_once_for_long_leaves_memory_and_files_flat(pair):
     node, second = pair
-    node.add_destination("SECOND", second.dicom_port)
+    node.configure([{"aet": "SECOND", "port": second.dicom_port}], [{"name": "all", "to": "SECOND"}])
     load = Load(node)
     chance = random.Random(1)
     for _ in range(4):
@@ -172,3 +172,8 @@ def test_everything_at_once_for_long_leaves_memory_and_files_flat(pair):
     assert kept <= {row.SOPInstanceUID for row in rows}
     assert node.verify() == "no damage"
     assert node.echo() == 0
+
+    # What was forwarded meanwhile has arrived, all of it.
+    node.wait_for_queue(lambda jobs: not jobs, 300)
+    there = {row.SOPInstanceUID for row in second.find("IMAGE", extended=b"\1", SOPInstanceUID=None)}
+    assert kept <= there

@@ -97,12 +97,6 @@ struct yq_proposal { /* one presentation context to ask for */
     size_t syntax_count;
     bool scp_role; /* we want to be SCP of it (C-GET) */
 };
-/* Asked a few times a second while a call or its association waits; once it answers true the wait
- * ends with YQ_PEER_GONE. Lives as long as the association. */
-struct yq_stop {
-    bool (*wanted)(void *context);
-    void *context;
-};
 struct yq_call {
     const char *host;
     unsigned port;
@@ -113,10 +107,12 @@ struct yq_call {
     int connect_seconds;
     struct yq_assoc_limits limits;
     /* Makes the channel over the socket just connected, within `seconds`; NULL: plain. */
-    bool (*secure)(void *with, int fd, int seconds, struct yq_channel *out, struct yq_err *err);
+    bool (*secure)(void *with, int fd, int seconds, const struct yq_stop *stop,
+                   struct yq_channel *out, struct yq_err *err);
     void *secure_with;
-    struct yq_pace *pace;       /* see yq_assoc_pace */
-    const struct yq_stop *stop; /* NULL: never */
+    struct yq_pace *pace;        /* see yq_assoc_pace */
+    const char *user, *passcode; /* who we are (PS3.7 D.3.3.7); NULL or "": not said, none */
+    const struct yq_stop *stop;  /* NULL: never; lives as long as the association */
 };
 /* Errors: YQ_PEER_GONE (no connection), YQ_REFUSED (rejected: the text says why in plain words),
  * YQ_TIMEOUT, YQ_BAD_INPUT. */

@@ -6,6 +6,7 @@
 #ifndef YQ_CHANNEL_H
 #define YQ_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,6 +29,13 @@ struct yq_channel_ways {
 struct yq_channel {
     const struct yq_channel_ways *ways; /* NULL: plain */
     void *of;                           /* owned */
+};
+
+/* Asked a few times a second while something waits for a peer; once it answers true the wait ends
+ * with YQ_PEER_GONE. */
+struct yq_stop {
+    bool (*wanted)(void *context);
+    void *context;
 };
 
 #endif

@@ -79,6 +79,7 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     unsigned max_associations; /* 0: the node's limit */
     unsigned kb_per_second;    /* all its associations together, each way; 0: no limit */
     struct yq_sight sees;
+    char our_user[64], our_passcode[129]; /* who we say we are when we call it; "": nobody */
     char user[64]; /* who it must say it is, and show by a passcode; "*": anybody of users.json */
     struct yq_peer_tls tls;
     struct yq_forwarding forward;

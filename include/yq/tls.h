@@ -86,9 +86,11 @@ struct yq_tls_call {
      * CA. */
     const char *wanted;
 };
-/* The client's end of `fd`, with its handshake done within `seconds`. `fd` stays the caller's.
+/* The client's end of `fd`, with its handshake done within `seconds`, unless `stop` (NULL: never)
+ * is wanted meanwhile. `fd` stays the caller's.
  * Errors: YQ_REFUSED, YQ_TIMEOUT, YQ_PEER_GONE, YQ_BAD_INPUT (our own files), in words. */
 yq_must_check bool yq_tls_connect(const struct yq_tls_call *call, int fd, int seconds,
-                                  struct yq_channel *out, struct yq_err *err);
+                                  const struct yq_stop *stop, struct yq_channel *out,
+                                  struct yq_err *err);
 
 #endif

@@ -48,6 +48,21 @@ static bool is_private(const char *path, struct yq_err *err)
     return true;
 }
 
+/* Passcodes in peers.json are for the node's user and its group at most. */
+static bool peers_are_private(const struct yq_conf *conf, const char *path, struct yq_err *err)
+{
+    struct stat about;
+    bool secret = false;
+    for (size_t i = 0; i < conf->peer_count; i++)
+        secret = secret || *conf->peers[i].our_passcode;
+    if (!secret || stat(path, &about) != 0 || !(about.st_mode & 007))
+        return true;
+    return yq_fail(err, YQ_BAD_INPUT, "conf",
+                   "%s: there are passcodes in it, and others may read it (mode %03o); run: chmod "
+                   "o= %s",
+                   name_of(path), (unsigned)(about.st_mode & 0777), path);
+}
+
 static bool http_is_guarded(const struct yq_conf *conf, struct yq_err *err)
 {
     if (conf->http_port == 0 || conf->token_count || conf_is_loopback(conf->http_bind))
@@ -114,6 +129,7 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
         !read_part(conf, peers, false, conf_parse_peers, err) ||
+        !peers_are_private(conf, peers, err) ||
         !read_part(conf, rules, false, conf_parse_rules, err) || !is_private(tokens, err) ||
         !read_part(conf, tokens, false, conf_parse_tokens, err) || !is_private(users, err) ||
         !read_part(conf, users, false, conf_parse_users, err) ||
@@ -177,6 +193,8 @@ void yq_conf_free(struct yq_conf *conf)
     free(conf->users);
     free(conf->tokens);
     conf_coercion_fini(conf);
+    if (conf->peers)
+        explicit_bzero(conf->peers, conf->peer_count * sizeof *conf->peers);
     free(conf->peers);
     conf_rules_free(conf);
     free(conf);

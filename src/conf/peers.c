@@ -355,6 +355,16 @@ static bool read_forward(struct context *c, const struct jsonc_node *node)
                       "\"retry_seconds\" is more than \"retry_most_seconds\"");
 }
 
+static bool read_our_user(struct context *c, const struct jsonc_node *node)
+{
+    return read_text(c, node, c->peer->our_user, sizeof c->peer->our_user);
+}
+
+static bool read_our_passcode(struct context *c, const struct jsonc_node *node)
+{
+    return read_text(c, node, c->peer->our_passcode, sizeof c->peer->our_passcode);
+}
+
 static bool read_note(struct context *c, const struct jsonc_node *node)
 {
     return read_text(c, node, c->peer->note, sizeof c->peer->note);
@@ -375,6 +385,8 @@ static const struct {
     {"kb_per_second", read_pace},
     {"sees", read_sees},
     {"user", read_user},
+    {"our_user", read_our_user},
+    {"our_passcode", read_our_passcode},
     {"forward", read_forward},
     {"tls", read_tls},
     {"tls_verify", read_tls_verify},
@@ -418,6 +430,8 @@ static bool read_peer(struct context *c, const struct jsonc_node *node)
     if (!jsonc_member(node, "aet") || !jsonc_member(node, "host"))
         return jsonc_fail(c->doc, node->line, c->err, "this peer lacks \"%s\"",
                           jsonc_member(node, "aet") ? "host" : "aet");
+    if (*c->peer->our_passcode && !*c->peer->our_user)
+        return jsonc_fail(c->doc, node->line, c->err, "\"our_passcode\" without \"our_user\"");
     const struct yq_peer_tls *tls = &c->peer->tls;
     if (!tls->on && (tls->unverified || *tls->ca || *tls->wanted))
         return jsonc_fail(c->doc, node->line, c->err,
@@ -574,6 +588,8 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
         yq_buf_putf(out, ", \"kb_per_second\": %u", peer->kb_per_second);
     put_sees(out, &peer->sees);
     put_member(out, "user", peer->user);
+    put_member(out, "our_user", peer->our_user);
+    put_member(out, "our_passcode", *peer->our_passcode ? "***" : "");
     put_forward(out, &peer->forward);
     put_tls(out, &peer->tls);
     put_member(out, "note", peer->note);

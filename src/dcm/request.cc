@@ -177,6 +177,14 @@ static bool propose(yq_assoc *assoc, const struct yq_call *call, yq_associate *a
         if (call->relational && is_query_retrieve(call->proposals[i].abstract_syntax))
             ask_relational(params, call->proposals[i].abstract_syntax);
     }
+    if (call->user && *call->user) {
+        bool alone = !call->passcode || !*call->passcode;
+        OFCondition cond =
+            alone ? ASC_setIdentRQUserOnly(params, call->user, OFFalse)
+                  : ASC_setIdentRQUserPassword(params, call->user, call->passcode, OFFalse);
+        if (cond.bad())
+            return yq_fail(err, YQ_FULL, "dcm", "the user identity cannot be sent");
+    }
     DUL_ASSOCIATESERVICEPARAMETERS *dul = &params->DULparams;
     dul->maxPDU = YQ_PDU_SIZE;
     yq_copy(dul->callingImplementationClassUID, sizeof dul->callingImplementationClassUID,
@@ -304,7 +312,7 @@ bool yq_assoc_request(const struct yq_call *call, struct yq_assoc **out, struct 
     if (!yq_guarded(err, [&] { return connect_peer(call, &fd, err); }))
         return false;
     if (call->secure &&
-        !call->secure(call->secure_with, fd, connect_seconds(call), &channel, err)) {
+        !call->secure(call->secure_with, fd, connect_seconds(call), call->stop, &channel, err)) {
         yq_close(&fd);
         return false;
     }

@@ -19,7 +19,10 @@
 #include "yq/bytes.h"
 #include "yq/clock.h"
 
-enum { READ_ROOM = 65536 }; /* several records with one read(2) */
+enum {
+    READ_ROOM = 65536, /* several records with one read(2) */
+    LOOK_MS = 200,     /* how often it is asked whether to stop */
+};
 
 /* ---- a channel ---- */
 
@@ -261,7 +264,8 @@ static bool expect_host(struct yq_tls *tls, const struct yq_tls_call *call)
     return SSL_set1_host(tls->ssl, call->host) == 1;
 }
 
-static bool greet_within(struct yq_tls *tls, int fd, int seconds, struct yq_err *err)
+static bool greet_within(struct yq_tls *tls, int fd, int seconds, const struct yq_stop *stop,
+                         struct yq_err *err)
 {
     int64_t until = yq_monotonic_ms() + (int64_t)seconds * 1000;
     for (;;) {
@@ -272,7 +276,11 @@ static bool greet_within(struct yq_tls *tls, int fd, int seconds, struct yq_err 
             return yq_fail(err, YQ_REFUSED, "seal", "no TLS with it: %s", tls->why);
         int64_t left = until - yq_monotonic_ms();
         struct pollfd poll_fd = {fd, wanted == YQ_CHANNEL_READ ? POLLIN : POLLOUT, 0};
-        if (left <= 0 || (poll(&poll_fd, 1, (int)left) == 0))
+        if (stop && stop->wanted(stop->context))
+            return yq_fail(err, YQ_PEER_GONE, "seal", "the call was ended by this node");
+        if (left > 0)
+            (void)poll(&poll_fd, 1, (int)(left < LOOK_MS ? left : LOOK_MS));
+        else
             return yq_fail(err, YQ_TIMEOUT, "seal",
                            "the TLS handshake was not finished within %d s; the peer probably "
                            "speaks no TLS on this port",
@@ -294,8 +302,8 @@ static bool is_the_one(const struct yq_tls *tls, const struct yq_tls_call *call,
                    peer.subject, peer.fingerprint);
 }
 
-bool yq_tls_connect(const struct yq_tls_call *call, int fd, int seconds, struct yq_channel *out,
-                    struct yq_err *err)
+bool yq_tls_connect(const struct yq_tls_call *call, int fd, int seconds, const struct yq_stop *stop,
+                    struct yq_channel *out, struct yq_err *err)
 {
     bool pinned = yq_tls_is_fingerprint(call->wanted);
     bool trusting = call->verify && !pinned;
@@ -310,7 +318,7 @@ bool yq_tls_connect(const struct yq_tls_call *call, int fd, int seconds, struct 
     SSL_set_verify(tls->ssl, trusting ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     bool ok = expect_host(tls, call) ||
               yq_fail(err, YQ_BAD_INPUT, "seal", "%.100s is no host name", call->host);
-    if (!ok || !greet_within(tls, fd, seconds, err) || !is_the_one(tls, call, err)) {
+    if (!ok || !greet_within(tls, fd, seconds, stop, err) || !is_the_one(tls, call, err)) {
         tls_free(tls);
         return false;
     }

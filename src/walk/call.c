@@ -24,7 +24,8 @@ static void assoc_cleanup(struct yq_assoc **assoc)
 }
 
 /* TLS as the peer's entry wants it. */
-static bool secure(void *with, int fd, int seconds, struct yq_channel *out, struct yq_err *err)
+static bool secure(void *with, int fd, int seconds, const struct yq_stop *stop,
+                   struct yq_channel *out, struct yq_err *err)
 {
     const struct yq_peer *peer = with;
     const struct yq_peer_tls *tls = &peer->tls;
@@ -35,7 +36,7 @@ static bool secure(void *with, int fd, int seconds, struct yq_channel *out, stru
                                      .host = peer->host,
                                      .verify = !tls->unverified,
                                      .wanted = tls->wanted};
-    return yq_tls_connect(&call, fd, seconds, out, err);
+    return yq_tls_connect(&call, fd, seconds, stop, out, err);
 }
 
 struct yq_call yq_call_of(const char *our_aet, const struct yq_peer *peer)
@@ -48,6 +49,8 @@ struct yq_call yq_call_of(const char *our_aet, const struct yq_peer *peer)
                             .limits = call_limits,
                             .secure = peer->tls.on ? secure : NULL,
                             .secure_with = (void *)(uintptr_t)peer,
+                            .user = peer->our_user,
+                            .passcode = peer->our_passcode,
                             .pace = yq_pace_of(peer->aet, (uint64_t)peer->kb_per_second * 1024)};
 }
 

@@ -1,6 +1,7 @@
 """User identity negotiation (PS3.7 D.3.3.7): who a caller says it is, and whether that is checked."""
 import hashlib
 import json
+import os
 import re
 import socket
 
@@ -118,6 +119,24 @@ def test_identities_that_are_cut_off_are_malformed(node_with, item):
         sock.sendall(pdu)
         assert sock.recv(100)[:1] == b"\7"  # A-ABORT
     assert asks(node, named("ct1", SECRET)) is True
+
+
+def test_the_node_says_who_it_is_when_it_calls(nodes, node_with):
+    there, here = node_with(dicom__user_identity="require"), nodes()
+    at = {"host": "127.0.0.1", "port": there.dicom_port}
+    peers(here, {"aet": "GOOD", **at, "our_user": "ct1", "our_passcode": SECRET},
+          {"aet": "BAD", **at, "our_user": "ct1", "our_passcode": "wrong passcode"},
+          {"aet": "NAME", **at, "our_user": "ct1"}, {"aet": "NOBODY", **at})
+    here.cli("echo", "GOOD")
+    for aet in ("BAD", "NAME", "NOBODY"):
+        assert "rejected" in here.cli("echo", aet, code=1).err
+    shown = here.cli("check").out
+    assert SECRET not in shown and '"our_passcode": "***"' in shown
+    path = os.path.join(here.data, "conf", "peers.json")
+    os.chmod(path, 0o644)
+    assert "chmod o=" in here.cli("check", code=1).err
+    here.stop()
+    assert SECRET not in here.log() + there.log()
 
 
 # ---- the file ----

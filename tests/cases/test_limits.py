@@ -18,6 +18,7 @@ def peers(node, *entries):
     path = os.path.join(node.data, "conf", "peers.json")
     with open(path + ".new", "w") as file:
         json.dump(entries, file)
+    os.chmod(path + ".new", 0o640)
     os.rename(path + ".new", path)
     wait_until(lambda: node.log().count("conf-reloaded") > before, 20, node.log()[-2000:])
 

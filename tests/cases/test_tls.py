@@ -11,7 +11,7 @@ import pytest
 
 import dul
 import samples
-from conftest import environment, files_below, free_ports, listening, run, wait_until, yingqiao
+from conftest import environment, files_below, free_ports, identifier, listening, run, wait_until, yingqiao
 
 ECHO = [(dul.VERIFICATION, [dul.IMPLICIT])]
 
@@ -137,6 +137,21 @@ def test_dcmtks_tools_store_find_and_get_over_tls(nodes, ca, own, tmp_path):
     assert re.search(r'association-begin .* tls=TLSv1\.[23]', node.log())
 
 
+def test_a_move_asked_for_over_tls_goes_to_storescp_over_tls(nodes, ca, own, device, tool):
+    port, folder = tool("storescp", "-od", "FOLDER", "+B", "+xa", "+tls", *device, "+cf", ca.pem, "PORT")
+    node = nodes(**with_tls(ca, own, "require"))
+    node.ae_add("DEST", "localhost", port, "--tls")
+    wait_until(lambda: "peers=1" in node.log())
+    one = samples.instance(size=300_000)
+    assert node.send(one) == [0]
+    with node.associate([(dul.MOVE["study"], [dul.IMPLICIT])], port=node.tls_port,
+                        tls=calling(ca, device)) as association:
+        association.ask(dul.C_MOVE, dul.MOVE["study"], identifier("STUDY", StudyInstanceUID=one.study),
+                        MoveDestination="DEST")
+        assert list(association.answers())[-1].Status == 0
+    assert samples.load(*files_below(folder)).raw == one.raw
+
+
 @pytest.mark.parametrize("profile", ["bcp195", "bcp195-nd"])
 @pytest.mark.parametrize("theirs", ["+py", "+px"])
 def test_the_profiles_of_dcmtk_and_ours_understand_each_other(nodes, ca, own, profile, theirs):
@@ -154,7 +169,6 @@ def test_large_objects_go_through_tls_both_ways_bit_for_bit(nodes, ca, own):
             assert association.store(one.sop_class, one.uid, one.raw, one.syntax).Status == 0
     assert node.get_one(one) == one.raw
     got = []
-    from conftest import identifier
     with node.associate(context, tls=calling(ca), port=node.tls_port, roles=[one.sop_class]) as association:
         association.ask(dul.C_GET, dul.GET["study"], identifier("STUDY", StudyInstanceUID=one.study))
         answers = list(association.answers(lambda message: got.append(message.dataset) or 0))

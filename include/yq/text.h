@@ -63,6 +63,21 @@ bool yq_text_charset_known(const char *charset);
  * one group; * and ? are kept. Same text in any of these spellings gives the same bytes. */
 void yq_text_fold(const char *text, struct yq_buf *out);
 
+/* ---- people by the sound of their names ---- */
+
+/* Appends the keys under which a name (UTF-8, one component group) is found by its sound, each
+ * followed by a 0: every spelling of its ideographs in pinyin without tones and blanks ("zhangsan";
+ * ü as v, u and yu), then the initials ("zs"). Latin letters stand for themselves, without marks.
+ * Characters of several readings give a key for each, at most 32 in all. None for a name that has
+ * neither. */
+void yq_text_pinyin(const char *name, struct yq_buf *out);
+/* Appends a matching key in the form in which it is compared with those: small letters, * and ?.
+ * False: it holds ideographs or letters of another script, or no letter at all. */
+bool yq_text_pinyin_pattern(const char *text, struct yq_buf *out);
+/* * stands for any letters; ? for one to six, which is an ideograph or what is left of its
+ * syllable. Takes time bounded by the product of the lengths. */
+bool yq_text_pinyin_match(const char *key, const char *pattern);
+
 bool yq_text_is_utf8(const void *bytes, size_t length);
 
 #endif

@@ -116,7 +116,8 @@ yq_must_check bool yq_catalog_coerced_list(struct yq_catalog *catalog, size_t mo
                                            struct yq_err *err);
 
 /* Queries. Rows come with one value per attribute; NULL when empty or not wanted. PS3.4 C.2.2.2:
- * single value, UID list, wildcard (* and ?; person names by yq_text_fold), range (date, time),
+ * single value, UID list, wildcard (* and ?; person names by yq_text_fold, and by their sound where
+ * query->pinyin), range (date, time),
  * universal. Keys of levels below the query's level match when any entity below matches. Works on a
  * snapshot: what comes in meanwhile is not seen, paging with order NEWEST_FIRST is stable but for
  * it. */

@@ -19,6 +19,7 @@
 /* What a choice's index means, where it is not another room's: store_duplicates is a yq_duplicates,
  * log_level a yq_level. */
 enum yq_unknown_peers { YQ_UNKNOWN_REFUSE, YQ_UNKNOWN_ACCEPT };
+enum yq_find_pinyin { YQ_FIND_PINYIN_NEGOTIATED, YQ_FIND_PINYIN_ALWAYS, YQ_FIND_PINYIN_NEVER };
 enum yq_fallback_charset { YQ_FALLBACK_UTF8, YQ_FALLBACK_GB18030 };
 enum yq_user_identity { YQ_IDENTITY_ACCEPT, YQ_IDENTITY_CHECK, YQ_IDENTITY_REQUIRE };
 enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
@@ -62,6 +63,8 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "how long a peer may be silent within a message")                                            \
     X(number, dicom_find_limit, "dicom.find_limit", "0", 0, 100000000,                             \
       "most answers to one C-FIND; 0: no limit")                                                   \
+    X(choice, dicom_find_pinyin, "dicom.find_pinyin", "negotiated", 0, 0,                          \
+      "negotiated|always|never: whether C-FIND finds people by pinyin too (zhangsan, zs)")         \
     X(choice, dicom_fallback_charset, "dicom.fallback_charset", "utf-8", 0, 0,                     \
       "utf-8|gb18030: character set of an answer that cannot be written in the one it was asked "  \
       "in")                                                                                        \

@@ -135,6 +135,7 @@ struct yq_query {
     struct yq_match *matches;
     size_t match_count, match_room;
     bool wanted[YQ_ATTR_COUNT]; /* which values rows must carry; others may be NULL */
+    bool pinyin;                /* patients' names also match by their sound (yq_text_pinyin) */
     bool combined_datetime; /* date and time ranges of one pair are one range (PS3.4 C.2.2.2.5) */
     const struct yq_sight *sight; /* studies out of it are as if they were not there; NULL: all */
     enum yq_order order;

@@ -222,6 +222,20 @@ static bool compare_row(sqlite3_stmt *row, int column, enum yq_qr_level table,
     return any;
 }
 
+/* The keys of the study's names; `fill`: only of those that it lacked. */
+static bool add_names(struct connection *writer, struct yq_adding *adding, const bool *fill,
+                      struct yq_err *err)
+{
+    const struct values *values = &adding->values;
+    for (int i = 0; i < YQ_ATTR_COUNT; i++) {
+        if (name_key_of((enum yq_attr)i) != NAME_NONE && (!fill || fill[i]) &&
+            !names_add(writer, adding->study, (enum yq_attr)i, values->text[i], values->fold[i],
+                       err))
+            return false;
+    }
+    return true;
+}
+
 static bool extend_study(struct connection *writer, struct yq_adding *adding, sqlite3_stmt *row,
                          struct yq_err *err)
 {
@@ -244,7 +258,8 @@ static bool extend_study(struct connection *writer, struct yq_adding *adding, sq
                 yq_buf_text(&fold), &patient);
     if (fold.failed || patient.failed)
         return yq_fail(err, YQ_FULL, "catalog", "no memory for a study");
-    return fill_in(writer, YQ_STUDY, adding->study, came, fill, yq_buf_text(&patient), err);
+    return fill_in(writer, YQ_STUDY, adding->study, came, fill, yq_buf_text(&patient), err) &&
+           add_names(writer, adding, fill, err);
 }
 
 static bool join_study(struct connection *writer, struct yq_adding *adding, struct yq_err *err)
@@ -269,7 +284,7 @@ static bool join_study(struct connection *writer, struct yq_adding *adding, stru
     bind_columns(add, 4, &adding->values, YQ_STUDY);
     ok = statement_run(writer, add, err);
     adding->study = sqlite3_last_insert_rowid(writer->db);
-    return ok;
+    return ok && add_names(writer, adding, NULL, err);
 }
 
 static bool extend_series(struct connection *writer, struct yq_adding *adding, sqlite3_stmt *row,

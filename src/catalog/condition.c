@@ -3,7 +3,7 @@
  *
  * Literal values, UIDs, date ranges and the beginnings of patterns are written so that an index
  * serves them. Where an indexed column has several values in it (the partial indices of schema.c),
- * or a name several groups (such folds begin with VARIANT), there is a second lookup for those. */
+ * there is a second lookup for those. Names are looked up by their keys (names.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,67 +170,111 @@ static void put_exact(struct sql *sql, enum yq_attr attr, const char *key)
     put_several(sql, MATCH_EQUAL, attr, key);
 }
 
-static const char *name_index(enum yq_attr attr)
+/* A key that leaves few rows, found by an index of its own. */
+static bool is_narrow(const struct yq_query *query)
 {
-    switch ((int)attr) {
-    case YQ_PatientName: return "study_patient_name";
-    case YQ_ReferringPhysicianName: return "study_referring";
-    default: return NULL;
+    static const enum yq_attr keys[] = {YQ_StudyInstanceUID, YQ_SeriesInstanceUID,
+                                        YQ_SOPInstanceUID,   YQ_AccessionNumber,
+                                        YQ_PatientID,        YQ_StudyDate};
+    for (size_t i = 0; i < query->match_count; i++) {
+        const struct yq_match *match = &query->matches[i];
+        for (size_t j = 0; j < sizeof keys / sizeof *keys; j++) {
+            if (match->attr == keys[j] && *match->value &&
+                (match->exact || !strpbrk(match->value, "*?-")))
+                return true;
+        }
     }
+    return false;
 }
 
-static void put_name(struct sql *sql, enum yq_attr attr, const char *fold)
+struct name_key_search { /* rows of name_key that are looked for */
+    struct sql *sql;
+    bool of_row; /* of the study at hand, whose few keys are looked at; else by the key */
+    size_t count;
+};
+
+/* One alternative: the keys of a kind that match. */
+static void put_key(struct name_key_search *search, enum name_key kind, enum match_kind how,
+                    const char *key)
 {
-    size_t prefix = strcspn(fold, "*?");
-    if (!prefix || !name_index(attr)) {
-        put_match(sql, MATCH_NAME, attr, "_fold", fold);
+    struct sql *sql = search->sql;
+    size_t prefix = strcspn(key, "*?");
+    yq_buf_puts(&sql->text, search->count++ ? " UNION ALL " : "");
+    yq_buf_putf(&sql->text, "SELECT study_id FROM name_key WHERE %skind = %d",
+                search->of_row ? "study_id = study.id AND " : "", (int)kind);
+    if (!key[prefix]) {
+        yq_buf_puts(&sql->text, " AND key = ?");
+        value(sql, key);
         return;
     }
-    put_first(sql, true);
-    if (fold[prefix]) {
-        put_prefix(sql, attr, "_fold", fold, prefix);
-        put_match(sql, MATCH_NAME, attr, "_fold", fold);
-    } else {
-        put_column(sql, attr, "_fold");
-        yq_buf_puts(&sql->text, " = ?");
-        value(sql, fold);
+    if (prefix) { /* up to the first wildcard: a range that the table's order serves */
+        yq_buf_puts(&sql->text, " AND key >= ? AND key < ?");
+        sql_value(sql, key, prefix);
+        yq_buf_put(&sql->values, key, prefix); /* value + the last character there is */
+        value(sql, LAST_CHARACTER);
     }
-    put_second(sql, name_index(attr)); /* the names of several groups */
-    put_column(sql, attr, "_fold");
-    yq_buf_puts(&sql->text, " >= char(31) AND ");
-    put_column(sql, attr, "_fold");
-    yq_buf_puts(&sql->text, " < char(32) AND ");
+    if (strcmp(key + prefix, "*") == 0 && prefix)
+        return;
+    yq_buf_putf(&sql->text, " AND yq_match(%d, key, ?)", (int)how);
+    value(sql, key);
+}
+
+/* Without an index of names: each row's own is compared. */
+static void put_unkeyed(struct sql *sql, enum yq_attr attr, const char *fold, size_t *count)
+{
+    yq_buf_puts(&sql->text, (*count)++ ? " OR " : "(");
     put_match(sql, MATCH_NAME, attr, "_fold", fold);
-    put_end(sql, true);
+}
+
+/* One name of a list: as it is folded, without a given name where that may be missing, and by its
+ * sound. */
+static bool put_name(struct name_key_search *search, const struct yq_query *query,
+                     enum yq_attr attr, const char *name)
+{
+    struct yq_buf fold yq_cleanup(yq_buf_fini) = {0};
+    struct yq_buf sound yq_cleanup(yq_buf_fini) = {0};
+    enum name_key kind = name_key_of(attr);
+    yq_text_fold(name, &fold);
+    if (query->pinyin && kind == NAME_PATIENT && yq_text_pinyin_pattern(name, &sound))
+        put_key(search, NAME_PATIENT_SOUND, MATCH_SOUND, yq_buf_text(&sound));
+    while (fold.length && !fold.failed) {
+        if (kind == NAME_NONE)
+            put_unkeyed(search->sql, attr, yq_buf_text(&fold), &search->count);
+        else
+            put_key(search, kind, MATCH_NAME, yq_buf_text(&fold));
+        if (fold.length < 3 || memcmp(fold.bytes + fold.length - 2, " *", 2) != 0)
+            break;
+        fold.length -= 2; /* "Zhang^*" is also a Zhang without a given name */
+        fold.bytes[fold.length] = '\0';
+    }
+    return !fold.failed && !sound.failed;
 }
 
 /* The names of a list are alternatives. */
-static bool put_names(struct sql *sql, enum yq_attr attr, const char *key, struct yq_err *err)
+static bool put_names(struct sql *sql, const struct yq_query *query, enum yq_attr attr,
+                      const char *key, struct yq_err *err)
 {
-    size_t count = 0;
-    yq_buf_puts(&sql->text, "(");
+    struct name_key_search search = {.sql = sql, .of_row = is_narrow(query)};
+    bool keyed = name_key_of(attr) != NAME_NONE;
+    size_t start = sql->text.length;
+    if (keyed)
+        yq_buf_puts(&sql->text, search.of_row ? "EXISTS (" : "study.id IN (");
     for (const char *p = key;; p++) {
-        struct yq_buf fold yq_cleanup(yq_buf_fini) = {0};
         size_t length = strcspn(p, "\\");
         char *one = strndup(p, length);
-        if (one)
-            yq_text_fold(one, &fold);
+        bool ok = one && put_name(&search, query, attr, one);
         free(one);
-        if (!one || fold.failed)
+        if (!ok)
             return yq_fail(err, YQ_FULL, "catalog", "no memory for a query");
-        while (fold.length) {
-            yq_buf_puts(&sql->text, count++ ? " OR " : "");
-            put_name(sql, attr, yq_buf_text(&fold));
-            if (fold.length < 3 || memcmp(fold.bytes + fold.length - 2, " *", 2) != 0)
-                break;
-            fold.length -= 2; /* "Zhang^*" is also a Zhang without a given name */
-            fold.bytes[fold.length] = '\0';
-        }
         p += length;
         if (!*p)
             break;
     }
-    yq_buf_puts(&sql->text, count ? ")" : "1)"); /* only ^ and =: as good as empty */
+    if (!search.count) { /* only ^ and =: as good as empty */
+        sql->text.length = start;
+        yq_buf_puts(&sql->text, "(1");
+    }
+    yq_buf_puts(&sql->text, ")");
     return true;
 }
 
@@ -359,7 +403,7 @@ static bool put_condition(struct sql *sql, const struct yq_query *query,
     else if (is_list)
         put_match(sql, MATCH_TEXT, attr, "", key);
     else if (vr_is(attr, "PN"))
-        return put_names(sql, attr, key, err);
+        return put_names(sql, query, attr, key, err);
     else if (vr_is(attr, "IS DS US"))
         put_match(sql, MATCH_NUMBER, attr, "", key);
     else if (vr_is(attr, "LT ST UT UC"))

@@ -16,8 +16,7 @@
 #define RETRY_MS 1000
 #define IDLE_READERS_MOST 16
 
-/* Between the variants of a folded name; a fold of several begins with it, so that all of them
- * stand together in the index (see fold_variants). */
+/* Between the variants of a folded name; a fold of several begins with it. */
 #define VARIANT "\x1f"
 
 /* ---- a connection (connection.c) ---- */
@@ -64,6 +63,8 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_OUTBOX_COUNT,
                  ST_OUTBOX_FORGET,
                  ST_OUTBOX_UNTOLD,
+
+                 ST_NAME_KEY_ADD,
                  ST_COUNT
 };
 
@@ -228,6 +229,26 @@ bool contradiction_add(struct connection *writer, const struct claim *claim, boo
 bool correction_put(struct connection *writer, const char *study, enum yq_attr attr,
                     const char *value, struct yq_err *err);
 
+/* Appends the keys of yq_text_pinyin of each group of each value. */
+void sound_keys(const char *name, struct yq_buf *out);
+
+/* ---- names.c ---- */
+
+enum name_key { /* what a row of name_key is; stands in the file */
+                NAME_NONE,
+                NAME_PATIENT,       /* a folded variant */
+                NAME_PATIENT_SOUND, /* a spelling in pinyin, or the initials */
+                NAME_REFERRING
+};
+enum name_key name_key_of(enum yq_attr attr); /* its folded variants; NAME_NONE: has no keys */
+/* The keys of a study's name that had none, and of one that had others. */
+bool names_add(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
+               const char *fold, struct yq_err *err);
+bool names_replace(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
+                   const char *fold, struct yq_err *err);
+/* Makes the keys of all studies where a catalog has none, or old ones. */
+bool names_fill(struct connection *writer, struct yq_err *err);
+
 /* ---- suspect.c ---- */
 
 /* Writes down that the values of an instance were not read as its label says, once for each kind.
@@ -244,6 +265,7 @@ enum match_kind {
     MATCH_TEXT,  /* any of the values matches any of the keys, with * and ? */
     MATCH_WHOLE, /* the value, which is one text, matches the key */
     MATCH_NAME,  /* any of the folded variants matches the folded key */
+    MATCH_SOUND, /* yq_text_pinyin_match */
     MATCH_NUMBER /* any of the values is the same number as any of the keys */
 };
 bool match_register(sqlite3 *db);

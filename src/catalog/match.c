@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "inside.h"
+#include "yq/text.h"
 
 static size_t next_character(const char *p, const char *end)
 {
@@ -108,6 +109,9 @@ static bool any_key(enum match_kind kind, const char *value, size_t value_length
 
 bool match_value(enum match_kind kind, const char *value, const char *key)
 {
+    if (kind == MATCH_SOUND) /* what has no ? is the same, and done faster, without syllables */
+        return strchr(key, '?') ? yq_text_pinyin_match(value, key)
+                                : wild(value, strlen(value), key, strlen(key));
     const char *separator = kind == MATCH_WHOLE ? "" : kind == MATCH_NAME ? VARIANT : "\\";
     while (value) {
         size_t length;

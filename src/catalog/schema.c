@@ -76,6 +76,10 @@ static const char other_tables[] =
     " next_ms INTEGER NOT NULL DEFAULT 0, reason TEXT, n_sent INTEGER NOT NULL DEFAULT 0,"
     " n_failed INTEGER NOT NULL DEFAULT 0, n_retries INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(kind, destination)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS name_key(kind INTEGER NOT NULL, key TEXT NOT NULL,"
+    " study_id INTEGER NOT NULL REFERENCES study(id) ON DELETE CASCADE,"
+    " PRIMARY KEY(kind, key, study_id)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
 /* Columns that tables got after schema version 1. */
@@ -98,8 +102,9 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS study_accessions ON study(AccessionNumber)"
     " WHERE instr(AccessionNumber, '\\') > 0;"
     "CREATE INDEX IF NOT EXISTS study_date ON study(StudyDate, StudyTime);"
-    "CREATE INDEX IF NOT EXISTS study_patient_name ON study(PatientName_fold);"
-    "CREATE INDEX IF NOT EXISTS study_referring ON study(ReferringPhysicianName_fold);"
+    "CREATE INDEX IF NOT EXISTS name_key_study ON name_key(study_id);"
+    "DROP INDEX IF EXISTS study_patient_name;" /* of schema 1: now name_key */
+    "DROP INDEX IF EXISTS study_referring;"
     "CREATE UNIQUE INDEX IF NOT EXISTS series_of_study ON series(study_id, SeriesInstanceUID);"
     "CREATE INDEX IF NOT EXISTS series_uid ON series(SeriesInstanceUID);"
     "CREATE UNIQUE INDEX IF NOT EXISTS instance_uid ON instance(SOPInstanceUID, copy);"
@@ -212,6 +217,7 @@ static const char *const fixed_sql[ST_COUNT] = {
         "SELECT settled FROM contradiction WHERE study_id = ? AND what = ? AND came = ?",
     [ST_CONTRADICTION_ADD] = "INSERT INTO contradiction(study_id, instance, source, what, kept, "
                              "came, seen_ms, settled) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [ST_NAME_KEY_ADD] = "INSERT OR IGNORE INTO name_key(kind, key, study_id) VALUES(?, ?, ?)",
     [ST_CHARSET_READ] =
         "INSERT OR IGNORE INTO charset_reading(study_id, source, declared, read_as, reading, "
         "doubtful, seen_ms) VALUES(?, ?, ?, ?, ?, ?, ?)",
@@ -299,11 +305,12 @@ static bool make_tables(struct connection *connection, struct yq_err *err)
     return run(connection, yq_buf_text(&sql), err);
 }
 
-static bool make_indices(struct connection *connection, struct yq_err *err)
+/* Writes nothing where it stands already. */
+static bool set_version(struct connection *connection, int version, struct yq_err *err)
 {
-    char version[64];
-    snprintf(version, sizeof version, "PRAGMA user_version=%d", SCHEMA_VERSION);
-    return run(connection, indices, err) && run(connection, version, err);
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d", SCHEMA_VERSION);
+    return version == SCHEMA_VERSION || run(connection, sql, err);
 }
 
 static bool add_column(struct connection *connection, const char *table, const char *column,
@@ -364,10 +371,9 @@ bool schema_make(struct connection *connection, struct yq_err *err)
     if (!run(connection, "BEGIN IMMEDIATE", err))
         return false;
     /* Asked again: another process may have made it while we waited. */
-    bool ok = read_version(connection, &version, err) &&
-              (version == SCHEMA_VERSION || make_tables(connection, err)) &&
-              add_new_columns(connection, err) &&
-              (version == SCHEMA_VERSION || make_indices(connection, err)) &&
+    bool ok = read_version(connection, &version, err) && make_tables(connection, err) &&
+              add_new_columns(connection, err) && run(connection, indices, err) &&
+              set_version(connection, version, err) && names_fill(connection, err) &&
               run(connection, "COMMIT", err);
     if (!ok)
         sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);

@@ -122,8 +122,28 @@ void fold_variants(const char *name, struct yq_buf *out)
             break;
     }
     out->failed |= variants.failed;
-    if (count) /* a single one stands in the index as itself */
+    if (count) /* a single one stands there as itself */
         yq_buf_put(out, variants.bytes + (count == 1), variants.length - (count == 1));
+}
+
+void sound_keys(const char *name, struct yq_buf *out)
+{
+    for (const char *p = name;; p++) {
+        const char *group[3];
+        size_t size[3], length = strcspn(p, "\\");
+        size_t groups = split_groups(p, length, group, size);
+        for (size_t i = 0; i < groups; i++) {
+            char *one = strndup(group[i], size[i]);
+            if (one)
+                yq_text_pinyin(one, out);
+            else
+                out->failed = true;
+            free(one);
+        }
+        p += length;
+        if (!*p)
+            break;
+    }
 }
 
 bool names_differ(const char *a, const char *b)

@@ -116,6 +116,7 @@ static bool read_query(const struct request *request, struct yq_query *query, st
 {
     query->level = YQ_STUDY;
     query->order = YQ_ORDER_NEWEST_FIRST;
+    query->pinyin = true;
     query->limit = PAGE;
     for (int i = 0; i < YQ_ATTR_COUNT; i++)
         query->wanted[i] = yq_attrs[i].level == YQ_PATIENT || yq_attrs[i].level == YQ_STUDY;

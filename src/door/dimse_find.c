@@ -63,6 +63,8 @@ static bool open_cursor(struct visit *visit, const struct yq_message *request,
                        peer ? peer->assume_charset : "", find, err))
         return false;
     find->query.combined_datetime = visit->combined_datetime;
+    find->query.pinyin =
+        visit->fuzzy_names || visit->conf->dicom_find_pinyin == YQ_FIND_PINYIN_ALWAYS;
     find->query.sight = dimse_sight(visit);
     return yq_catalog_find(visit->house->catalog, &find->query, cursor, err);
 }

@@ -240,8 +240,7 @@ static const char *choose_syntax(const struct yq_context *context, enum service 
     return implicit;
 }
 
-/* PS3.4 C.5.1.1: relational queries, combined date-time; fuzzy matching of names comes with a later
- * version. */
+/* PS3.4 C.5.1.1: relational queries, combined date-time, fuzzy semantic matching of names. */
 static void answer_extended(struct visit *visit, const char *sop_class, enum service service)
 {
     uint8_t info[16] = {0};
@@ -253,6 +252,11 @@ static void answer_extended(struct visit *visit, const char *sop_class, enum ser
     if (service == SERVICE_FIND && length > 1) {
         ours[1] = info[1] & 1;
         visit->combined_datetime = ours[1];
+    }
+    if (service == SERVICE_FIND && length > 2 &&
+        visit->conf->dicom_find_pinyin != YQ_FIND_PINYIN_NEVER) {
+        ours[2] = info[2] & 1;
+        visit->fuzzy_names = ours[2];
     }
     yq_assoc_extended_accept(visit->assoc, sop_class, ours, length);
 }

@@ -297,6 +297,7 @@ static int read_query(struct yq_cli *cli, struct yq_query *query)
         return YQ_EXIT_USAGE;
     *query = (struct yq_query){.level = YQ_STUDY,
                                .order = YQ_ORDER_NEWEST_FIRST,
+                               .pinyin = true,
                                .limit = (uint64_t)limit,
                                .offset = (uint64_t)offset};
     for (size_t i = 0; i < sizeof listed / sizeof *listed; i++)

@@ -2,11 +2,11 @@
 import json
 import os
 import struct
+from urllib.parse import quote
 
 import dul
 import pytest
 import samples
-
 
 CHARSET = (0x0008, 0x0005)
 
@@ -251,3 +251,64 @@ def test_an_answer_that_its_set_cannot_hold(nodes):
         assert label_and_name(raw) == ("ISO_IR 100", "Zoë".encode("latin-1"))
         raw, = ask(node, "latin-1", "ISO_IR 144", "Zo*")
         assert label_and_name(raw) == (label, "Zoë".encode(charset))
+
+
+# ---- people by pinyin ----
+
+FUZZY = b"\0\0\1"
+PEOPLE = {"A": "张^三", "B": "Zhang^San=张^三", "C": "ZHANG^SAN", "D": "单^田芳", "E": "李^四", "F": "欧阳^娜", "G": "吕^布",
+          "H": "曾^国藩", "I": "解^晓东", "J": "仇^英"}
+
+
+@pytest.fixture(scope="module")
+def people(shared_nodes):
+    node = shared_nodes()
+    node.send([samples.instance(PatientName=name, PatientID=pid) for pid, name in PEOPLE.items()])
+    return node
+
+
+def found(node, name, **more):
+    rows = node.find("STUDY", PatientName=name, PatientID=None, charset="ISO_IR 192", **more)
+    return "".join(sorted(str(row.PatientID) for row in rows))
+
+
+SOUNDS = [("zhangsan", "ABC"), ("zhang^san", "ABC"), ("ZHANG SAN", "ABC"), ("zs", "ABC"), ("zhang*", "ABC"),
+          ("z*s?", "ABC"), ("张三", "AB"), ("张*", "AB"), ("＊三", "AB"), ("*san", "ABC"), ("shan*", "D"), ("dantianfang", "D"),
+          ("stf", "D"), ("ouyang*", "F"), ("oyn", "F"), ("lvbu", "G"), ("lu^bu", "G"), ("zengguofan", "H"), ("cgf", "H"),
+          ("xie*", "I"), ("jiexiaodong", "I"), ("qiuying", "J"), ("chou*", "J"), ("wangwu", ""), ("三", "")]
+
+
+@pytest.mark.parametrize("name, pids", SOUNDS)
+def test_people_are_found_by_pinyin(people, name, pids):
+    assert found(people, name, extended=FUZZY) == pids
+    rows = json.loads(people.fetch("/api/v1/studies?PatientName=" + quote(name))[2])["studies"]
+    assert "".join(sorted(row["PatientID"] for row in rows)) == pids
+    rows = people.cli("studies", f"PatientName={name}", "--json").json()
+    assert "".join(sorted(row["PatientID"] for row in rows)) == pids
+
+
+def test_pinyin_in_c_find_is_for_who_asks_for_it(people):
+    assert found(people, "zhangsan") == "" and found(people, "zs") == ""
+    assert found(people, "ZHANG san") == "BC"  # the characters, without regard to case and separators
+    rows = people.find("PATIENT", root="patient", PatientName="zs", PatientID=None, extended=FUZZY)
+    assert sorted(str(row.PatientID) for row in rows) == ["A", "B", "C"]
+
+
+def test_fuzzy_matching_is_negotiated_as_the_setting_says(nodes):
+    abstract = dul.FIND["study"]
+    for setting, answered, asked, unasked in (("negotiated", 1, "A", ""), ("always", 1, "A", "A"), ("never", 0, "", "")):
+        node = nodes(dicom__find_pinyin=setting)
+        node.send(samples.instance(PatientName="张^三", PatientID="A"))
+        with node.associate([(abstract, [dul.EXPLICIT])], extended={abstract: FUZZY}) as association:
+            assert association.extended[abstract][2] == answered
+        assert (found(node, "zhangsan", extended=FUZZY), found(node, "zhangsan")) == (asked, unasked)
+
+
+def test_a_settled_name_is_found_and_the_old_one_not(node):
+    one = samples.instance(PatientName="张^三", PatientID="A")
+    node.send(one)
+    node.cli("studies", "--settle", one.study, "PatientName=李^四")
+    assert found(node, "zs", extended=FUZZY) == "" and found(node, "张三") == ""
+    assert found(node, "lisi", extended=FUZZY) == "A" and found(node, "李*") == "A"
+    node.cli("delete", "--study", one.study)
+    assert found(node, "lisi", extended=FUZZY) == ""

@@ -466,6 +466,7 @@ int main(void)
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     failed += _cmocka_run_group_tests("find", find_tests, find_test_count, NULL, NULL);
     failed += _cmocka_run_group_tests("health", health_tests, health_test_count, NULL, NULL);
+    failed += _cmocka_run_group_tests("names", name_tests, name_test_count, NULL, NULL);
     failed += _cmocka_run_group_tests("settle", settle_tests, settle_test_count, NULL, NULL);
     return failed;
 }

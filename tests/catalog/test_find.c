@@ -429,7 +429,8 @@ static void check_plan(enum yq_qr_level level, enum yq_attr attr, const char *ke
                        const char *index)
 {
     for (int what = FIND_ROWS; what <= FIND_ENTRIES; what++) {
-        struct yq_query query = {.level = level, .order = YQ_ORDER_NEWEST_FIRST, .limit = 100};
+        struct yq_query query = {
+            .level = level, .order = YQ_ORDER_NEWEST_FIRST, .limit = 100, .pinyin = true};
         ok(yq_query_add(&query, attr, key, false, &err));
         const char *text = plan(&query, (enum find_what)what);
         if (!strstr(text, index) || scans(text))
@@ -449,8 +450,9 @@ static void common_keys_are_served_by_an_index(void **state)
         check_plan(l, YQ_StudyDate, "20200101", "study_date");
         check_plan(l, YQ_StudyDate, "20200101-20200102", "study_date");
         check_plan(l, YQ_StudyInstanceUID, "1.2\\1.3", "study_uid");
-        check_plan(l, YQ_PatientName, "Wang^Wu", "study_patient_name");
-        check_plan(l, YQ_PatientName, "Wang*", "study_patient_name");
+        check_plan(l, YQ_PatientName, "Wang^Wu", "name_key USING PRIMARY KEY (kind=? AND key=?)");
+        check_plan(l, YQ_PatientName, "王*", "name_key USING PRIMARY KEY (kind=? AND key>?");
+        check_plan(l, YQ_ReferringPhysicianName, "Wang^*", "name_key USING PRIMARY KEY");
         check_plan(l, YQ_SeriesInstanceUID, "1.2", "series_uid");
         check_plan(l, YQ_SOPInstanceUID, "1.2", "instance_uid");
     }

@@ -180,20 +180,6 @@ static int read_tls(struct yq_cli *cli, struct yq_peer_tls *tls)
     return YQ_EXIT_FINE;
 }
 
-static void tell_trail(struct yq_cli *cli, const char *folder, const char *what, const char *aet)
-{
-    struct yq_home home;
-    char path[YQ_PATH_MOST], uri[YQ_PATH_MOST + 8], text[64];
-    struct yq_err ignored;
-    if (!yq_path_join(path, folder, "peers.json", &ignored))
-        return;
-    yq_home_uri(path, uri, sizeof uri);
-    snprintf(text, sizeof text, "peer %s: %s", what, aet);
-    yq_home_open_trail(cli, &home);
-    yq_audit_configured(home.house.audit, YQ_DEED_TYPE_NETWORK, uri, text);
-    yq_home_close(&home);
-}
-
 static int add(struct yq_cli *cli)
 {
     struct yq_peer peer = {0};
@@ -208,7 +194,7 @@ static int add(struct yq_cli *cli)
         (!cli->conf && (!yq_mkdirs(folder, &err) || !yq_conf_write_examples(folder, &err))) ||
         !yq_conf_peer_add(folder, &peer, &err))
         return yq_cli_fail_err(&err);
-    tell_trail(cli, folder, "added", peer.aet);
+    yq_home_tell(cli, YQ_DEED_TYPE_NETWORK, folder, "peers.json", "peer added", peer.aet);
     if (cli->json)
         return yq_print_json(peer_json(&peer)) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
     yq_cli_where(cli, where, sizeof where);
@@ -240,7 +226,7 @@ static int take_away(struct yq_cli *cli)
                            cli->args[1]);
     if (!yq_home_conf_folder(cli, folder, &err) || !yq_conf_peer_remove(folder, cli->args[1], &err))
         return yq_cli_fail_err(&err);
-    tell_trail(cli, folder, "removed", cli->args[1]);
+    yq_home_tell(cli, YQ_DEED_TYPE_NETWORK, folder, "peers.json", "peer removed", cli->args[1]);
     if (cli->json) {
         struct yq_json *object = yq_json_object();
         yq_json_text(object, "removed", cli->args[1]);

@@ -237,6 +237,15 @@ static const struct verb {
     {"drop", YQ_TURN_DROP, "dropped", false},
 };
 
+static void tell_trail(struct yq_home *home, const struct asked *asked, const struct verb *verb,
+                       uint64_t count)
+{
+    char text[128];
+    snprintf(text, sizeof text, "queue: %" PRIu64 " %s (entry %" PRId64 ", destination %s)", count,
+             verb->done, asked->id, asked->to ? asked->to : "any");
+    yq_audit_administered(home->house.audit, text, NULL);
+}
+
 static int turn(struct yq_cli *cli, struct yq_home *home, const struct asked *asked,
                 const struct verb *verb)
 {
@@ -245,6 +254,7 @@ static int turn(struct yq_cli *cli, struct yq_home *home, const struct asked *as
     if (!yq_outbox_turn(home->house.catalog, verb->turn, asked->id, asked->to,
                         yq_cli_value(cli, "reason"), &count, &err))
         return yq_cli_fail_err(&err);
+    tell_trail(home, asked, verb, count);
     if (!count && asked->id)
         return yq_cli_fail("entry %" PRId64 " is not there, or not in a state for it: yingqiao "
                            "queue show %" PRId64,

@@ -103,6 +103,9 @@ static int add(struct yq_cli *cli)
         status = yq_cli_fail("the machine gives no random bytes");
     if (kept && (!yq_home_conf_folder(cli, folder, &err) || !yq_conf_user_set(folder, &user, &err)))
         status = yq_cli_fail_err(&err);
+    if (status == YQ_EXIT_FINE)
+        yq_home_tell(cli, YQ_DEED_TYPE_SECURITY, folder, "users.json", "user given a passcode",
+                     user.name);
     if (status == YQ_EXIT_FINE && cli->json) {
         struct yq_json *object = yq_json_object();
         yq_json_text(object, "name", user.name);
@@ -125,6 +128,7 @@ static int take_away(struct yq_cli *cli)
         return yq_cli_usage(cli, "user remove wants NAME");
     if (!yq_home_conf_folder(cli, folder, &err) || !yq_conf_user_remove(folder, cli->args[1], &err))
         return yq_cli_fail_err(&err);
+    yq_home_tell(cli, YQ_DEED_TYPE_SECURITY, folder, "users.json", "user removed", cli->args[1]);
     printf("removed %s\n", cli->args[1]);
     return YQ_EXIT_FINE;
 }

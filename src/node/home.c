@@ -252,6 +252,21 @@ void yq_home_open_trail(const struct yq_cli *cli, struct yq_home *home)
     yq_home_close(home);
 }
 
+void yq_home_tell(const struct yq_cli *cli, enum yq_deed_type type, const char *folder,
+                  const char *file, const char *what, const char *whom)
+{
+    struct yq_home home;
+    char path[YQ_PATH_MOST], uri[YQ_PATH_MOST + 8], text[128];
+    struct yq_err ignored;
+    if (!yq_path_join(path, folder, file, &ignored))
+        return;
+    yq_home_uri(path, uri, sizeof uri);
+    snprintf(text, sizeof text, "%s: %s", what, whom);
+    yq_home_open_trail(cli, &home);
+    yq_audit_configured(home.house.audit, type, uri, text);
+    yq_home_close(&home);
+}
+
 bool yq_home_lock(const char *data, int *fd, struct yq_err *err)
 {
     char path[YQ_PATH_MOST], text[32];

@@ -42,6 +42,9 @@ void yq_home_close(struct yq_home *home); /* also of a zeroed or half-opened one
  * house. Where DIR is no node's folder nothing is told. yq_home_close ends it. */
 void yq_home_open_trail(const struct yq_cli *cli, struct yq_home *home);
 
+/* Tells the audit trail that a file of the configuration was changed: "peer added: CT01". */
+void yq_home_tell(const struct yq_cli *cli, enum yq_deed_type type, const char *folder,
+                  const char *file, const char *what, const char *whom);
 /* "file:///..." of a path, for the audit trail. */
 void yq_home_uri(const char *path, char *uri, size_t size);
 

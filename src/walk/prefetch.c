@@ -128,9 +128,12 @@ static bool ask(struct looking *looking, struct yq_err *err)
         query.wanted[wanted[i]] = true;
     snprintf(range, sizeof range, "%s-", looking->since);
     if (!yq_query_add(&query, YQ_PatientID, looking->patient.id, false, err) ||
-        (*looking->since && !yq_query_add(&query, YQ_StudyDate, range, false, err)) ||
-        !yq_call_find(errand->conf->dicom_aet, errand->peer, &errand->courier->stop, &query,
-                      note_study, looking, err))
+        (*looking->since && !yq_query_add(&query, YQ_StudyDate, range, false, err)))
+        return false;
+    bool ok = yq_call_find(errand->conf->dicom_aet, errand->peer, &errand->courier->stop, &query,
+                           note_study, looking, err);
+    yq_audit_query_peer(errand->courier->house->audit, errand->peer, &query, ok ? NULL : err);
+    if (!ok)
         return false;
     if (looking->count)
         qsort(looking->found, looking->count, sizeof *looking->found, latest_first);

@@ -83,12 +83,12 @@ const struct yq_sight *dimse_sight(const struct visit *visit)
 static void refuse(struct visit *visit, unsigned result, unsigned source, unsigned reason,
                    const char *why, const char *hint)
 {
-    yq_assoc_reject(visit->assoc, result, source, reason);
     atomic_fetch_add(&visit->house->counts.associations_refused, 1);
     yq_log(YQ_LOG_WARN, "association-refused",
            "aet=\"%s\" address=%s called=\"%s\" reason=\"%s\" hint=\"%s\"", visit->origin.aet,
            visit->origin.address, yq_assoc_called(visit->assoc), why, hint);
     yq_audit_refused(visit->house->audit, &visit->origin, why);
+    yq_assoc_reject(visit->assoc, result, source, reason); /* last: who sees it finds the line */
 }
 
 /* A peer whose entry wants TLS: over TLS, and with the certificate that the entry names. */

@@ -224,7 +224,7 @@ void yq_audit_login(struct yq_audit *audit, const struct yq_origin *from,
     deed.type = YQ_DEED_TYPE_LOGIN;
     audit_other(&deed, from, YQ_ROLE_NONE)->asked = true;
     audit_us(audit, &deed, YQ_ROLE_NONE);
-    audit_tell(audit, &deed, trouble != NULL);
+    audit_tell(audit, &deed, false);
 }
 
 /* ---- questions ---- */

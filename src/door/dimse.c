@@ -26,6 +26,7 @@
 enum {
     WAITING_MOST = 1024,    /* connections without an association */
     ACCEPT_AT_ONCE = 64,    /* then those that wait are listened to again */
+    GREETS_AT_ONCE = 8,     /* TLS handshakes, which cost milliseconds of computing each */
     REQUEST_MOST = 1 << 17, /* bytes of an A-ASSOCIATE-RQ */
     STACK_BYTES = 1 << 21,
     PDU_HEAD = 6,
@@ -320,6 +321,17 @@ static bool listen_to(struct yq_dimse *door, struct antechamber *room, size_t i)
     return true;
 }
 
+/* Of the handshakes that could go on now only the oldest few do, so that plain connections are
+ * heard in between, however many want TLS. Returns the place behind the last of them. */
+static size_t greeted_up_to(const struct antechamber *room, const struct pollfd *polled,
+                            size_t count)
+{
+    size_t ready = 0, i = 0;
+    for (; i < count && ready < GREETS_AT_ONCE; i++)
+        ready += !room->waiting[i].greeted && polled[i].revents;
+    return i;
+}
+
 static void *run_listener(void *context)
 {
     struct yq_dimse *door = context;
@@ -339,8 +351,10 @@ static void *run_listener(void *context)
         poll(polled, count + 3, count ? 250 : -1);
         stop = polled[0].revents != 0;
         int64_t now = yq_monotonic_ms();
+        size_t greeted = greeted_up_to(room, polled + 3, count);
         for (size_t i = count; i-- > 0;) { /* from the end: removing moves only what was seen */
-            if (polled[i + 3].revents && !listen_to(door, room, i))
+            bool turn = room->waiting[i].greeted || i < greeted;
+            if (turn && polled[i + 3].revents && !listen_to(door, room, i))
                 continue;
             if (room->waiting[i].until_ms <= now)
                 send_away(room, i,

@@ -198,7 +198,7 @@ static bool is_welcome(struct visit *visit)
     }
     if (!from->peer && conf->dicom_unknown_peers == YQ_UNKNOWN_REFUSE) {
         yq_conf_peer_line(conf, from->aet, from->address, line, sizeof line);
-        snprintf(hint, sizeof hint, "to let it in: %s", line);
+        snprintf(hint, sizeof hint, "to let it in: %s%s", line, from->tls ? " --tls" : "");
         refuse(visit, 1, 1, 3,
                known ? "AE title is in peers.json, but not with this address"
                      : "AE title is not in peers.json",

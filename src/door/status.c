@@ -504,7 +504,12 @@ void yq_route_index(struct yq_house *house, const struct request *request, struc
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     yq_buf_puts(out, "DICOM node <b>");
     put_html(out, conf->dicom_aet);
-    yq_buf_putf(out, "</b>, DICOM port %lld.</p>\n<dl>\n", (long long)conf->dicom_port);
+    yq_buf_puts(out, "</b>");
+    if (conf->dicom_port)
+        yq_buf_putf(out, ", DICOM port %lld", (long long)conf->dicom_port);
+    if (conf->dicom_tls_port)
+        yq_buf_putf(out, ", with TLS %lld", (long long)conf->dicom_tls_port);
+    yq_buf_puts(out, ".</p>\n<dl>\n");
     yq_conf_release(house->conf, conf);
     for (size_t i = 0; i < yq_route_count; i++) {
         const char *path = yq_routes[i].path;

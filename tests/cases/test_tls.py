@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -255,6 +256,25 @@ def test_a_stalling_handshake_costs_nobody_else_anything(nodes, ca, own):
     for one in silent:
         one.close()
     node.wait_for_log(r'reason="no TLS handshake in time \(dicom.artim_seconds\)"')
+
+
+def test_a_flood_of_handshakes_does_not_keep_plain_callers_out(nodes, ca, own):
+    node = nodes(**with_tls(ca, own))
+    stop, done = threading.Event(), []
+
+    def flood():
+        while not stop.is_set():
+            with socket.create_connection(("127.0.0.1", node.tls_port)) as sock:
+                with calling(ca).wrap_socket(sock, server_hostname="localhost"):
+                    done.append(1)
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for one in threads:
+        one.start()
+    wait_until(lambda: len(done) > 10)
+    assert [node.echo() for _ in range(10)] == [0] * 10
+    stop.set()
+    for one in threads:
+        one.join()
 
 
 def test_bytes_that_are_no_tls_do_no_harm(nodes, ca, own):

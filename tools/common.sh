@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 say() { printf '%s\n' "$*" >&2; }
 stop() { say "$*"; exit 1; }
 
-# need_packages run|test: installs what is missing of tools/packages.txt. Asks apt only when something is missing.
+# need_packages run|test|bench: installs what is missing of tools/packages.txt. Asks apt only when something is missing.
 need_packages() {
     if ! command -v dpkg-query >/dev/null; then
         say "This is no Debian system: nothing is installed here. tools/packages.txt says what is needed."

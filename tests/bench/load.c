@@ -112,11 +112,12 @@ int run_store(const struct options *options)
     for (unsigned i = 0; i < parallel; i++)
         for (size_t j = 0; j < storers[i].times.count; j++)
             times_add(&times, storers[i].times.each[j]);
+    size_t refused = atomic_load(&all.refused), stored = times.count - refused;
     printf("{\"count\":%zu,\"refused\":%zu,\"seconds\":%.3f,\"per_s\":%.1f,\"client_cpu_s\":%.3f,",
-           times.count, atomic_load(&all.refused), seconds, (double)times.count / seconds, cpu);
+           stored, refused, seconds, (double)stored / seconds, cpu);
     times_print(&times, stdout);
     printf("}\n");
-    return atomic_load(&all.refused) ? 1 : 0;
+    return 0;
 }
 
 /* ---- find ---- */

@@ -82,9 +82,16 @@ class Server:
             pass
 
     def cpu(self):
-        """Seconds of processor time so far, with children that have ended."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return sum(map(int, fields[11:15])) / HZ
+        """Seconds of processor time so far, with children, whether they have ended or not."""
+        ticks = 0
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rsplit(") ", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[2]) == self.process.pid:
+                ticks += sum(map(int, fields[11:15]))
+        return ticks / HZ
 
     def memory_mb(self):
         return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) / 1024
@@ -225,6 +232,7 @@ def measure_store(run, results):
                     results.add(what + " p95", kind.name, done["p95_ms"])
                     results.add(what + " cpu", kind.name, 1e3 * cpu / done["count"])
                     results.add(what + " client", kind.name, 1e3 * done["client_cpu_s"] / done["count"])
+                    results.add(what + " refused", kind.name, done["refused"])
         say(f"store: round {round_} of {run.rounds}")
 
 
@@ -338,6 +346,8 @@ def report_store(results, out):
         for who in ["floor"] + [kind.name for kind in SERVERS]:
             sync = next((kind.sync for kind in SERVERS if kind.name == who), "write, fdatasync, rename: no network, no index")
             of_floor = results.ratio(what, who, "floor")
+            refused = sum(results.values.get((what + " refused", who), [0]))
+            sync += f"; refused {refused} instances" if refused else ""
             rows.append([who, number(results.median(what, who)), results.spread(what, who),
                          number(results.median(what + " p95", who)), number(results.median(what + " cpu", who)),
                          "-" if of_floor is None else f"{100 * of_floor:.0f} %",

@@ -46,7 +46,7 @@ static void put_request(struct yq_buf *out, const struct options *options, size_
     yq_buf_clear(out);
     yq_buf_putf(out,
                 "GET %s?requestType=WADO&studyUID=%s&seriesUID=%s&objectUID=%s&contentType="
-                "application%%2Fdicom HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                "application/dicom HTTP/1.1\r\nHost: localhost\r\n\r\n",
                 options->args[0], study_uid, series_uid, uid);
 }
 

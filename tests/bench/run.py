@@ -6,6 +6,7 @@ within each round, on empty folders of the same disk; each gets the same bytes f
 before the end: what ext4 does after deletions is not what is to be measured.
 """
 import argparse
+import atexit
 import json
 import os
 import pathlib
@@ -61,6 +62,7 @@ class Server:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             env={**os.environ, "TCP_NODELAY": "1"}, start_new_session=True)
+        atexit.register(self.stop)  # whatever ends this program
         answer = echo.communicate()[0]
         if echo.returncode:
             sys.exit(f"{self.name} does not answer; see {self.folder}/log")
@@ -70,6 +72,7 @@ class Server:
         pass
 
     def stop(self):
+        atexit.unregister(self.stop)
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(60)

@@ -26,7 +26,7 @@
 enum {
     PAUSE_MS = 500,
     PAUSE_MOST_MS = 30000,
-    CONNECT_MS = 5000,
+    CONNECT_MS = 3000,
     WORK_MS = 1000,
     SAVE_MS = 5000,
     DATAGRAM_MOST = 65000,

@@ -104,7 +104,7 @@ def make(study=None, uid=None, patient_id=None, patient_name=None, charset="ISO_
 
 
 BEGUN, ACCESSED, TRANSFERRED, DELETED, IMPORT = "110102", "110103", "110104", "110105", "110107"
-ACTIVITY, READ, QUERY, ALERT = "110100", "110101", "110112", "110113"
+ACTIVITY, READ, QUERY, ALERT, LOGIN = "110100", "110101", "110112", "110113", "110114"
 DESTINATION, SOURCE, SOURCE_MEDIA = "110152", "110153", "110155"
 
 
@@ -250,6 +250,40 @@ def test_who_is_not_let_in_is_a_security_alert(nodes, tmp_path):
     person = of(node, ALERT, type="110128")[-1].asked()
     assert "@" in person.get("UserID")
     check(node, tmp_path)
+
+
+def test_who_logs_in_is_told_and_who_cannot(nodes, tmp_path):
+    node = nodes(dicom__user_identity="check")
+    passcode = node.cli("user", "add", "ct1", "--random", "--json").json()["passcode"]
+    wait_until(lambda: "conf-reloaded" in node.log(), 20)
+    assert [m.detail("Alert Description").decode() for m in of(node, ALERT, type="110129")] == ["user given a passcode: ct1"]
+    contexts = [(dul.VERIFICATION, [dul.IMPLICIT])]
+    with node.associate(contexts, identity=(2, 0, b"ct1", passcode.encode())) as association:
+        association.echo()
+    with pytest.raises(dul.Rejected):
+        node.associate(contexts, identity=(2, 0, b"ct1", b"wrong"))
+    good, bad = soon(node, LOGIN, 2)
+    assert (good.type, good.outcome, bad.outcome) == ("110122", 0, 4)
+    assert good.asked().get("UserID") == bad.asked().get("UserID") == "ct1"
+    assert good.asked().get("NetworkAccessPointID") == "127.0.0.1"
+    assert soon(node, ALERT, type="110126"), "the refused association besides"
+    assert passcode not in "".join(lines(node.data)) and "wrong" not in "".join(lines(node.data))
+    check(node, tmp_path)
+
+
+def test_what_is_no_tls_at_the_port_of_tls_is_a_security_alert(nodes, tmp_path):
+    need_tool("openssl")
+    key, certificate, (port,) = tmp_path / "key.pem", tmp_path / "certificate.pem", free_ports(1)
+    assert run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+               "-out", certificate, "-days", "2", "-subj", "/CN=localhost").code == 0
+    node = nodes(dicom__tls_port=port, dicom__tls_certificate=certificate, dicom__tls_key=key)
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n" * 10)
+        connection.settimeout(10)
+        while connection.recv(1000):
+            pass
+    alert, = soon(node, ALERT, type="110126")
+    assert alert.outcome == 4 and alert.asked().get("NetworkAccessPointID") == "127.0.0.1"
 
 
 def test_http_is_told_with_the_name_of_the_token(nodes, tmp_path):

@@ -136,7 +136,7 @@ struct yq_coerce_action {
 };
 struct yq_coerce_rule {
     char name[64];
-    char **peers, **modalities, **stations; /* owned; * and ? in them are wildcards */
+    char **peers, **modalities, **stations; /* owned; patterns for yq_conf_like */
     size_t peer_count, modality_count, station_count;
     struct yq_coerce_action *actions;
     size_t action_count;
@@ -206,6 +206,8 @@ const struct yq_rule *yq_conf_rule(const struct yq_conf *conf, const char *name)
 /* The UID of a transfer syntax that is written as a UID or by a name of peers.json ("explicit");
  * NULL: neither. */
 const char *yq_conf_syntax(const char *text);
+/* Whether a text is like a pattern of a rule: * any characters, ? one. */
+bool yq_conf_like(const char *pattern, const char *text);
 /* What a table has for a value; NULL: nothing. */
 const char *yq_conf_table_get(const struct yq_coerce_table *table, const char *from);
 /* The peer to call under this AE title: a fixed host and a port. NULL: none. */

@@ -41,8 +41,8 @@ static size_t next_character(const char *text)
     return length;
 }
 
-/* * any characters, ? one. Goes back to the last star only, so it is never exponential. */
-static bool like(const char *pattern, const char *text)
+/* Goes back to the last star only, so it is never exponential. */
+bool yq_conf_like(const char *pattern, const char *text)
 {
     const char *star = NULL, *retry = NULL;
     while (*text) {
@@ -74,7 +74,7 @@ static bool one_fits(const struct yq_patterns *patterns, const char *value, bool
         value = yq_buf_text(&fold);
     }
     for (size_t i = 0; i < patterns->count; i++) {
-        if (like(patterns->text[i], value ? value : ""))
+        if (yq_conf_like(patterns->text[i], value ? value : ""))
             return true;
     }
     return false;

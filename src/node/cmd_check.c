@@ -1,6 +1,5 @@
 /* cmd_check.c: reads the configuration as serve would, prints it, warns of what is probably not
  * meant. Changes nothing. */
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,7 +47,7 @@ static void look_at_peers(const struct yq_conf *conf)
 static bool is_a_peer(const struct yq_conf *conf, const char *pattern)
 {
     for (size_t i = 0; i < conf->peer_count; i++)
-        if (fnmatch(pattern, conf->peers[i].aet, FNM_NOESCAPE) == 0)
+        if (yq_conf_like(pattern, conf->peers[i].aet))
             return true;
     return false;
 }

@@ -4,7 +4,6 @@
  * Rules change values only, never what is stored, and never UIDs (the configuration refuses those).
  * They go in the order of the file, each upon what the one before has left. */
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +13,7 @@
 #include "yq/clock.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
+#include "yq/text.h"
 
 enum { IN_MEMORY_MOST = 64 << 20 };
 
@@ -34,22 +34,36 @@ static const char *now(const struct coercing *c, enum yq_attr attr)
     return c->header->values[attr] ? c->header->values[attr] : "";
 }
 
-static bool any_fits(char *const *patterns, size_t count, const char *text)
+static bool peer_fits(const struct yq_coerce_rule *rule, const char *aet)
 {
-    for (size_t i = 0; i < count; i++)
-        if (fnmatch(patterns[i], text, FNM_NOESCAPE) == 0)
+    for (size_t i = 0; i < rule->peer_count; i++)
+        if (yq_conf_like(rule->peers[i], aet))
             return true;
+    return false;
+}
+
+/* Without regard to case and width, as in rules.json. No patterns: everything fits. */
+static bool value_fits(char *const *patterns, size_t count, const char *value)
+{
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    if (!count)
+        return true;
+    yq_text_fold(value, &text);
+    for (size_t i = 0; i < count; i++) {
+        struct yq_buf pattern yq_cleanup(yq_buf_fini) = {0};
+        yq_text_fold(patterns[i], &pattern);
+        if (yq_conf_like(yq_buf_text(&pattern), yq_buf_text(&text)))
+            return true;
+    }
     return false;
 }
 
 static bool applies(const struct coercing *c)
 {
     const struct yq_coerce_rule *rule = c->rule;
-    return *c->origin->aet && any_fits(rule->peers, rule->peer_count, c->origin->aet) &&
-           (!rule->modality_count ||
-            any_fits(rule->modalities, rule->modality_count, now(c, YQ_Modality))) &&
-           (!rule->station_count ||
-            any_fits(rule->stations, rule->station_count, now(c, YQ_StationName)));
+    return *c->origin->aet && peer_fits(rule, c->origin->aet) &&
+           value_fits(rule->modalities, rule->modality_count, now(c, YQ_Modality)) &&
+           value_fits(rule->stations, rule->station_count, now(c, YQ_StationName));
 }
 
 /* The rule could not be followed; the value itself is nobody's business here. */

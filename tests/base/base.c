@@ -18,6 +18,7 @@
 
 #include "yq/bytes.h"
 #include "yq/clock.h"
+#include "yq/csv.h"
 #include "yq/err.h"
 #include "yq/file.h"
 #include "yq/log.h"
@@ -400,6 +401,36 @@ static void a_json_line_is_utf8_whatever_went_into_it(void **state)
     assert_non_null(strstr(text, "\"bad\":\"?? ??? ??\",\"cut\":\"??\"}\n"));
 }
 
+static void rows_are_read_strictly(void **state)
+{
+    (void)state;
+    static const char text[] = "\xef\xbb\xbf"
+                               "from,to\r\n\n\"a,\"\"b\"\"\",\n,x";
+    struct yq_csv csv = {.bytes = text, .length = sizeof text - 1};
+    struct yq_buf row = {0};
+    struct yq_err err;
+    const char *fields[2];
+    size_t count;
+    assert_true(yq_csv_next(&csv, &row, fields, 2, &count, &err));
+    assert_string_equal(fields[0], "from");
+    assert_string_equal(fields[1], "to");
+    assert_true(yq_csv_next(&csv, &row, fields, 2, &count, &err));
+    assert_int_equal(csv.line, 3);
+    assert_string_equal(fields[0], "a,\"b\"");
+    assert_string_equal(fields[1], "");
+    assert_true(yq_csv_next(&csv, &row, fields, 2, &count, &err));
+    assert_string_equal(fields[1], "x");
+    assert_false(yq_csv_next(&csv, &row, fields, 2, &count, &err));
+    assert_int_equal(err.code, YQ_OK);
+    static const char *const broken[] = {"a,b,c", "\"a", "\"a\"b", "a\"b", "\"a\nb\"", "a\rb"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        csv = (struct yq_csv){.bytes = broken[i], .length = strlen(broken[i])};
+        assert_false(yq_csv_next(&csv, &row, fields, 2, &count, &err));
+        assert_int_equal(err.code, YQ_BAD_INPUT);
+    }
+    yq_buf_fini(&row);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -420,6 +451,7 @@ int main(void)
         cmocka_unit_test(time_is_written_in_utc),
         cmocka_unit_test(a_line_is_one_line),
         cmocka_unit_test(a_json_line_is_utf8_whatever_went_into_it),
+        cmocka_unit_test(rows_are_read_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ import samples
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from conftest import need_tool, wait_until
+from conftest import free_ports, need_tool, wait_until
 
 SYNTAXES = [*samples.NATIVE, samples.JPEG_BASELINE, samples.JPEG2000, samples.RLE]
 HOSPITAL = "影桥医院东院"
@@ -153,6 +153,13 @@ def test_only_what_a_rule_names_is_changed(coercing, sender, fits):
             samples.instance(StationName="ROOM3", Modality="US")]
     assert node.send(ones, aet=sender) == [0, 0, 0]
     assert [node.get_one(one) == one.raw for one in ones] == [not fits, True, True]
+
+
+def test_conditions_are_read_as_in_the_rules_of_forwarding(coercing):
+    node = coercing(rule(set_to("InstitutionName", "East"), station=["room[3]?"]))
+    ones = [samples.instance(StationName=name) for name in ("ROOM[3]A", "ROOM3A", "ROOM[3]")]
+    assert node.send(ones, aet="CT1") == [0, 0, 0]
+    assert [node.get_one(one) == one.raw for one in ones] == [False, True, True]
 
 
 def test_a_study_is_one_study_by_its_coerced_values(coercing):
@@ -670,3 +677,25 @@ def test_what_is_fetched_from_a_peer_is_coerced_by_its_rules(coercing, nodes):
         json.dump([{"aet": "PACS", "host": "127.0.0.1", "port": pacs.port}], file)
     node.cli("--conf", node.conf, "pull", f"PACS@127.0.0.1:{pacs.port}", f"StudyInstanceUID={one.study}")
     assert got(node, one).InstitutionName == HOSPITAL and stored(node, one) == one.raw
+
+
+# ---- what is sent on ----
+
+
+def test_forwarding_goes_by_the_coerced_values_and_carries_them_also_after_a_reindex(coercing):
+    node = coercing(rule(set_to("StudyDescription", "FORWARD-ME"), {"prefix": "PatientID", "with": "E-"}))
+    eager = {"retry_seconds": 1, "retry_most_seconds": 2}
+    port, = free_ports(1)
+    node.configure([{"aet": "CLOUD", "port": port, "forward": eager}],
+                   [{"name": "some", "to": "CLOUD", "when": {"description": "forward*"}}])
+    one, other = samples.instance(), samples.instance()
+    assert node.send(one, aet="CT1") == [0] and node.send(other, aet="MR1") == [0]
+    assert len(node.queue()) == 1
+    assert reindexed(node)["known"] == 2  # what waits is not forgotten
+    with dul.Acceptor(port=port) as cloud:
+        cloud.wait_for(lambda: cloud.stored, 60)
+        node.wait_for_queue(lambda jobs: not jobs)
+        (uid, _, syntax, raw, _), = cloud.stored
+    out = dul.decode_dataset(raw, syntax)
+    assert (uid, out.PatientID, out.StudyDescription) == (one.uid, "E-P1", "FORWARD-ME")
+    assert originals(out)[0][1]["PatientID"] == "P1"

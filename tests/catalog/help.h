@@ -55,7 +55,9 @@ struct yq_totals totals(void);
         assert_int_equal(err.code, with);                                                          \
     } while (0)
 
-extern const struct CMUnitTest find_tests[], health_tests[], settle_tests[], name_tests[];
-extern const size_t find_test_count, health_test_count, settle_test_count, name_test_count;
+extern const struct CMUnitTest find_tests[], health_tests[], settle_tests[], name_tests[],
+    old_tests[];
+extern const size_t find_test_count, health_test_count, settle_test_count, name_test_count,
+    old_test_count;
 
 #endif

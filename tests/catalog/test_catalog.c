@@ -468,5 +468,6 @@ int main(void)
     failed += _cmocka_run_group_tests("health", health_tests, health_test_count, NULL, NULL);
     failed += _cmocka_run_group_tests("names", name_tests, name_test_count, NULL, NULL);
     failed += _cmocka_run_group_tests("settle", settle_tests, settle_test_count, NULL, NULL);
+    failed += _cmocka_run_group_tests("old", old_tests, old_test_count, NULL, NULL);
     return failed;
 }

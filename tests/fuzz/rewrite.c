@@ -39,14 +39,14 @@ static int rewritten(int fd, const struct yq_rewriting *what, struct yq_err *err
 
 /* `headless`: a group length, which goes, may stand before everything: what follows it may be no
  * first element. */
-static void try(int fd, bool chinese, bool deflated, bool headless)
+static void try(int fd, bool chinese, const char *charset, bool deflated, bool headless)
 {
     const struct yq_replacement new[] = {
         {0x00100020, "LO", "NEW"},
         {0x00080080, "LO", chinese ? "影桥医院" : "East"},
         {0x00100010, "PN", "New^Name"},
     };
-    struct yq_rewriting what = {new, 3, "CT1", "YINGQIAO", 1780000000000, ""};
+    struct yq_rewriting what = {new, 3, "CT1", "YINGQIAO", 1780000000000, charset};
     struct yq_header header = {0}, now = {0};
     struct yq_err err;
     bool taken = read_back(fd, &header, &err) && yq_uid_valid(header.sop_class) &&
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     yq_buf_put(&file, data + 1, size - 1);
     int fd = memfd_create("fuzz", 0);
     if (fd >= 0 && !file.failed && yq_write_all(fd, file.bytes, file.length, &err))
-        try(fd, data[0] & 4, data[0] % 4 == 3,
+        try(fd, data[0] & 4, data[0] & 8 ? "GB18030" : "", data[0] % 4 == 3,
             data[0] % 4 == 3 || (size > 4 && !data[3] && !data[4]));
     if (fd >= 0)
         close(fd);

@@ -411,7 +411,7 @@ def dump(path, *options):
 def test_real_files_of_every_kind_leave_otherwise_unchanged(coercing, testdata, tmp_path, value, options):
     need_tool("dcmdump")
     node = coercing(rule(set_to("InstitutionName", value), set_to("PatientID", "NEW")))
-    seen, path_out = set(), tmp_path / "out.dcm"
+    seen, other, path_out = set(), {}, tmp_path / "out.dcm"
     changed = {"(0008,0005)", "(0008,0080)", "(0010,0020)", "(0400,0561)", "(0400,0550)", "(0400,0562)", "(0400,0563)",
                "(0400,0564)", "(0400,0565)"}
     for path in samples.testdata_files(besides=("expected", "LICENSES")):
@@ -428,11 +428,16 @@ def test_real_files_of_every_kind_leave_otherwise_unchanged(coercing, testdata, 
             continue
         assert out is not None, path
         differing = {line[0] for line in (came - out) + (out - came)}
-        assert differing <= changed, (path, came - out, out - came)
+        if not differing <= changed:
+            other[one.study] = (path, came - out, out - came)
         if one.syntax != dul.DEFLATED and len(one.raw) > 20000 and not options:
             assert body.endswith(one.raw[-len(one.raw) // 4:]), path
         seen.add(one.syntax)
     assert len(seen) > 15, seen
+    # behind a wrong label text was converted from what it is, not from what dcmdump takes it for
+    for suspect in node.cli("studies", "--suspect", "--json").json() if options else []:
+        other.pop(suspect["StudyInstanceUID"], None)
+    assert not other, other
     assert node.verify() == "no damage"
 
 

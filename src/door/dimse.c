@@ -37,6 +37,7 @@ enum {
 struct waiting { /* a connection in the antechamber */
     int fd;
     short events; /* what is waited for */
+    bool begun;   /* something of a TLS handshake came */
     bool greeted; /* the TLS handshake is done, or there is none */
     struct yq_channel channel;
     int64_t until_ms;
@@ -259,8 +260,14 @@ static ssize_t read_some(struct waiting *w, void *bytes, size_t room)
 static bool greet(struct antechamber *room, size_t i)
 {
     struct waiting *w = &room->waiting[i];
-    uint8_t first;
-    if (recv(w->fd, &first, 1, MSG_PEEK) == 1 && first == PDU_ASSOCIATE_RQ) {
+    uint8_t first = 0;
+    ssize_t got = w->begun ? -1 : recv(w->fd, &first, 1, MSG_PEEK);
+    if (got == 0) { /* came, and went without a word */
+        send_away(room, i, NULL);
+        return false;
+    }
+    w->begun = w->begun || got > 0; /* what comes later may begin with any byte */
+    if (first == PDU_ASSOCIATE_RQ) {
         send_away(room, i,
                   "an association request without TLS came to the TLS port: the caller must call "
                   "dicom.port, or speak TLS");

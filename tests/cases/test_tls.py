@@ -277,6 +277,42 @@ def test_a_flood_of_handshakes_does_not_keep_plain_callers_out(nodes, ca, own):
         one.join()
 
 
+def test_a_handshake_may_come_in_pieces_of_one_byte(nodes, ca, own, device):
+    """Whatever byte a piece begins with: also the one that an association request without TLS begins with."""
+    node = nodes(**with_tls(ca, own, "require"))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = calling(ca, device).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection(("127.0.0.1", node.tls_port)) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(60)
+
+        def flush():
+            for byte in outgoing.read():
+                sock.sendall(bytes([byte]))
+                time.sleep(0)
+        for step in (client.do_handshake, lambda: client.write(dul.associate_rq([(1, *ECHO[0])])),
+                     lambda: client.read(1)):
+            while True:
+                try:
+                    done = step()
+                    flush()
+                    break
+                except ssl.SSLWantReadError:
+                    flush()
+                    piece = sock.recv(65536)
+                    assert piece, node.log()[-1000:]
+                    incoming.write(piece)
+        assert done == b"\2"  # A-ASSOCIATE-AC
+
+
+def test_who_comes_and_goes_without_a_word_is_no_event(nodes, ca, own):
+    node = nodes(**with_tls(ca, own))
+    for _ in range(20):
+        socket.create_connection(("127.0.0.1", node.tls_port)).close()
+    assert echoscu(node.tls_port, "+tla", "+cf", ca.pem).code == 0
+    assert "connection-dropped" not in node.log()
+
+
 def test_bytes_that_are_no_tls_do_no_harm(nodes, ca, own):
     node = nodes(**with_tls(ca, own))
     greeting = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03"

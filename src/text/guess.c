@@ -61,6 +61,13 @@ static bool beside(bool (*is)(const uint8_t *, size_t, size_t), const uint8_t *b
     return is(bytes, length, from - 1) || is(bytes, length, to);
 }
 
+/* Scripts that hospitals write, of the characters of three and four bytes. */
+static bool is_usual(int32_t c)
+{
+    return c < 0x1000 || (c >= 0x1800 && c < 0x18b0) || (c >= 0x1e00 && c < 0xa4d0) ||
+           (c >= 0xac00 && c < 0xd7b0) || (c >= 0xf900 && c < 0xfffd) || c >= 0x10000;
+}
+
 static void weigh_utf8(struct evidence *e, const uint8_t *bytes, size_t length)
 {
     for (size_t at = 0; at < length;) {
@@ -74,13 +81,17 @@ static void weigh_utf8(struct evidence *e, const uint8_t *bytes, size_t length)
             *(cut ? &e->utf8.cut : &e->utf8.bad) += 1;
             at = cut ? length : from + 1;
         } else if (c >= 0x800) {
-            e->utf8.wide++;
+            *(is_usual(c) ? &e->utf8.wide : &e->utf8.strange) += 1;
         } else if ((c >= 0xc0 && c < 0x250) || c == 0xb0 || c == 0xb7 || c == 0xb5 || c == 0xb1) {
-            bool crowd = (from && bytes[from - 1] >= 0x80) || (at < length && bytes[at] >= 0x80);
-            if (beside(is_word, bytes, length, from, at))
+            size_t begin = from, end = at; /* of the run of such letters */
+            while (begin && bytes[begin - 1] >= 0x80)
+                begin--;
+            while (end < length && bytes[end] >= 0x80)
+                end++;
+            if (beside(is_word, bytes, length, begin, end))
                 e->utf8.latin++;
             else
-                e->utf8.strange += crowd; /* a letter on its own, à, tells nothing */
+                e->utf8.strange += end - begin > 2; /* a letter on its own, à, tells nothing */
         } else if (c >= 0x370) {
             int32_t block = c < 0x400 ? 0x370 : c < 0x530 ? 0x400 : c < 0x590 ? 0x530 : c & ~0xff;
             bool same = !e->utf8.block || e->utf8.block == block;
@@ -92,21 +103,25 @@ static void weigh_utf8(struct evidence *e, const uint8_t *bytes, size_t length)
     }
 }
 
-static void weigh_pair(struct evidence *e, const uint8_t *bytes, size_t length, size_t at)
+/* `after`: behind another pair, whose second byte may look like a letter. */
+static void weigh_pair(struct evidence *e, const uint8_t *bytes, size_t length, size_t at,
+                       bool after)
 {
     uint8_t first = bytes[at], second = bytes[at + 1];
-    bool within = beside(is_letter, bytes, length, at, at + 2);
-    if (first >= 0xa1 && second >= 0xa1) { /* the plane of GB 2312 */
-        if (first >= 0xb0 && first <= 0xd7)
-            e->gb.level1++;
+    bool before_high = at + 2 < length && bytes[at + 2] >= 0x80;
+    bool within = (!after && is_letter(bytes, length, at - 1)) || is_letter(bytes, length, at + 2);
+    if (first >= 0xa1 && second >= 0xa1) {  /* the plane of GB 2312 */
+        if (first >= 0xb0 && first <= 0xd7) /* one alone in a word of letters: \315\321igo */
+            e->gb.level1 += after || before_high || !within;
         else if (first >= 0xd8 && first <= 0xf7)
             *(within ? &e->gb.inner : &e->gb.level2) += 1;
         else if (first >= 0xaa)
             e->gb.user++;
     } else if (first >= 0xa1 && first <= 0xa7) {
         e->gb.user++;
-    } else if (second < 0x80 && isalpha(second)) {
-        e->gb.accents += first >= 0xc0;
+    } else if (second < 0x80 && (isalpha(second) || (second == '^' && !after && at &&
+                                                     is_letter(bytes, length, at - 1)))) {
+        e->gb.accents += first >= 0xc0; /* Jos\351^ too */
     } else if (first < 0xa0 || (second >= 0x80 && second < 0xa0)) {
         e->gb.c1++;
     }
@@ -114,8 +129,10 @@ static void weigh_pair(struct evidence *e, const uint8_t *bytes, size_t length, 
 
 static void weigh_gb(struct evidence *e, const uint8_t *bytes, size_t length)
 {
+    bool after = false;
     for (size_t at = 0; at < length;) {
         const uint8_t *p = bytes + at;
+        bool pair = false;
         size_t left = length - at;
         if (p[0] < 0x80) {
             at++;
@@ -134,9 +151,11 @@ static void weigh_gb(struct evidence *e, const uint8_t *bytes, size_t length)
             e->gb.bad++;
             at++;
         } else {
-            weigh_pair(e, bytes, length, at);
+            weigh_pair(e, bytes, length, at, after);
+            pair = p[1] >= 0x80 || p[0] < 0xc0;
             at += 2;
         }
+        after = pair;
     }
 }
 
@@ -180,7 +199,7 @@ static bool is_utf8(const struct evidence *e)
     if (e->utf8.bad || e->utf8.cut > e->utf8.wide + narrow)
         return false;
     if (e->utf8.wide)
-        return true;
+        return e->utf8.wide > 4 * e->utf8.strange;
     if (e->utf8.strange || !narrow)
         return false;
     /* GBK can look like two-byte characters, but not like one script, nor like accents in words */
@@ -271,8 +290,8 @@ static const char *better(const struct evidence *e, enum label_kind kind)
     case SAYS_SINGLE:
         return !e->c1 ? NULL : is_utf8(e) ? "ISO_IR 192" : is_gb(e) ? "GB18030" : NULL;
     case SAYS_UTF8:
-        if (!e->utf8.bad && e->utf8.cut <= e->utf8.wide)
-            return NULL;
+        if (!e->utf8.bad && e->utf8.cut <= e->utf8.wide) /* by chance, where no script comes out */
+            return !e->utf8.wide && e->utf8.strange && is_gb(e) ? "GB18030" : NULL;
         return is_gb(e) ? "GB18030" : all_letters ? "ISO_IR 100" : NULL;
     case SAYS_GB:
         if (e->utf8.wide && is_utf8(e))

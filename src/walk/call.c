@@ -305,45 +305,99 @@ static bool write_identifier(const struct yq_query *query, const char *syntax, s
     }
 }
 
-static bool read_row(const struct yq_buf *dataset, const char *syntax, struct yq_buf *text,
-                     const char *values[YQ_ATTR_COUNT], struct yq_err *err)
+struct answer { /* one row of a peer, as sent */
+    struct yq_buf raw;
+    struct {
+        size_t offset, length;
+        bool there, number;
+    } values[YQ_ATTR_COUNT];
+    char charset[YQ_CHARSET_SIZE];
+};
+
+static bool collect_answer(const struct yq_buf *dataset, const char *syntax, struct answer *answer,
+                           struct yq_err *err)
 {
     struct yq_scan *scan yq_cleanup(yq_scan_cleanup) = NULL;
     struct yq_element element;
-    size_t at[YQ_ATTR_COUNT];
-    char charset[64] = "";
-    bool doubtful = false;
-    memset(at, 0xff, sizeof at);
-    yq_buf_clear(text);
     if (!yq_scan_open_memory(dataset->bytes, dataset->length, syntax, &scan, err))
         return false;
     while (yq_scan_next(scan, &element, err)) {
-        struct yq_buf raw yq_cleanup(yq_buf_fini) = {.most = 1 << 20};
         enum yq_attr attr = yq_attr_by_tag(element.tag, element.within);
         bool is_charset = element.tag == 0x00080005 && !element.within;
         if ((attr == YQ_ATTR_COUNT && !is_charset) || !element.length ||
             strcmp(element.vr, "SQ") == 0)
             continue;
-        if (!yq_scan_value(scan, 1 << 20, &raw, err))
+        size_t offset = answer->raw.length, length;
+        if (!yq_scan_value(scan, 1 << 20, &answer->raw, err))
             return false;
+        const uint8_t *bytes = answer->raw.bytes + offset;
+        length = answer->raw.length - offset;
+        bool number = strcmp(element.vr, "US") == 0 && length == 2;
+        while (!number && length && (bytes[length - 1] == ' ' || !bytes[length - 1]))
+            length--;
         if (is_charset) {
-            (void)yq_copy_trimmed(charset, sizeof charset, raw.bytes, raw.length);
+            (void)yq_copy_trimmed(answer->charset, sizeof answer->charset, (const char *)bytes,
+                                  length);
             continue;
         }
-        while (raw.length && (raw.bytes[raw.length - 1] == ' ' || !raw.bytes[raw.length - 1]))
-            raw.length--;
-        at[attr] = text->length;
-        if (strcmp(element.vr, "US") == 0 && raw.length == 2)
-            yq_buf_putf(text, "%u", yq_le16(raw.bytes));
-        else
-            yq_text_decode(charset, element.vr, yq_buf_text(&raw), raw.length, text, &doubtful);
+        answer->values[attr].offset = offset;
+        answer->values[attr].length = length;
+        answer->values[attr].there = true;
+        answer->values[attr].number = number;
+    }
+    return err->code == YQ_OK;
+}
+
+/* What the peer's labels are worth is judged as for what it sends. */
+static void judge_answer(const struct answer *answer, const char *assume_charset,
+                         char charset[YQ_CHARSET_SIZE])
+{
+    struct yq_text_value texts[YQ_ATTR_COUNT];
+    size_t count = 0;
+    for (int a = 0; a < YQ_ATTR_COUNT; a++) {
+        if (answer->values[a].length && !answer->values[a].number)
+            texts[count++] =
+                (struct yq_text_value){yq_attrs[a].vr, answer->raw.bytes + answer->values[a].offset,
+                                       answer->values[a].length};
+    }
+    yq_text_judge(texts, count, answer->charset, assume_charset, charset);
+}
+
+static bool decode_answer(const struct answer *answer, const char *charset, struct yq_buf *text,
+                          const char *values[YQ_ATTR_COUNT], struct yq_err *err)
+{
+    size_t at[YQ_ATTR_COUNT];
+    bool doubtful = false;
+    yq_buf_clear(text);
+    for (int a = 0; a < YQ_ATTR_COUNT; a++) {
+        const uint8_t *bytes = answer->raw.bytes + answer->values[a].offset;
+        at[a] = text->length;
+        if (answer->values[a].number)
+            yq_buf_putf(text, "%u", yq_le16(bytes));
+        else if (answer->values[a].length)
+            yq_text_decode(charset, yq_attrs[a].vr, bytes, answer->values[a].length, text,
+                           &doubtful);
         yq_buf_put(text, "", 1);
     }
-    if (err->code != YQ_OK)
-        return false;
     for (int a = 0; a < YQ_ATTR_COUNT; a++)
-        values[a] = at[a] == SIZE_MAX ? NULL : yq_buf_text(text) + at[a];
+        values[a] = answer->values[a].there ? yq_buf_text(text) + at[a] : NULL;
     return !text->failed || yq_fail(err, YQ_FULL, "walk", "no memory for an answer");
+}
+
+static bool read_row(const struct yq_buf *dataset, const char *syntax, const char *assume_charset,
+                     struct yq_buf *text, const char *values[YQ_ATTR_COUNT], struct yq_err *err)
+{
+    struct answer answer = {.raw = {.most = 8 << 20}};
+    char charset[YQ_CHARSET_SIZE];
+    bool ok = collect_answer(dataset, syntax, &answer, err);
+    if (ok && answer.raw.failed)
+        ok = yq_fail(err, YQ_FULL, "walk", "no memory for an answer");
+    if (ok) {
+        judge_answer(&answer, assume_charset, charset);
+        ok = decode_answer(&answer, charset, text, values, err);
+    }
+    yq_buf_fini(&answer.raw);
+    return ok;
 }
 
 bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
@@ -384,7 +438,7 @@ bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct 
                            peer->aet, answer.status, answer.comment[0] ? ": " : "", answer.comment);
         }
         if (!yq_assoc_read_all(assoc, 1 << 22, &dataset, err) ||
-            !read_row(&dataset, where->accepted_syntax, &text, values, err))
+            !read_row(&dataset, where->accepted_syntax, peer->assume_charset, &text, values, err))
             return false;
         if (wanted && !row(context, values)) {
             wanted = false;

@@ -53,6 +53,8 @@ static const struct header headers[] = {
     {{"李^㐀", "颅脑"}, "GB18030", "ISO_IR 100", "", "GB18030", GUESS},
     {{"欧阳娜娜"}, "GBK", "ISO_IR 100", "", "GB18030", GUESS},
     {{"覃鑫"}, "GBK", "", "", "GB18030", GUESS},
+    {{"阚^珺毓"}, "GBK", "ISO_IR 148", "", "GB18030", GUESS},
+    {{"谢岚慧"}, "GBK", "", "", "GB18030", GUESS}, /* by its bytes also Lepcha in UTF-8 */
     {{"王芳"}, "GBK", "ISO_IR 144", "", "ISO_IR 144", DECLARED}, /* nobody can tell */
     {{"张三", "Köln"}, "GB18030", "ISO_IR 100", "", "GB18030", GUESS},
     /* UTF-8 */
@@ -65,6 +67,7 @@ static const struct header headers[] = {
     {CHINESE, "ISO_IR 192", "ISO_IR 144", "", "ISO_IR 192", GUESS},
     {TRADITIONAL, "ISO_IR 192", "GB18030", "", "ISO_IR 192", GUESS},
     {FRENCH, "ISO_IR 192", "ISO_IR 100", "", "ISO_IR 192", GUESS},
+    {{"Ñíguez"}, "ISO_IR 192", "ISO_IR 100", "", "ISO_IR 192", GUESS},
     {{"Иванов^Иван", "голова"}, "ISO_IR 192", "", "", "ISO_IR 192", GUESS},
     {{"สมชาย^ใจดี"}, "ISO_IR 192", "ISO_IR 166", "", "ISO_IR 192", GUESS},
     /* ISO 2022 with escape sequences that nobody announced */
@@ -82,6 +85,7 @@ static const struct header headers[] = {
     {{"Größe"}, "ISO_IR 100", "ISO_IR 100", "", "ISO_IR 100", DECLARED},
     {{"MÜLLER^JÖRG", "HÜFTE"}, "ISO_IR 100", "ISO_IR 100", "", "ISO_IR 100", DECLARED},
     {{"Ødegård", "Ærø"}, "ISO_IR 100", "ISO_IR 100", "", "ISO_IR 100", DECLARED},
+    {{"José^Íñigo", "ANDRÉ^CONCEIÇÃO"}, "ISO_IR 100", "ISO_IR 100", "", "ISO_IR 100", DECLARED},
     {{"Świątek^Łukasz", "Badanie głowy"}, "ISO_IR 101", "ISO_IR 101", "", "ISO_IR 101", DECLARED},
     {{"Люксембург", "голова"}, "ISO_IR 144", "ISO_IR 144", "", "ISO_IR 144", DECLARED},
     {{"Διονυσιος"}, "ISO_IR 126", "ISO_IR 126", "", "ISO_IR 126", DECLARED},

@@ -1,5 +1,5 @@
-/* conf.c: any bytes as node.json, peers.json, tokens.json and users.json. What is taken is printed,
- * and the printed peers must be taken again. */
+/* conf.c: any bytes as node.json, peers.json, rules.json, tokens.json and users.json. What is taken
+ * is printed, and the printed peers must be taken again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +39,45 @@ static void check_users(const struct yq_conf *conf)
     yq_buf_fini(&text);
 }
 
+static void put_rules(struct yq_buf *text, const struct yq_conf *conf, enum yq_rule_kind kind)
+{
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        if (conf->rules[i].kind != kind)
+            continue;
+        conf_put_forward_rule(text, &conf->rules[i]);
+        yq_buf_puts(text, ",\n");
+    }
+}
+
+static void check_rules(const struct yq_conf *conf)
+{
+    struct yq_buf text = {0};
+    struct yq_err err;
+    struct yq_origin origin = {.door = "fuzz", .aet = "CT1"};
+    struct yq_header header = {.sop_class = "1.2.840.10008.5.1.4.1.1.2"};
+    struct yq_conf *again = calloc(1, sizeof *again);
+    yq_buf_puts(&text, "{\"forward\": [");
+    put_rules(&text, conf, YQ_RULE_FORWARD);
+    yq_buf_puts(&text, "], \"pull\": [");
+    put_rules(&text, conf, YQ_RULE_PULL);
+    yq_buf_puts(&text, "]}");
+    if (!again || !conf_parse_rules(again, "again", text.bytes, text.length, &err) ||
+        again->rule_count != conf->rule_count)
+        abort();
+    header.values[YQ_Modality] = "CT";
+    header.values[YQ_StudyDescription] = "胸部 CT";
+    for (size_t i = 0; i < conf->rule_count; i++) {
+        bool fits = yq_rule_fits(&conf->rules[i], &origin, &header, 700);
+        const struct yq_rule *other = yq_conf_rule(again, conf->rules[i].name);
+        if (!other || fits != yq_rule_fits(other, &origin, &header, 700))
+            abort();
+        (void)yq_rule_wants_modality(&conf->rules[i], "CT\\SR");
+    }
+    (void)!conf_rules_check(conf, &err);
+    yq_conf_free(again);
+    yq_buf_fini(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yq_err err;
@@ -55,6 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (conf_parse_users(conf, "users.json", data, size, &err))
         check_users(conf);
+    if (conf_parse_rules(conf, "rules.json", data, size, &err))
+        check_rules(conf);
     for (size_t i = 0; i < conf->peer_count; i++) /* numeric hosts only: no name server here */
         if (conf_host_kind(conf->peers[i].host) != HOST_NAME)
             (void)yq_conf_peer(conf, conf->peers[i].aet, conf->peers[i].host, NULL);

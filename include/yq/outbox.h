@@ -73,9 +73,9 @@ struct yq_lane {
     char reason[YQ_JOB_REASON_SIZE];
     uint64_t sent, failed, retries; /* since the catalog was made */
     int64_t due_ms;                 /* look: of the job that is due first */
-    /* summary: jobs that are not over, by state; their instances; since when the oldest waits,
-     * refused and held ones apart; 0: none */
-    uint64_t jobs[YQ_JOB_STATE_COUNT], instances;
+    /* summary: jobs that are not over, by state; since when the oldest waits that is neither held
+     * nor refused, 0: none */
+    uint64_t jobs[YQ_JOB_STATE_COUNT];
     int64_t oldest_ms;
 };
 
@@ -153,8 +153,9 @@ yq_must_check bool yq_outbox_list(struct yq_catalog *catalog, const struct yq_jo
 /* Items of a job that were refused or dropped, at most `most`; *out malloc'ed. */
 yq_must_check bool yq_outbox_refusals(struct yq_catalog *catalog, int64_t job, size_t most,
                                       struct yq_item_end **out, size_t *count, struct yq_err *err);
-/* Every lane that ever had work, with all its numbers; *out malloc'ed. */
-yq_must_check bool yq_outbox_summary(struct yq_catalog *catalog, struct yq_lane **out,
+/* Every lane that ever had work; *out malloc'ed. Without `counts` only refused jobs are counted,
+ * and it costs a few index look-ups per lane. */
+yq_must_check bool yq_outbox_summary(struct yq_catalog *catalog, bool counts, struct yq_lane **out,
                                      size_t *count, struct yq_err *err);
 
 enum yq_turn { YQ_TURN_RETRY, YQ_TURN_HOLD, YQ_TURN_RELEASE, YQ_TURN_DROP };

@@ -63,7 +63,9 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_OUTBOX_COUNT,
                  ST_OUTBOX_FORGET,
                  ST_OUTBOX_UNTOLD,
-
+                 ST_OUTBOX_NEXT_KNOWN,
+                 ST_OUTBOX_OLDEST,
+                 ST_OUTBOX_GROUP_COUNT,
                  ST_NAME_KEY_ADD,
                  ST_COUNT
 };

@@ -166,24 +166,26 @@ bool lane_read(struct connection *connection, struct yq_lane *lane, struct yq_er
     return true;
 }
 
-/* The first lane behind this one that has something to claim. */
-static bool next_lane(struct connection *reader, struct yq_lane *lane, bool *there,
-                      struct yq_err *err)
+bool lane_next(struct connection *reader, enum statement which, struct yq_lane *lane, bool *there,
+               struct yq_err *err)
 {
-    sqlite3_stmt *get = connection_statement(reader, ST_OUTBOX_NEXT_LANE, err);
-    if (!get)
-        return false;
-    sqlite3_bind_int(get, 1, lane->kind);
-    sqlite3_bind_text(get, 2, lane->destination, -1, SQLITE_STATIC);
-    if (!statement_step(reader, get, there, err))
-        return false;
-    if (*there) {
-        int kind = sqlite3_column_int(get, 0);
-        struct yq_lane next = {.kind = kind == YQ_JOB_PULL ? YQ_JOB_PULL : YQ_JOB_FORWARD};
-        (void)yq_copy(next.destination, sizeof next.destination, column_text(get, 1));
-        *lane = next;
+    *there = false;
+    for (int kind = lane->kind; kind < YQ_JOB_KIND_COUNT && !*there; kind++) {
+        sqlite3_stmt *get = connection_statement(reader, which, err);
+        if (!get)
+            return false;
+        const char *behind = kind == (int)lane->kind ? lane->destination : "";
+        sqlite3_bind_int(get, 1, kind);
+        sqlite3_bind_text(get, 2, behind, -1, SQLITE_STATIC);
+        if (!statement_step(reader, get, there, err))
+            return false;
+        if (*there) {
+            struct yq_lane next = {.kind = (enum yq_job_kind)kind};
+            (void)yq_copy(next.destination, sizeof next.destination, column_text(get, 0));
+            *lane = next;
+        }
+        sqlite3_reset(get);
     }
-    sqlite3_reset(get);
     return true;
 }
 
@@ -228,10 +230,11 @@ bool yq_outbox_look(struct yq_catalog *catalog, struct yq_lane **out, size_t *co
     if (!reader)
         return false;
     bool there = true;
-    bool ok = next_lane(reader, &lane, &there, err);
+    bool ok = lane_next(reader, ST_OUTBOX_NEXT_LANE, &lane, &there, err);
     while (ok && there)
         ok = lane_read(reader, &lane, err) && read_earliest(reader, &lane, err) &&
-             push_lane(out, count, &lane, err) && next_lane(reader, &lane, &there, err);
+             push_lane(out, count, &lane, err) &&
+             lane_next(reader, ST_OUTBOX_NEXT_LANE, &lane, &there, err);
     reader_give(catalog, reader);
     if (!ok) {
         free(*out);
@@ -476,7 +479,9 @@ static const char *const settle_sql[] = {
     [YQ_SETTLE_OVER] =
         "UPDATE outbox_job SET n_pending = CASE kind WHEN 1 THEN 0 ELSE n_pending END, "
         "n_sent = n_sent + ?5, tries = 0, changed_ms = ?2, "
-        "reason = coalesce(?4, CASE WHEN n_refused > 0 THEN reason END), "
+        "reason = coalesce(?4, CASE WHEN n_refused > 0 THEN reason WHEN n_sent = 0 AND n_dropped > "
+        "0 "
+        "THEN 'it is not in this node any more' END), "
         "state = CASE WHEN kind = 0 AND n_pending > 0 THEN gathers = 0 "
         "WHEN n_refused > 0 THEN 5 WHEN n_sent = 0 AND n_dropped > 0 THEN 7 ELSE 6 END "
         "WHERE id = ?1 AND state = 3",

@@ -13,6 +13,10 @@ void job_read(sqlite3_stmt *row, struct yq_job *job);
 /* The lane's own row; as it would be when there is none yet. */
 bool lane_read(struct connection *connection, struct yq_lane *lane, struct yq_err *err);
 
+/* The first lane behind this one, by kind and destination, of those that the statement is about. */
+bool lane_next(struct connection *reader, enum statement which, struct yq_lane *lane, bool *there,
+               struct yq_err *err);
+
 /* An instance that has just become a row is put into the outbox. */
 bool outbox_put(struct connection *writer, const struct yq_dispatch *order,
                 const struct yq_key *key, int64_t now_ms, struct yq_err *err);

@@ -122,55 +122,91 @@ bool yq_outbox_refusals(struct yq_catalog *catalog, int64_t job, size_t most,
 
 /* ---- numbers ---- */
 
-static struct yq_lane *lane_of(struct yq_lane *list, size_t count, sqlite3_stmt *row)
+static bool ask_group(struct connection *reader, enum statement which, const struct yq_lane *lane,
+                      int state, int64_t *value, struct yq_err *err)
 {
-    for (size_t i = 0; i < count; i++)
-        if ((int)list[i].kind == sqlite3_column_int(row, 0) &&
-            strcmp(list[i].destination, column_text(row, 1)) == 0)
-            return &list[i];
-    return NULL;
+    bool row;
+    sqlite3_stmt *get = connection_statement(reader, which, err);
+    if (!get)
+        return false;
+    sqlite3_bind_int(get, 1, lane->kind);
+    sqlite3_bind_text(get, 2, lane->destination, -1, SQLITE_STATIC);
+    sqlite3_bind_int(get, 3, state);
+    if (!statement_step(reader, get, &row, err))
+        return false;
+    *value = row ? sqlite3_column_int64(get, 0) : 0;
+    sqlite3_reset(get);
+    return true;
 }
 
-static bool summarize(struct connection *reader, struct yq_lane **list, size_t *count,
-                      struct yq_err *err)
+static bool read_numbers(struct connection *reader, bool counts, struct yq_lane *lane,
+                         struct yq_err *err)
+{
+    for (int state = 0; state < YQ_JOB_DONE; state++) {
+        int64_t since_ms = 0, jobs = 0;
+        bool counted = counts || state == YQ_JOB_REFUSED;
+        if ((state < YQ_JOB_HELD &&
+             !ask_group(reader, ST_OUTBOX_OLDEST, lane, state, &since_ms, err)) ||
+            (counted && !ask_group(reader, ST_OUTBOX_GROUP_COUNT, lane, state, &jobs, err)))
+            return false;
+        lane->jobs[state] = (uint64_t)jobs;
+        if (since_ms && (!lane->oldest_ms || since_ms < lane->oldest_ms))
+            lane->oldest_ms = since_ms;
+    }
+    return true;
+}
+
+static bool is_listed(const struct yq_lane *list, size_t count, const struct yq_lane *lane)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].kind == lane->kind && strcmp(list[i].destination, lane->destination) == 0)
+            return true;
+    return false;
+}
+
+static bool add_lane(struct yq_lane **list, size_t *count, const struct yq_lane *lane,
+                     struct yq_err *err)
+{
+    void *grown = *list;
+    bool ok = is_listed(*list, *count, lane) || push(&grown, count, sizeof *lane, lane, err);
+    *list = grown;
+    return ok;
+}
+
+static bool add_known_lanes(struct connection *reader, struct yq_lane **list, size_t *count,
+                            struct yq_err *err)
+{
+    struct yq_lane lane = {.kind = YQ_JOB_FORWARD};
+    bool there = true;
+    while (lane_next(reader, ST_OUTBOX_NEXT_KNOWN, &lane, &there, err))
+        if (!there)
+            return true;
+        else if (!add_lane(list, count, &lane, err))
+            return false;
+    return false;
+}
+
+/* Those that have nothing at the moment, too. */
+static bool add_idle_lanes(struct connection *reader, struct yq_lane **list, size_t *count,
+                           struct yq_err *err)
 {
     bool row = true;
-    void *grown = NULL;
-    sqlite3_stmt *get yq_cleanup(statement_drop) = connection_prepare(
-        reader,
-        "SELECT kind, destination, state, count(*), sum(n_pending), min(queued_ms) FROM outbox_job "
-        "WHERE state < 6 GROUP BY kind, destination, state UNION ALL "
-        "SELECT kind, destination, -1, 0, 0, 0 FROM outbox_lane",
-        err);
+    sqlite3_stmt *get yq_cleanup(statement_drop) =
+        connection_prepare(reader, "SELECT kind, destination FROM outbox_lane", err);
     while (get && row) {
+        struct yq_lane lane = {.kind = YQ_JOB_FORWARD};
         if (!statement_step(reader, get, &row, err))
             return false;
-        if (!row)
-            break;
-        struct yq_lane *lane = lane_of(*list, *count, get);
-        if (!lane) {
-            struct yq_lane new = {
-                .kind = sqlite3_column_int(get, 0) == YQ_JOB_PULL ? YQ_JOB_PULL : YQ_JOB_FORWARD};
-            (void)yq_copy(new.destination, sizeof new.destination, column_text(get, 1));
-            grown = *list;
-            if (!push(&grown, count, sizeof new, &new, err))
-                return false;
-            *list = grown;
-            lane = &(*list)[*count - 1];
-        }
-        int state = sqlite3_column_int(get, 2);
-        if (state < 0 || state >= YQ_JOB_STATE_COUNT)
-            continue;
-        int64_t since = sqlite3_column_int64(get, 5);
-        lane->jobs[state] = (uint64_t)sqlite3_column_int64(get, 3);
-        lane->instances += (uint64_t)sqlite3_column_int64(get, 4);
-        if (state < YQ_JOB_HELD && (!lane->oldest_ms || since < lane->oldest_ms))
-            lane->oldest_ms = since;
+        if (row && sqlite3_column_int(get, 0) == YQ_JOB_PULL)
+            lane.kind = YQ_JOB_PULL;
+        (void)yq_copy(lane.destination, sizeof lane.destination, row ? column_text(get, 1) : "");
+        if (row && !add_lane(list, count, &lane, err))
+            return false;
     }
     return get;
 }
 
-bool yq_outbox_summary(struct yq_catalog *catalog, struct yq_lane **out, size_t *count,
+bool yq_outbox_summary(struct yq_catalog *catalog, bool counts, struct yq_lane **out, size_t *count,
                        struct yq_err *err)
 {
     *out = NULL;
@@ -178,9 +214,9 @@ bool yq_outbox_summary(struct yq_catalog *catalog, struct yq_lane **out, size_t 
     struct connection *reader = reader_take(catalog, err);
     if (!reader)
         return false;
-    bool ok = summarize(reader, out, count, err);
+    bool ok = add_known_lanes(reader, out, count, err) && add_idle_lanes(reader, out, count, err);
     for (size_t i = 0; ok && i < *count; i++)
-        ok = lane_read(reader, &(*out)[i], err);
+        ok = lane_read(reader, &(*out)[i], err) && read_numbers(reader, counts, &(*out)[i], err);
     reader_give(catalog, reader);
     if (!ok) {
         free(*out);

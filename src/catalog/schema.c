@@ -118,7 +118,7 @@ static const char indices[] =
     "CREATE UNIQUE INDEX IF NOT EXISTS outbox_study ON outbox_job(study, destination, kind, rule);"
     "CREATE INDEX IF NOT EXISTS outbox_due ON outbox_job(kind, destination, priority, next_ms)"
     " WHERE state < 3;"
-    "CREATE INDEX IF NOT EXISTS outbox_open ON outbox_job(id) WHERE state < 6;"
+    "CREATE INDEX IF NOT EXISTS outbox_lanes ON outbox_job(kind, destination, state, queued_ms);"
     "CREATE INDEX IF NOT EXISTS outbox_untold ON outbox_job(id) WHERE state = 7 AND told = 0;"
     "CREATE INDEX IF NOT EXISTS outbox_over ON outbox_job(changed_ms) WHERE state > 5;";
 
@@ -243,16 +243,26 @@ static const char *const fixed_sql[ST_COUNT] = {
     [ST_OUTBOX_ITEM] = "INSERT OR IGNORE INTO outbox_item(job_id, instance) VALUES(?, ?)",
     [ST_OUTBOX_LANE] = "SELECT held, tries, next_ms, reason, n_sent, n_failed, n_retries FROM "
                        "outbox_lane WHERE kind = ? AND destination = ?",
-    [ST_OUTBOX_NEXT_LANE] = "SELECT kind, destination FROM outbox_job WHERE state < 3 AND "
-                            "(kind, destination) > (?, ?) ORDER BY kind, destination LIMIT 1",
-    [ST_OUTBOX_EARLIEST] = "SELECT next_ms FROM outbox_job WHERE state < 3 AND kind = ? AND "
-                           "destination = ? AND priority = ? ORDER BY next_ms LIMIT 1",
-    [ST_OUTBOX_DUE] = "SELECT " JOB_COLUMNS " FROM outbox_job WHERE state < 3 AND kind = ? AND "
-                      "destination = ? AND priority = ? AND next_ms <= ? ORDER BY next_ms LIMIT 1",
+    /* No row values in these: SQLite would begin at the lane that is to be passed over, and read it
+     * all. The indices are named because the planner does not know that lanes are long. */
+    [ST_OUTBOX_NEXT_LANE] = "SELECT destination FROM outbox_job INDEXED BY outbox_due WHERE state "
+                            "< 3 AND kind = ? AND destination > ? ORDER BY destination LIMIT 1",
+    [ST_OUTBOX_EARLIEST] = "SELECT next_ms FROM outbox_job INDEXED BY outbox_due WHERE state < 3 "
+                           "AND kind = ? AND destination = ? AND priority = ? ORDER BY next_ms "
+                           "LIMIT 1",
+    [ST_OUTBOX_DUE] = "SELECT " JOB_COLUMNS " FROM outbox_job INDEXED BY outbox_due WHERE state < "
+                      "3 AND kind = ? AND destination = ? AND priority = ? AND next_ms <= ? ORDER "
+                      "BY next_ms LIMIT 1",
     [ST_OUTBOX_COUNT] =
         "INSERT INTO outbox_lane(kind, destination, n_sent, n_failed, n_retries) VALUES(?, ?, "
         "?, ?, ?) ON CONFLICT(kind, destination) DO UPDATE SET n_sent = n_sent + excluded.n_sent, "
         "n_failed = n_failed + excluded.n_failed, n_retries = n_retries + excluded.n_retries",
+    [ST_OUTBOX_NEXT_KNOWN] = "SELECT destination FROM outbox_job INDEXED BY outbox_lanes WHERE "
+                             "kind = ? AND destination > ? ORDER BY destination LIMIT 1",
+    [ST_OUTBOX_OLDEST] = "SELECT queued_ms FROM outbox_job INDEXED BY outbox_lanes WHERE kind = ? "
+                         "AND destination = ? AND state = ? ORDER BY queued_ms LIMIT 1",
+    [ST_OUTBOX_GROUP_COUNT] = "SELECT count(*) FROM outbox_job INDEXED BY outbox_lanes WHERE kind "
+                              "= ? AND destination = ? AND state = ?",
     [ST_OUTBOX_UNTOLD] = "SELECT " JOB_COLUMNS " FROM outbox_job WHERE state = 7 AND told = 0 "
                          "ORDER BY id",
     [ST_OUTBOX_FORGET] =

@@ -349,11 +349,6 @@ static double jobs_waiting(const struct yq_lane *lane, int64_t now_ms)
         sum += lane->jobs[state];
     return (double)sum;
 }
-static double instances_waiting(const struct yq_lane *lane, int64_t now_ms)
-{
-    (void)now_ms;
-    return (double)lane->instances;
-}
 static double oldest_seconds(const struct yq_lane *lane, int64_t now_ms)
 {
     return lane->oldest_ms ? (double)(now_ms - lane->oldest_ms) / 1000 : 0;
@@ -389,7 +384,6 @@ static const struct {
     double (*value)(const struct yq_lane *lane, int64_t now_ms);
 } queue_metrics[] = {
     {"queue_jobs", "gauge", "studies that wait, those held by hand too", jobs_waiting},
-    {"queue_instances", "gauge", "instances (kind pull: studies) that wait", instances_waiting},
     {"queue_oldest_seconds", "gauge", "how long the oldest has waited", oldest_seconds},
     {"queue_refused", "gauge", "studies of which the peer refused something", jobs_refused},
     {"queue_held", "gauge", "1: the destination is held by hand", is_held},
@@ -416,7 +410,7 @@ static void put_queue(struct yq_buf *out, struct yq_house *house, const struct t
     if (totals->queue_known)
         put_metric(out, "queue_alert", "gauge", totals->queue.on,
                    "1: something waits too long or was refused");
-    if (!yq_outbox_summary(house->catalog, &lanes, &count, &ignored))
+    if (!yq_outbox_summary(house->catalog, true, &lanes, &count, &ignored))
         return;
     for (size_t m = 0; count && m < sizeof queue_metrics / sizeof *queue_metrics; m++) {
         const char *name = queue_metrics[m].name;

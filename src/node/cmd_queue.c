@@ -133,7 +133,7 @@ static int list(struct yq_cli *cli, struct yq_home *home, const struct asked *as
     int status = read_filter(cli, asked, &filter);
     if (status != YQ_EXIT_FINE)
         return status;
-    if (!yq_outbox_summary(home->house.catalog, &lanes.list, &lanes.count, &err) ||
+    if (!yq_outbox_summary(home->house.catalog, false, &lanes.list, &lanes.count, &err) ||
         !yq_outbox_list(home->house.catalog, &filter, &jobs, &count, &err))
         return yq_cli_fail_err(&err);
     const struct yq_conf *conf = yq_conf_hold(home->house.conf);
@@ -197,7 +197,7 @@ static int show(struct yq_cli *cli, struct yq_home *home, const struct asked *as
     size_t count = 0, outcome_count = 0;
     char why[512];
     struct yq_catalog *catalog = home->house.catalog;
-    if (!yq_outbox_summary(catalog, &lanes.list, &lanes.count, &err) ||
+    if (!yq_outbox_summary(catalog, false, &lanes.list, &lanes.count, &err) ||
         !yq_outbox_list(catalog, &filter, &jobs, &count, &err) ||
         !yq_outbox_refusals(catalog, asked->id, SHOWN_MOST, &outcomes, &outcome_count, &err)) {
         free(jobs);

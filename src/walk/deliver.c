@@ -405,7 +405,7 @@ bool yq_deliver_alert(struct yq_house *house, struct yq_queue_alert *out, struct
     struct yq_lane *lanes = NULL;
     size_t count = 0;
     memset(out, 0, sizeof *out);
-    if (!yq_outbox_summary(house->catalog, &lanes, &count, err))
+    if (!yq_outbox_summary(house->catalog, false, &lanes, &count, err))
         return false;
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     int64_t now_ms = yq_now_ms(), oldest_ms = 0;

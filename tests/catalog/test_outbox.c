@@ -135,6 +135,35 @@ static void what_gathers_is_put_off_by_each_arrival(void **state)
     assert_int_equal(job_of(job.id).state, YQ_JOB_GATHERING);
 }
 
+static void lanes_are_found_and_counted(void **state)
+{
+    (void)state;
+    struct yq_dispatch orders[] = {to("A", 0), to("B", 1), to("C", 2), to("A", 1)};
+    struct yq_lane *lanes;
+    struct yq_job job;
+    size_t count;
+    orders[3].kind = YQ_JOB_PULL;
+    orders[3].rule = "priors";
+    arrive(1, 1, orders, 4);
+    arrive(2, 1, orders, 1);
+    ok(claim("B", &job));
+    ok(yq_outbox_look(catalog, &lanes, &count, &err));
+    assert_int_equal(count, 3); /* nothing of B can be claimed */
+    assert_string_equal(lanes[1].destination, "C");
+    assert_int_equal(lanes[2].kind, YQ_JOB_PULL);
+    free(lanes);
+    note(&job, "1.1.1.1", true, true);
+    settle(&job, YQ_SETTLE_OVER);
+    ok(yq_outbox_summary(catalog, true, &lanes, &count, &err));
+    assert_int_equal(count, 4);
+    assert_int_equal(lanes[0].jobs[YQ_JOB_PENDING], 2);
+    assert_true(lanes[0].oldest_ms > 0);
+    assert_int_equal(lanes[1].jobs[YQ_JOB_REFUSED], 1);
+    assert_int_equal(lanes[1].failed, 1);
+    assert_int_equal(lanes[1].oldest_ms, 0);
+    free(lanes);
+}
+
 static void priority_goes_before_age(void **state)
 {
     (void)state;
@@ -334,8 +363,12 @@ static void couriers_ask_by_index(void **state)
     } asked[] = {
         {ST_OUTBOX_DUE, "outbox_due (kind=? AND destination=? AND priority=? AND next_ms<?)"},
         {ST_OUTBOX_EARLIEST, "outbox_due (kind=? AND destination=? AND priority=?)"},
-        {ST_OUTBOX_NEXT_LANE, "outbox_due ((kind,destination)>(?,?))"},
+        {ST_OUTBOX_NEXT_LANE, "outbox_due (kind=? AND destination>?)"},
         {ST_OUTBOX_UNTOLD, "outbox_untold"},
+        {ST_OUTBOX_NEXT_KNOWN, "COVERING INDEX outbox_lanes (kind=? AND destination>?)"},
+        {ST_OUTBOX_OLDEST, "COVERING INDEX outbox_lanes (kind=? AND destination=? AND state=?)"},
+        {ST_OUTBOX_GROUP_COUNT,
+         "COVERING INDEX outbox_lanes (kind=? AND destination=? AND state=?)"},
     };
     sqlite3 *db;
     struct yq_dispatch order = to("A", 1);
@@ -364,6 +397,7 @@ const struct CMUnitTest outbox_tests[] = {
     CASE(a_job_goes_from_pending_to_done),
     CASE(what_comes_while_it_is_sent_is_not_lost),
     CASE(what_gathers_is_put_off_by_each_arrival),
+    CASE(lanes_are_found_and_counted),
     CASE(priority_goes_before_age),
     CASE(a_crash_makes_what_was_sent_wait_again),
     CASE(a_lane_pauses_and_is_held),

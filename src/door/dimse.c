@@ -257,7 +257,7 @@ static ssize_t read_some(struct waiting *w, void *bytes, size_t room)
 }
 
 /* Goes on with the handshake. True when the connection is still there afterwards. */
-static bool greet(struct antechamber *room, size_t i)
+static bool greet(struct yq_dimse *door, struct antechamber *room, size_t i)
 {
     struct waiting *w = &room->waiting[i];
     uint8_t first = 0;
@@ -279,7 +279,11 @@ static bool greet(struct antechamber *room, size_t i)
     if (wanted != YQ_CHANNEL_BROKEN && wanted != YQ_CHANNEL_END)
         return true;
     char why[240];
+    struct yq_origin from = {.door = "dimse"};
     snprintf(why, sizeof why, "no TLS with the caller: %s", w->channel.ways->why(w->channel.of));
+    yq_assoc_address_of(w->fd, from.address, sizeof from.address);
+    atomic_fetch_add(&door->house->counts.associations_refused, 1);
+    yq_audit_refused(door->house->audit, &from, why);
     send_away(room, i, why);
     return false;
 }
@@ -296,7 +300,7 @@ static bool listen_to(struct yq_dimse *door, struct antechamber *room, size_t i)
 {
     struct waiting *w = &room->waiting[i];
     uint8_t piece[4096];
-    if (!w->greeted && !greet(room, i))
+    if (!w->greeted && !greet(door, room, i))
         return false;
     while (w->greeted) {
         long need = missing(&w->bytes);

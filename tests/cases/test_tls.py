@@ -234,6 +234,8 @@ def test_certificates_of_callers_are_wanted_checked_or_not_asked_for(nodes, ca, 
             node.wait_for_log(r"shows no certificate, and dicom.tls_clients=require wants one")
             node.wait_for_log(r"certificate of the caller is not trusted: add its CA to the file")
             node.wait_for_log(r"certificate of the caller, or of one of its CAs, has expired")
+            told, = (open(one).read() for one in files_below(os.path.join(node.data, "audit")) if one.endswith(".log"))
+            assert "certificate of the caller is not trusted" in told  # and the audit trail knows of it
             assert node.echo() == 0
     assert answers == {("none", "none"): True, ("none", "good"): True, ("none", "stranger"): True,
                        ("none", "late"): True, ("request", "none"): True, ("request", "good"): True,

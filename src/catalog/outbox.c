@@ -106,12 +106,31 @@ static bool add_item(struct connection *writer, int64_t job, const char *instanc
     return sqlite3_changes(writer->db) == 1 || open_item_again(writer, job, instance, err);
 }
 
-bool outbox_put(struct connection *writer, const struct yq_dispatch *order,
-                const struct yq_key *key, int64_t now_ms, struct yq_err *err)
+/* *id 0: there is none. */
+static bool find_job(struct connection *writer, const struct yq_dispatch *order,
+                     const struct yq_key *key, int64_t *id, int *state, struct yq_err *err)
 {
-    bool row, forward = order->kind == YQ_JOB_FORWARD;
-    sqlite3_stmt *add =
-        connection_statement(writer, forward ? ST_OUTBOX_FORWARD : ST_OUTBOX_PULL, err);
+    bool row;
+    sqlite3_stmt *get = connection_statement(writer, ST_OUTBOX_FIND, err);
+    if (!get)
+        return false;
+    sqlite3_bind_text(get, 1, key->study, -1, SQLITE_STATIC);
+    sqlite3_bind_text(get, 2, order->destination, -1, SQLITE_STATIC);
+    sqlite3_bind_int(get, 3, order->kind);
+    sqlite3_bind_text(get, 4, order->rule, -1, SQLITE_STATIC);
+    if (!statement_step(writer, get, &row, err))
+        return false;
+    *id = row ? sqlite3_column_int64(get, 0) : 0;
+    *state = row ? sqlite3_column_int(get, 1) : 0;
+    sqlite3_reset(get);
+    return true;
+}
+
+/* A new job, or one that begins anew or is put off. */
+static bool write_job(struct connection *writer, const struct yq_dispatch *order,
+                      const struct yq_key *key, int64_t now_ms, struct yq_err *err)
+{
+    sqlite3_stmt *add = connection_statement(writer, ST_OUTBOX_JOB, err);
     if (!add)
         return false;
     sqlite3_bind_int(add, 1, order->kind);
@@ -124,10 +143,35 @@ bool outbox_put(struct connection *writer, const struct yq_dispatch *order,
     sqlite3_bind_int(add, 8, order->gathers ? YQ_JOB_GATHERING : YQ_JOB_PENDING);
     sqlite3_bind_int64(add, 9, order->due_ms);
     sqlite3_bind_int64(add, 10, now_ms);
-    bool ok = statement_step(writer, add, &row, err);
-    int64_t job = ok && row ? sqlite3_column_int64(add, 0) : 0;
-    sqlite3_reset(add);
-    return ok && (!forward || add_item(writer, job, key->instance, err));
+    return statement_run(writer, add, err);
+}
+
+/* The usual case, one more of what waits or goes already: no column of an index is touched. */
+static bool count_one_more(struct connection *writer, int64_t job, struct yq_err *err)
+{
+    sqlite3_stmt *more = connection_statement(writer, ST_OUTBOX_MORE, err);
+    if (!more)
+        return false;
+    sqlite3_bind_int64(more, 1, job);
+    return statement_run(writer, more, err);
+}
+
+bool outbox_put(struct connection *writer, const struct yq_dispatch *order,
+                const struct yq_key *key, int64_t now_ms, struct yq_err *err)
+{
+    int64_t job;
+    int state;
+    if (!find_job(writer, order, key, &job, &state, err))
+        return false;
+    if (order->kind == YQ_JOB_PULL)
+        return job || write_job(writer, order, key, now_ms, err);
+    bool waits = job && state != YQ_JOB_GATHERING && state < YQ_JOB_REFUSED;
+    if (waits && !order->gathers ? !count_one_more(writer, job, err)
+                                 : !write_job(writer, order, key, now_ms, err))
+        return false;
+    if (!job)
+        job = sqlite3_last_insert_rowid(writer->db);
+    return add_item(writer, job, key->instance, err);
 }
 
 /* ---- to a courier ---- */

@@ -225,7 +225,7 @@ static const char *const fixed_sql[ST_COUNT] = {
         "DELETE FROM contradiction WHERE instance = ? AND what = 'content'",
     /* What is over (state > 4) begins anew; what is held or waits for its next try goes on waiting;
      * what gathers is put off. */
-    [ST_OUTBOX_FORWARD] =
+    [ST_OUTBOX_JOB] =
         "INSERT INTO outbox_job(kind, destination, rule, study, syntax, priority, gathers, state, "
         "next_ms, created_ms, queued_ms, changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
         "?10, ?10, ?10) ON CONFLICT(study, destination, kind, rule) DO UPDATE SET "
@@ -235,11 +235,10 @@ static const char *const fixed_sql[ST_COUNT] = {
         "queued_ms = CASE WHEN state > 4 THEN excluded.queued_ms ELSE queued_ms END, "
         "tries = CASE WHEN state > 4 THEN 0 ELSE tries END, "
         "reason = CASE WHEN state > 4 THEN NULL ELSE reason END, "
-        "state = CASE WHEN state > 4 THEN excluded.state ELSE state END RETURNING id",
-    [ST_OUTBOX_PULL] =
-        "INSERT INTO outbox_job(kind, destination, rule, study, syntax, priority, gathers, state, "
-        "next_ms, created_ms, queued_ms, changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
-        "?10, ?10, ?10) ON CONFLICT(study, destination, kind, rule) DO NOTHING",
+        "state = CASE WHEN state > 4 THEN excluded.state ELSE state END",
+    [ST_OUTBOX_FIND] = "SELECT id, state FROM outbox_job WHERE study = ? AND destination = ? AND "
+                       "kind = ? AND rule = ?",
+    [ST_OUTBOX_MORE] = "UPDATE outbox_job SET n_pending = n_pending + 1 WHERE id = ?",
     [ST_OUTBOX_ITEM] = "INSERT OR IGNORE INTO outbox_item(job_id, instance) VALUES(?, ?)",
     [ST_OUTBOX_LANE] = "SELECT held, tries, next_ms, reason, n_sent, n_failed, n_retries FROM "
                        "outbox_lane WHERE kind = ? AND destination = ?",

@@ -1,13 +1,15 @@
 """What arrives goes on by the rules: forwarding, the queue, prefetch."""
 import os
 import socket
+import threading
 import time
 
 import dul
 import pydicom
 import pytest
 import samples
-from conftest import free_ports, wait_until, yingqiao
+from conftest import environment, free_ports, wait_until, yingqiao
+from test_durable import KILL_AT, preloaded
 
 EAGER = {"retry_seconds": 1, "retry_most_seconds": 2}
 
@@ -336,6 +338,103 @@ def test_kill_9_in_the_middle_loses_nothing(nodes):
         cloud.wait_for(lambda: uids(ones) == set(stored(cloud)))
         node.wait_for_queue(lambda jobs: not jobs)
         assert port == [] and node.verify() == "no damage"
+
+
+@pytest.mark.skipif(not os.path.exists(KILL_AT), reason="YQ_KILL_AT does not name the library that kills (CTest sets it)")
+def test_killed_before_each_of_its_steps_a_delivery_comes_once_or_twice_and_never_not(nodes, tmp_path, monkeypatch):
+    plain = environment()  # for commands, which are not to be killed
+    arm = tmp_path / "arm"
+    monkeypatch.setenv("LD_PRELOAD", preloaded())
+    monkeypatch.setenv("YQ_KILL_ARM", str(arm))
+    node = nodes()
+    died, step = 0, 0
+    with dul.Acceptor() as cloud:
+        wait_until(lambda: os.path.exists(os.path.join(node.data, "conf", "rules.json")))
+        node.configure([to("CLOUD", cloud.port)], [{"name": "all", "to": "CLOUD"}])
+        while step < 60:
+            step += 1
+            node.cli("queue", "hold", "--to", "CLOUD", env=plain)
+            ones = samples.series_of(2)
+            assert set(node.send(ones)) == {0}
+            arm.write_text(str(step))
+            node.cli("queue", "release", "--to", "CLOUD", env=plain)
+            done = lambda: not node.cli("queue", "list", "--json", env=plain).json()  # noqa: E731
+            wait_until(lambda: not node.running() or done(), 60, f"step {step}", every=0.1)
+            survived = node.running()
+            died += not survived
+            arm.unlink()
+            if survived:
+                node.kill9()
+            node.start()
+            wait_until(done, 60, f"step {step}", every=0.1)
+            came = [stored(cloud).count(one.uid) for one in ones]
+            assert set(came) <= {1, 2}, f"step {step}: {came}"
+            if survived:
+                break
+    assert died >= 5, f"{died}: it was killed at its steps, not beside them"
+    assert node.cli("verify", env=plain, code=None).code == 0
+
+
+def test_a_job_can_be_held_while_it_is_sent(node):
+    ones = samples.series_of(30)
+    held = threading.Event()
+
+    def slowly(message, syntax):  # the fourth takes longer than what is noted at once
+        if len(cloud.stored) == 3:
+            assert held.wait(60)
+            time.sleep(1.2)
+        return 0
+
+    with dul.Acceptor(on_store=slowly) as cloud:
+        node.configure([to("CLOUD", cloud.port)],
+                       [{"name": "all", "to": "CLOUD", "at": "study-complete", "quiet_seconds": 1}])
+        node.send(ones)
+        cloud.wait_for(lambda: len(cloud.stored) >= 3)
+        job, = node.queue()
+        assert job["state"] == "sending"
+        node.cli("queue", "hold", job["id"])
+        held.set()
+        job, = node.wait_for_queue(lambda jobs: jobs if jobs and jobs[0]["sent"] >= 3 else None)
+        assert job["state"] == "held" and 0 < job["pending"] < 30
+        node.cli("queue", "release", job["id"])
+        came(cloud, ones)
+
+
+def test_an_association_that_breaks_off_completes_no_study(node):
+    with dul.Acceptor() as cloud:
+        node.configure([to("CLOUD", cloud.port)],
+                       [{"name": "whole", "to": "CLOUD", "at": "association-end", "quiet_seconds": 3600}])
+        one, two = samples.series_of(2)
+        with node.associate([(one.sop_class, [one.syntax])]) as association:
+            assert association.store(one.sop_class, one.uid, one.raw, one.syntax).Status == 0
+            association.abort()
+        node.wait_for_log("association-end.*end=aborted")
+        assert states(node.queue()) == ["gathering"]
+        node.send(two)
+        came(cloud, [one, two])
+
+
+def test_what_is_imported_beside_the_node_goes_on_too(node, tmp_path):
+    with dul.Acceptor() as cloud:
+        node.configure([to("CLOUD", cloud.port)], [{"name": "all", "to": "CLOUD"}])
+        ones = samples.series_of(3)
+        for one in ones:
+            one.save(str(tmp_path / f"{one.uid}.dcm"))
+        node.cli("import", *sorted(tmp_path.glob("*.dcm")))
+        came(cloud, ones)
+
+
+def test_the_queue_outlives_a_reindex(nodes):
+    node = nodes()
+    port = dead_port()
+    node.configure([to("CLOUD", port)], [{"name": "all", "to": "CLOUD"}])
+    ones = samples.series_of(3)
+    node.send(ones)
+    node.stop()
+    node.cli("reindex")
+    with dul.Acceptor(port=port) as cloud:
+        node.start()
+        came(cloud, ones)
 
 
 def test_a_node_stops_within_a_transfer_and_goes_on_after(nodes):

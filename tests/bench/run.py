@@ -304,7 +304,8 @@ def measure_catalog(run, results):
     results.add("idle memory", fresh.name, fresh.memory_mb())
     for round_ in range(run.rounds):
         shape = ["-s", 100 + round_, "-n", 2, "-m", 2, "-k", run.images // 8]
-        for who, server in (("full", own), ("empty", fresh)):
+        pair = [("full", own), ("empty", fresh)]
+        for who, server in pair if round_ % 2 else reversed(pair):
             results.add("aging", who, server.ask("store", "-a", 4, *shape)["per_s"])
     fresh.stop()
     own.stop()

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "yq/bytes.h"
 #include "yq/err.h"
@@ -74,6 +75,8 @@ void yq_text_pinyin(const char *name, struct yq_buf *out);
 /* Appends a matching key in the form in which it is compared with those: small letters, * and ?.
  * False: it holds ideographs or letters of another script, or no letter at all. */
 bool yq_text_pinyin_pattern(const char *text, struct yq_buf *out);
+/* A number that is another when names fold or sound otherwise: other Unicode, other readings. */
+int64_t yq_text_name_rules(void);
 /* * stands for any letters; ? for one to six, which is an ideograph or what is left of its
  * syllable. Takes time bounded by the product of the lengths. */
 bool yq_text_pinyin_match(const char *key, const char *pattern);

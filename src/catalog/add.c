@@ -229,8 +229,7 @@ static bool add_names(struct connection *writer, struct yq_adding *adding, const
     const struct values *values = &adding->values;
     for (int i = 0; i < YQ_ATTR_COUNT; i++) {
         if (name_key_of((enum yq_attr)i) != NAME_NONE && (!fill || fill[i]) &&
-            !names_add(writer, adding->study, (enum yq_attr)i, values->text[i], values->fold[i],
-                       err))
+            !names_add(writer, adding->study, (enum yq_attr)i, values->text[i], err))
             return false;
     }
     return true;

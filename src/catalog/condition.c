@@ -187,21 +187,21 @@ static bool is_narrow(const struct yq_query *query)
     return false;
 }
 
-struct name_key_search { /* rows of name_key that are looked for */
+struct name_search { /* a condition about a name that is being written: its alternatives */
     struct sql *sql;
-    bool of_row; /* of the study at hand, whose few keys are looked at; else by the key */
+    enum yq_attr attr;
+    enum name_key kind; /* of rows of name_key; NAME_NONE: the row's own value is compared */
     size_t count;
 };
 
 /* One alternative: the keys of a kind that match. */
-static void put_key(struct name_key_search *search, enum name_key kind, enum match_kind how,
+static void put_key(struct name_search *search, enum name_key kind, enum match_kind how,
                     const char *key)
 {
     struct sql *sql = search->sql;
     size_t prefix = strcspn(key, "*?");
-    yq_buf_puts(&sql->text, search->count++ ? " UNION ALL " : "");
-    yq_buf_putf(&sql->text, "SELECT study_id FROM name_key WHERE %skind = %d",
-                search->of_row ? "study_id = study.id AND " : "", (int)kind);
+    yq_buf_puts(&sql->text, search->count++ ? " UNION ALL " : "study.id IN (");
+    yq_buf_putf(&sql->text, "SELECT study_id FROM name_key WHERE kind = %d", (int)kind);
     if (!key[prefix]) {
         yq_buf_puts(&sql->text, " AND key = ?");
         value(sql, key);
@@ -219,29 +219,31 @@ static void put_key(struct name_key_search *search, enum name_key kind, enum mat
     value(sql, key);
 }
 
-/* Without an index of names: each row's own is compared. */
-static void put_unkeyed(struct sql *sql, enum yq_attr attr, const char *fold, size_t *count)
+static void put_alternative(struct name_search *search, bool sound, const char *key)
 {
-    yq_buf_puts(&sql->text, (*count)++ ? " OR " : "(");
-    put_match(sql, MATCH_NAME, attr, "_fold", fold);
+    if (search->kind != NAME_NONE) {
+        put_key(search, sound ? NAME_PATIENT_SOUND : search->kind, sound ? MATCH_SOUND : MATCH_NAME,
+                key);
+        return;
+    }
+    yq_buf_puts(&search->sql->text, search->count++ ? " OR " : "(");
+    if (sound)
+        put_match(search->sql, MATCH_NAME_SOUND, search->attr, "", key);
+    else
+        put_match(search->sql, MATCH_NAME, search->attr, "_fold", key);
 }
 
-/* One name of a list: as it is folded, without a given name where that may be missing, and by its
- * sound. */
-static bool put_name(struct name_key_search *search, const struct yq_query *query,
-                     enum yq_attr attr, const char *name)
+/* One name of a list: by its sound, as it is folded, and without a given name where that may be
+ * missing. */
+static bool put_name(struct name_search *search, bool pinyin, const char *name)
 {
     struct yq_buf fold yq_cleanup(yq_buf_fini) = {0};
     struct yq_buf sound yq_cleanup(yq_buf_fini) = {0};
-    enum name_key kind = name_key_of(attr);
     yq_text_fold(name, &fold);
-    if (query->pinyin && kind == NAME_PATIENT && yq_text_pinyin_pattern(name, &sound))
-        put_key(search, NAME_PATIENT_SOUND, MATCH_SOUND, yq_buf_text(&sound));
+    if (pinyin && yq_text_pinyin_pattern(name, &sound))
+        put_alternative(search, true, yq_buf_text(&sound));
     while (fold.length && !fold.failed) {
-        if (kind == NAME_NONE)
-            put_unkeyed(search->sql, attr, yq_buf_text(&fold), &search->count);
-        else
-            put_key(search, kind, MATCH_NAME, yq_buf_text(&fold));
+        put_alternative(search, false, yq_buf_text(&fold));
         if (fold.length < 3 || memcmp(fold.bytes + fold.length - 2, " *", 2) != 0)
             break;
         fold.length -= 2; /* "Zhang^*" is also a Zhang without a given name */
@@ -254,15 +256,12 @@ static bool put_name(struct name_key_search *search, const struct yq_query *quer
 static bool put_names(struct sql *sql, const struct yq_query *query, enum yq_attr attr,
                       const char *key, struct yq_err *err)
 {
-    struct name_key_search search = {.sql = sql, .of_row = is_narrow(query)};
-    bool keyed = name_key_of(attr) != NAME_NONE;
-    size_t start = sql->text.length;
-    if (keyed)
-        yq_buf_puts(&sql->text, search.of_row ? "EXISTS (" : "study.id IN (");
+    struct name_search search = {
+        .sql = sql, .attr = attr, .kind = is_narrow(query) ? NAME_NONE : name_key_of(attr)};
     for (const char *p = key;; p++) {
         size_t length = strcspn(p, "\\");
         char *one = strndup(p, length);
-        bool ok = one && put_name(&search, query, attr, one);
+        bool ok = one && put_name(&search, query->pinyin && attr == YQ_PatientName, one);
         free(one);
         if (!ok)
             return yq_fail(err, YQ_FULL, "catalog", "no memory for a query");
@@ -270,11 +269,7 @@ static bool put_names(struct sql *sql, const struct yq_query *query, enum yq_att
         if (!*p)
             break;
     }
-    if (!search.count) { /* only ^ and =: as good as empty */
-        sql->text.length = start;
-        yq_buf_puts(&sql->text, "(1");
-    }
-    yq_buf_puts(&sql->text, ")");
+    yq_buf_puts(&sql->text, search.count ? ")" : "1"); /* only ^ and =: as good as empty */
     return true;
 }
 

@@ -200,7 +200,8 @@ static bool put(struct connection *writer, const struct correction *correction, 
     *id = sqlite3_column_int64(get, 0);
     yq_buf_puts(earlier, column_text(get, 4));
     return write_value(writer, *id, yq_buf_text(&patient), correction, err) &&
-           names_replace(writer, *id, attr, values->text[attr], values->fold[attr], err);
+           names_remove(writer, *id, attr, yq_buf_text(earlier), err) &&
+           names_add(writer, *id, attr, values->text[attr], err);
 }
 
 static bool settle(struct connection *writer, void *with, struct yq_err *err)

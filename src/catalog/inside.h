@@ -68,6 +68,8 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_OUTBOX_OLDEST,
                  ST_OUTBOX_GROUP_COUNT,
                  ST_NAME_KEY_ADD,
+                 ST_NAME_KEY_REMOVE,
+                 ST_STUDY_NAMES,
                  ST_COUNT
 };
 
@@ -244,11 +246,14 @@ enum name_key { /* what a row of name_key is; stands in the file */
                 NAME_REFERRING
 };
 enum name_key name_key_of(enum yq_attr attr); /* its folded variants; NAME_NONE: has no keys */
-/* The keys of a study's name that had none, and of one that had others. */
+/* The keys of a study's name, added or (by the value that made them) removed. A value of NULL or ""
+ * has none. */
 bool names_add(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
-               const char *fold, struct yq_err *err);
-bool names_replace(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
-                   const char *fold, struct yq_err *err);
+               struct yq_err *err);
+bool names_remove(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
+                  struct yq_err *err);
+/* Those of a study that is about to go because nothing is left in it. */
+bool names_prune(struct connection *writer, int64_t study, struct yq_err *err);
 /* Makes the keys of all studies where a catalog has none, or old ones. */
 bool names_fill(struct connection *writer, struct yq_err *err);
 
@@ -264,12 +269,13 @@ bool reading_settle(struct connection *writer, int64_t study, struct yq_err *err
 /* ---- match.c: yq_match(kind, value, key), yq_time(value, from, to), yq_moment(...) in SQL ---- */
 
 enum match_kind {
-    MATCH_EQUAL, /* any of the values is the key, byte for byte */
-    MATCH_TEXT,  /* any of the values matches any of the keys, with * and ? */
-    MATCH_WHOLE, /* the value, which is one text, matches the key */
-    MATCH_NAME,  /* any of the folded variants matches the folded key */
-    MATCH_SOUND, /* yq_text_pinyin_match */
-    MATCH_NUMBER /* any of the values is the same number as any of the keys */
+    MATCH_EQUAL,      /* any of the values is the key, byte for byte */
+    MATCH_TEXT,       /* any of the values matches any of the keys, with * and ? */
+    MATCH_WHOLE,      /* the value, which is one text, matches the key */
+    MATCH_NAME,       /* any of the folded variants matches the folded key */
+    MATCH_SOUND,      /* the value, a key of yq_text_pinyin, matches the pattern */
+    MATCH_NAME_SOUND, /* any key of the name does */
+    MATCH_NUMBER      /* any of the values is the same number as any of the keys */
 };
 bool match_register(sqlite3 *db);
 bool match_value(enum match_kind kind, const char *value, const char *key);

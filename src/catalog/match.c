@@ -107,11 +107,30 @@ static bool any_key(enum match_kind kind, const char *value, size_t value_length
     return false;
 }
 
+/* What has no ? is the same, and done faster, without syllables. */
+static bool sounds_like(const char *value, const char *pattern)
+{
+    return strchr(pattern, '?') ? yq_text_pinyin_match(value, pattern)
+                                : wild(value, strlen(value), pattern, strlen(pattern));
+}
+
+static bool any_sounds_like(const char *name, const char *pattern)
+{
+    struct yq_buf keys yq_cleanup(yq_buf_fini) = {0};
+    bool found = false;
+    sound_keys(name, &keys);
+    const char *bytes = yq_buf_text(&keys);
+    for (size_t at = 0; at < keys.length && !found; at += strlen(bytes + at) + 1)
+        found = sounds_like(bytes + at, pattern);
+    return found;
+}
+
 bool match_value(enum match_kind kind, const char *value, const char *key)
 {
-    if (kind == MATCH_SOUND) /* what has no ? is the same, and done faster, without syllables */
-        return strchr(key, '?') ? yq_text_pinyin_match(value, key)
-                                : wild(value, strlen(value), key, strlen(key));
+    if (kind == MATCH_SOUND)
+        return sounds_like(value, key);
+    if (kind == MATCH_NAME_SOUND)
+        return any_sounds_like(value, key);
     const char *separator = kind == MATCH_WHOLE ? "" : kind == MATCH_NAME ? VARIANT : "\\";
     while (value) {
         size_t length;

@@ -11,9 +11,6 @@
 #include "yq/log.h"
 #include "yq/text.h"
 
-/* Rises when names fold, sound or are read otherwise than before: then all keys are made anew. */
-#define NAMES_VERSION 1
-
 enum name_key name_key_of(enum yq_attr attr)
 {
     switch ((int)attr) {
@@ -23,41 +20,40 @@ enum name_key name_key_of(enum yq_attr attr)
     }
 }
 
-static bool add_key(struct connection *writer, int64_t study, enum name_key kind, const char *key,
-                    size_t length, struct yq_err *err)
+static bool put_key(struct connection *writer, enum statement how, int64_t study,
+                    enum name_key kind, const char *key, size_t length, struct yq_err *err)
 {
-    sqlite3_stmt *add = connection_statement(writer, ST_NAME_KEY_ADD, err);
-    if (!add)
+    sqlite3_stmt *put = connection_statement(writer, how, err);
+    if (!put)
         return false;
-    sqlite3_bind_int(add, 1, (int)kind);
-    sqlite3_bind_text(add, 2, key, (int)length, SQLITE_STATIC);
-    sqlite3_bind_int64(add, 3, study);
-    return statement_run(writer, add, err);
+    sqlite3_bind_int(put, 1, (int)kind);
+    sqlite3_bind_text(put, 2, key, (int)length, SQLITE_STATIC);
+    sqlite3_bind_int64(put, 3, study);
+    return statement_run(writer, put, err);
 }
 
-static bool add_folds(struct connection *writer, int64_t study, enum name_key kind,
-                      const char *fold, struct yq_err *err)
+static bool put_keys(struct connection *writer, enum statement how, int64_t study,
+                     enum yq_attr attr, const char *text, struct yq_err *err)
 {
-    for (const char *p = fold; *p;) {
+    struct yq_buf folds yq_cleanup(yq_buf_fini) = {0}, sounds yq_cleanup(yq_buf_fini) = {0};
+    enum name_key kind = name_key_of(attr);
+    if (kind == NAME_NONE || !text || !*text)
+        return true;
+    fold_variants(text, &folds);
+    if (kind == NAME_PATIENT)
+        sound_keys(text, &sounds);
+    if (folds.failed || sounds.failed)
+        return yq_fail(err, YQ_FULL, "catalog", "no memory for a name");
+    for (const char *p = yq_buf_text(&folds); *p;) {
         size_t length = strcspn(p, VARIANT);
-        if (length && !add_key(writer, study, kind, p, length, err))
+        if (length && !put_key(writer, how, study, kind, p, length, err))
             return false;
         p += length + (p[length] != '\0');
     }
-    return true;
-}
-
-static bool add_sounds(struct connection *writer, int64_t study, const char *text,
-                       struct yq_err *err)
-{
-    struct yq_buf keys yq_cleanup(yq_buf_fini) = {0};
-    sound_keys(text, &keys);
-    if (keys.failed)
-        return yq_fail(err, YQ_FULL, "catalog", "no memory for a name");
-    const char *bytes = yq_buf_text(&keys);
-    for (size_t at = 0; at < keys.length;) {
+    const char *bytes = yq_buf_text(&sounds);
+    for (size_t at = 0; at < sounds.length;) {
         size_t length = strlen(bytes + at);
-        if (!add_key(writer, study, NAME_PATIENT_SOUND, bytes + at, length, err))
+        if (!put_key(writer, how, study, NAME_PATIENT_SOUND, bytes + at, length, err))
             return false;
         at += length + 1;
     }
@@ -65,41 +61,45 @@ static bool add_sounds(struct connection *writer, int64_t study, const char *tex
 }
 
 bool names_add(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
-               const char *fold, struct yq_err *err)
+               struct yq_err *err)
 {
-    enum name_key kind = name_key_of(attr);
-    if (kind == NAME_NONE || !text || !fold)
-        return true;
-    return add_folds(writer, study, kind, fold, err) &&
-           (kind != NAME_PATIENT || add_sounds(writer, study, text, err));
+    return put_keys(writer, ST_NAME_KEY_ADD, study, attr, text, err);
 }
 
-bool names_replace(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
-                   const char *fold, struct yq_err *err)
+/* The table has no index by study, which would double what a new study costs: the value says which
+ * keys it has. That holds because other rules make all keys anew (names_fill). */
+bool names_remove(struct connection *writer, int64_t study, enum yq_attr attr, const char *text,
+                  struct yq_err *err)
 {
-    enum name_key kind = name_key_of(attr);
-    if (kind == NAME_NONE)
-        return true;
-    sqlite3_stmt *remove yq_cleanup(statement_drop) = connection_prepare(
-        writer, "DELETE FROM name_key WHERE study_id = ?1 AND kind IN (?2, ?3)", err);
-    if (!remove)
+    return put_keys(writer, ST_NAME_KEY_REMOVE, study, attr, text, err);
+}
+
+bool names_prune(struct connection *writer, int64_t study, struct yq_err *err)
+{
+    bool row;
+    sqlite3_stmt *get = connection_statement(writer, ST_STUDY_NAMES, err);
+    if (!get)
         return false;
-    sqlite3_bind_int64(remove, 1, study);
-    sqlite3_bind_int(remove, 2, (int)kind);
-    sqlite3_bind_int(remove, 3, (int)(kind == NAME_PATIENT ? NAME_PATIENT_SOUND : kind));
-    return statement_run(writer, remove, err) && names_add(writer, study, attr, text, fold, err);
+    sqlite3_bind_int64(get, 1, study);
+    if (!statement_step(writer, get, &row, err))
+        return false;
+    bool ok =
+        !row || (names_remove(writer, study, YQ_PatientName, column_text(get, 0), err) &&
+                 names_remove(writer, study, YQ_ReferringPhysicianName, column_text(get, 1), err));
+    sqlite3_reset(get);
+    return ok;
 }
 
 /* ---- a catalog without them ---- */
 
-static bool read_mark(struct connection *writer, int *version, struct yq_err *err)
+static bool read_mark(struct connection *writer, int64_t *rules, struct yq_err *err)
 {
     bool row;
     sqlite3_stmt *get yq_cleanup(statement_drop) =
         connection_prepare(writer, "SELECT value FROM mark WHERE name = 'name_key'", err);
     if (!get || !statement_step(writer, get, &row, err))
         return false;
-    *version = row ? sqlite3_column_int(get, 0) : 0;
+    *rules = row ? sqlite3_column_int64(get, 0) : 0;
     return true;
 }
 
@@ -109,24 +109,8 @@ static bool write_mark(struct connection *writer, struct yq_err *err)
         writer, "INSERT OR REPLACE INTO mark(name, value) VALUES('name_key', ?)", err);
     if (!set)
         return false;
-    sqlite3_bind_int(set, 1, NAMES_VERSION);
+    sqlite3_bind_int64(set, 1, yq_text_name_rules());
     return statement_run(writer, set, err);
-}
-
-static bool add_of_study(struct connection *writer, sqlite3_stmt *row, struct yq_err *err)
-{
-    static const enum yq_attr attrs[] = {YQ_PatientName, YQ_ReferringPhysicianName};
-    for (int i = 0; i < 2; i++) {
-        struct yq_buf fold yq_cleanup(yq_buf_fini) = {0};
-        const char *text = column_text(row, 1 + i);
-        fold_variants(text, &fold);
-        if (fold.failed)
-            return yq_fail(err, YQ_FULL, "catalog", "no memory for a name");
-        if (!names_add(writer, sqlite3_column_int64(row, 0), attrs[i], text, yq_buf_text(&fold),
-                       err))
-            return false;
-    }
-    return true;
 }
 
 static bool add_of_all(struct connection *writer, struct yq_err *err)
@@ -147,7 +131,9 @@ static bool add_of_all(struct connection *writer, struct yq_err *err)
             return false;
         if (!row)
             break;
-        if (!add_of_study(writer, all, err))
+        int64_t study = sqlite3_column_int64(all, 0);
+        if (!names_add(writer, study, YQ_PatientName, column_text(all, 1), err) ||
+            !names_add(writer, study, YQ_ReferringPhysicianName, column_text(all, 2), err))
             return false;
         studies++;
     }
@@ -159,7 +145,7 @@ static bool add_of_all(struct connection *writer, struct yq_err *err)
 
 bool names_fill(struct connection *writer, struct yq_err *err)
 {
-    int version = 0;
-    return read_mark(writer, &version, err) &&
-           (version == NAMES_VERSION || (add_of_all(writer, err) && write_mark(writer, err)));
+    int64_t rules = 0;
+    return read_mark(writer, &rules, err) &&
+           (rules == yq_text_name_rules() || (add_of_all(writer, err) && write_mark(writer, err)));
 }

@@ -59,7 +59,7 @@ bool series_refresh(struct connection *writer, int64_t series, struct yq_err *er
 
 bool study_refresh(struct connection *writer, int64_t study, struct yq_err *err)
 {
-    return run_with_id(writer, ST_STUDY_COUNT, study, err) &&
+    return run_with_id(writer, ST_STUDY_COUNT, study, err) && names_prune(writer, study, err) &&
            run_with_id(writer, ST_STUDY_PRUNE, study, err);
 }
 

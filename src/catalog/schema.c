@@ -77,8 +77,7 @@ static const char other_tables[] =
     " n_failed INTEGER NOT NULL DEFAULT 0, n_retries INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(kind, destination)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS name_key(kind INTEGER NOT NULL, key TEXT NOT NULL,"
-    " study_id INTEGER NOT NULL REFERENCES study(id) ON DELETE CASCADE,"
-    " PRIMARY KEY(kind, key, study_id)) WITHOUT ROWID;"
+    " study_id INTEGER NOT NULL, PRIMARY KEY(kind, key, study_id)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -102,7 +101,6 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS study_accessions ON study(AccessionNumber)"
     " WHERE instr(AccessionNumber, '\\') > 0;"
     "CREATE INDEX IF NOT EXISTS study_date ON study(StudyDate, StudyTime);"
-    "CREATE INDEX IF NOT EXISTS name_key_study ON name_key(study_id);"
     "DROP INDEX IF EXISTS study_patient_name;" /* of schema 1: now name_key */
     "DROP INDEX IF EXISTS study_referring;"
     "CREATE UNIQUE INDEX IF NOT EXISTS series_of_study ON series(study_id, SeriesInstanceUID);"
@@ -217,6 +215,9 @@ static const char *const fixed_sql[ST_COUNT] = {
         "SELECT settled FROM contradiction WHERE study_id = ? AND what = ? AND came = ?",
     [ST_CONTRADICTION_ADD] = "INSERT INTO contradiction(study_id, instance, source, what, kept, "
                              "came, seen_ms, settled) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [ST_NAME_KEY_REMOVE] = "DELETE FROM name_key WHERE kind = ? AND key = ? AND study_id = ?",
+    [ST_STUDY_NAMES] = "SELECT PatientName, ReferringPhysicianName FROM study WHERE id = ?1 AND "
+                       "NOT EXISTS (SELECT 1 FROM series WHERE study_id = ?1)",
     [ST_NAME_KEY_ADD] = "INSERT OR IGNORE INTO name_key(kind, key, study_id) VALUES(?, ?, ?)",
     [ST_CHARSET_READ] =
         "INSERT OR IGNORE INTO charset_reading(study_id, source, declared, read_as, reading, "

@@ -123,6 +123,22 @@ static void read_lines(const char *path)
     fclose(in);
 }
 
+static uint32_t digest(uint32_t so_far, const void *data, size_t size)
+{
+    const uint8_t *bytes = data; /* FNV-1a */
+    for (size_t i = 0; i < size; i++)
+        so_far = (so_far ^ bytes[i]) * 16777619u;
+    return so_far;
+}
+
+static uint32_t digest_all(void)
+{
+    uint32_t all = digest(2166136261u, syllables, sizeof syllables);
+    all = digest(all, common, sizeof common);
+    all = digest(all, rare, sizeof rare);
+    return digest(all, lines, sizeof lines);
+}
+
 static void write_all(FILE *out)
 {
     fprintf(out, "/* Made by make_pinyin. */\n#include \"pinyin.h\"\n"
@@ -144,6 +160,7 @@ static void write_all(FILE *out)
         fprintf(out, "{%d,%d,{%u,%u,%u,%u}},\n", (int)lines[i].character, (int)lines[i].second,
                 lines[i].also[0], lines[i].also[1], lines[i].also[2], lines[i].also[3]);
     fprintf(out, "};\nconst size_t pinyin_line_count = %zu;\n", line_count);
+    fprintf(out, "const uint32_t pinyin_digest = %uu;\n", digest_all());
 }
 
 int main(int count, char **words)

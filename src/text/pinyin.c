@@ -9,6 +9,9 @@
 #include "pinyin.h"
 #include "yq/text.h"
 
+/* Rises when the code here or in fold.c makes other keys of the same tables. */
+#define NAMES_VERSION 1
+
 enum {
     UNITS_MOST = 24,     /* syllables and Latin words of one name */
     READINGS_MOST = 8,   /* of one of them */
@@ -211,6 +214,14 @@ static void reduce_to_initials(struct name *name)
         }
         unit->count = kept;
     }
+}
+
+int64_t yq_text_name_rules(void)
+{
+    UVersionInfo unicode;
+    u_getUnicodeVersion(unicode);
+    return (int64_t)NAMES_VERSION << 48 | (int64_t)unicode[0] << 40 | (int64_t)unicode[1] << 32 |
+           pinyin_digest;
 }
 
 void yq_text_pinyin(const char *name, struct yq_buf *out)

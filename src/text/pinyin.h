@@ -21,5 +21,6 @@ struct pinyin_line {           /* of readings.txt */
 };
 extern const struct pinyin_line pinyin_lines[];
 extern const size_t pinyin_line_count;
+extern const uint32_t pinyin_digest; /* of all of it */
 
 #endif

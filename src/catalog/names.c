@@ -131,6 +131,8 @@ static bool add_of_all(struct connection *writer, struct yq_err *err)
             return false;
         if (!row)
             break;
+        if (!studies)
+            yq_log(YQ_LOG_INFO, "catalog-names", "state=begun why=\"names get new search keys\"");
         int64_t study = sqlite3_column_int64(all, 0);
         if (!names_add(writer, study, YQ_PatientName, column_text(all, 1), err) ||
             !names_add(writer, study, YQ_ReferringPhysicianName, column_text(all, 2), err))
@@ -138,7 +140,7 @@ static bool add_of_all(struct connection *writer, struct yq_err *err)
         studies++;
     }
     if (studies)
-        yq_log(YQ_LOG_INFO, "catalog-names", "studies=%llu ms=%lld", studies,
+        yq_log(YQ_LOG_INFO, "catalog-names", "state=done studies=%llu ms=%lld", studies,
                (long long)(yq_monotonic_ms() - began_ms));
     return true;
 }

@@ -9,10 +9,7 @@ static const char *who(const char *name)
 {
     struct yq_query query = {.level = YQ_STUDY, .pinyin = true};
     ok(yq_query_add(&query, YQ_PatientName, name, false, &err));
-    query.wanted[YQ_PatientID] = true;
-    const char *found = ask_query(&query, YQ_PatientID);
-    yq_query_fini(&query);
-    return found;
+    return ask_query(&query, YQ_PatientID);
 }
 
 static void fill(void)
@@ -59,6 +56,15 @@ static void beside_a_narrow_key(void **state)
                         "");
     assert_string_equal(ask(YQ_STUDY, YQ_PatientID, YQ_PatientID, "A", YQ_PatientName, "张三", -1),
                         "A");
+    static const char *const sounds[] = {"zhangsan", "z*s?", "zs", "*san"};
+    for (size_t i = 0; i < 4; i++) {
+        for (int j = 0; j < 2; j++) {
+            struct yq_query query = {.level = YQ_STUDY, .pinyin = true};
+            ok(yq_query_add(&query, YQ_PatientID, j ? "B" : "A", false, &err));
+            ok(yq_query_add(&query, YQ_PatientName, sounds[i], false, &err));
+            assert_string_equal(ask_query(&query, YQ_PatientID), j ? "" : "A");
+        }
+    }
 }
 
 static void keys_follow_the_name(void **state)

@@ -233,22 +233,33 @@ bool lane_next(struct connection *reader, enum statement which, struct yq_lane *
     return true;
 }
 
+bool lane_ask(struct connection *reader, enum statement which, const struct yq_lane *lane,
+              int number, int64_t *value, struct yq_err *err)
+{
+    bool row;
+    sqlite3_stmt *get = connection_statement(reader, which, err);
+    if (!get)
+        return false;
+    sqlite3_bind_int(get, 1, lane->kind);
+    sqlite3_bind_text(get, 2, lane->destination, -1, SQLITE_STATIC);
+    sqlite3_bind_int(get, 3, number);
+    if (!statement_step(reader, get, &row, err))
+        return false;
+    if (row)
+        *value = sqlite3_column_int64(get, 0);
+    sqlite3_reset(get);
+    return true;
+}
+
 static bool read_earliest(struct connection *reader, struct yq_lane *lane, struct yq_err *err)
 {
     lane->due_ms = INT64_MAX;
     for (int priority = 0; priority < 3; priority++) {
-        bool row;
-        sqlite3_stmt *get = connection_statement(reader, ST_OUTBOX_EARLIEST, err);
-        if (!get)
+        int64_t due_ms = INT64_MAX;
+        if (!lane_ask(reader, ST_OUTBOX_EARLIEST, lane, priority, &due_ms, err))
             return false;
-        sqlite3_bind_int(get, 1, lane->kind);
-        sqlite3_bind_text(get, 2, lane->destination, -1, SQLITE_STATIC);
-        sqlite3_bind_int(get, 3, priority);
-        if (!statement_step(reader, get, &row, err))
-            return false;
-        if (row && sqlite3_column_int64(get, 0) < lane->due_ms)
-            lane->due_ms = sqlite3_column_int64(get, 0);
-        sqlite3_reset(get);
+        if (due_ms < lane->due_ms)
+            lane->due_ms = due_ms;
     }
     return true;
 }

@@ -17,6 +17,10 @@ bool lane_read(struct connection *connection, struct yq_lane *lane, struct yq_er
 bool lane_next(struct connection *reader, enum statement which, struct yq_lane *lane, bool *there,
                struct yq_err *err);
 
+/* One number about a lane, by its priority or state; *value stays when there is none. */
+bool lane_ask(struct connection *reader, enum statement which, const struct yq_lane *lane,
+              int number, int64_t *value, struct yq_err *err);
+
 /* An instance that has just become a row is put into the outbox. */
 bool outbox_put(struct connection *writer, const struct yq_dispatch *order,
                 const struct yq_key *key, int64_t now_ms, struct yq_err *err);

@@ -122,23 +122,6 @@ bool yq_outbox_refusals(struct yq_catalog *catalog, int64_t job, size_t most,
 
 /* ---- numbers ---- */
 
-static bool ask_group(struct connection *reader, enum statement which, const struct yq_lane *lane,
-                      int state, int64_t *value, struct yq_err *err)
-{
-    bool row;
-    sqlite3_stmt *get = connection_statement(reader, which, err);
-    if (!get)
-        return false;
-    sqlite3_bind_int(get, 1, lane->kind);
-    sqlite3_bind_text(get, 2, lane->destination, -1, SQLITE_STATIC);
-    sqlite3_bind_int(get, 3, state);
-    if (!statement_step(reader, get, &row, err))
-        return false;
-    *value = row ? sqlite3_column_int64(get, 0) : 0;
-    sqlite3_reset(get);
-    return true;
-}
-
 static bool read_numbers(struct connection *reader, bool counts, struct yq_lane *lane,
                          struct yq_err *err)
 {
@@ -146,8 +129,8 @@ static bool read_numbers(struct connection *reader, bool counts, struct yq_lane 
         int64_t since_ms = 0, jobs = 0;
         bool counted = counts || state == YQ_JOB_REFUSED;
         if ((state < YQ_JOB_HELD &&
-             !ask_group(reader, ST_OUTBOX_OLDEST, lane, state, &since_ms, err)) ||
-            (counted && !ask_group(reader, ST_OUTBOX_GROUP_COUNT, lane, state, &jobs, err)))
+             !lane_ask(reader, ST_OUTBOX_OLDEST, lane, state, &since_ms, err)) ||
+            (counted && !lane_ask(reader, ST_OUTBOX_GROUP_COUNT, lane, state, &jobs, err)))
             return false;
         lane->jobs[state] = (uint64_t)jobs;
         if (since_ms && (!lane->oldest_ms || since_ms < lane->oldest_ms))

@@ -250,10 +250,26 @@ static void log_end(const struct errand *errand)
     }
 }
 
+/* A catalog that is unwell (disk full, locked) gets well by itself: the job stays with its courier
+ * until it is written down what became of it. */
+static void settle(struct errand *errand)
+{
+    const struct timespec pause = {.tv_nsec = 200 * 1000000L};
+    struct yq_err err = {0};
+    bool told = false;
+    while (!yq_outbox_settle(errand->courier->house->catalog, &errand->job, &errand->end, &err)) {
+        if (!told)
+            yq_log_err(YQ_LOG_ERROR, "queue-settle", &err, "job=%" PRId64, errand->job.id);
+        told = true;
+        if (errand_stopped(errand))
+            return; /* the next start makes it wait again */
+        nanosleep(&pause, NULL);
+    }
+}
+
 static void do_errand(struct errand *errand)
 {
     struct yq_err err = {0};
-    struct yq_catalog *catalog = errand->courier->house->catalog;
     errand->peer = yq_conf_destination(errand->conf, errand->job.destination);
     if (!errand->peer) {
         yq_fail(&err, YQ_ABSENT, "walk", "peers.json has no %s that can be called",
@@ -265,9 +281,7 @@ static void do_errand(struct errand *errand)
         forward(errand);
     }
     log_end(errand);
-    if (!yq_outbox_settle(catalog, &errand->job, &errand->end, &err))
-        yq_log_err(YQ_LOG_ERROR, "queue-settle", &err, "job=%" PRId64 " advice=\"%s\"",
-                   errand->job.id, "it stays as it is until the node starts again");
+    settle(errand);
 }
 
 bool yq_deliver(const struct yq_courier *courier)

@@ -10,6 +10,7 @@ import pytest
 import samples
 from conftest import environment, free_ports, wait_until, yingqiao
 from test_durable import KILL_AT, preloaded
+from test_store import even, storable
 
 EAGER = {"retry_seconds": 1, "retry_most_seconds": 2}
 
@@ -56,8 +57,8 @@ def test_everything_goes_on_at_once(node):
         ones = samples.series_of(3)
         assert set(node.send(ones)) == {0}
         came(cloud, ones)
-        calling, _ = cloud.associations[0]
-        assert calling == node.aet
+        assert cloud.associations[0][0] == node.aet
+        assert {one[0]: one[3] for one in cloud.stored} == {one.uid: one.raw for one in ones}
         node.wait_for_queue(lambda jobs: not jobs)
         done, = node.queue("--all")
         assert (done["state"], done["sent"], done["pending"]) == ("done", 3, 0)
@@ -166,6 +167,24 @@ def test_as_it_came_or_transcoded(node, storescp):
     assert raw.file_meta.TransferSyntaxUID == dul.EXPLICIT
     assert small.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.80"
     assert raw.SOPInstanceUID == small.SOPInstanceUID == demo.uid
+
+
+def test_real_files_arrive_as_they_came(node, testdata):
+    """Whatever a device makes of DICOM goes on bit for bit where the receiver takes its syntax."""
+    ones, seen = [], set()
+    for path in samples.testdata_files(besides=("LICENSES", "expected", "malformed", "malformed-generated",
+                                                "malformed-mutated", "hostile-corpus")):
+        if 132 < os.path.getsize(path) < 4 << 20 and open(path, "rb").read(132)[128:] == b"DICM":
+            one = storable(path)
+            if one and not {one.uid, (one.sop_class, one.syntax)} & seen:
+                seen |= {one.uid, (one.sop_class, one.syntax)}
+                ones.append(one)
+    with dul.Acceptor() as cloud:
+        node.configure([to("CLOUD", cloud.port)], [{"name": "all", "to": "CLOUD", "syntax": "as-is"}])
+        assert set(node.send(ones)) == {0} and len(ones) > 20
+        cloud.wait_for(lambda: uids(ones) <= set(stored(cloud)), 120)
+        got = {one[0]: (one[2], one[3]) for one in cloud.stored}
+        assert [one.path for one in ones if got[one.uid] != (one.syntax, even(one.raw))] == []
 
 
 # ---- study complete ----
@@ -356,7 +375,8 @@ def test_killed_before_each_of_its_steps_a_delivery_comes_once_or_twice_and_neve
             node.cli("queue", "hold", "--to", "CLOUD", env=plain)
             ones = samples.series_of(2)
             assert set(node.send(ones)) == {0}
-            arm.write_text(str(step))
+            (tmp_path / "arm.new").write_text(str(step))
+            (tmp_path / "arm.new").rename(arm)  # whole, as the node may look at any moment
             node.cli("queue", "release", "--to", "CLOUD", env=plain)
             done = lambda: not node.cli("queue", "list", "--json", env=plain).json()  # noqa: E731
             wait_until(lambda: not node.running() or done(), 60, f"step {step}", every=0.1)

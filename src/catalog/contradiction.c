@@ -46,8 +46,9 @@ bool contradiction_add(struct connection *writer, const struct claim *claim, boo
     return statement_run(writer, add, err);
 }
 
-static void read_contradiction(sqlite3_stmt *row, struct yq_contradiction *out)
+static void read_contradiction(sqlite3_stmt *row, void *thing)
 {
+    struct yq_contradiction *out = thing;
     memset(out, 0, sizeof *out);
     out->id = sqlite3_column_int64(row, 0);
     out->seen_ms = sqlite3_column_int64(row, 1);
@@ -59,50 +60,22 @@ static void read_contradiction(sqlite3_stmt *row, struct yq_contradiction *out)
     yq_copy(out->came, sizeof out->came, column_text(row, 7));
 }
 
-static bool list(struct connection *reader, struct yq_contradiction **out, size_t *count,
-                 struct yq_err *err)
-{
-    size_t room = 0;
-    bool row = false;
-    sqlite3_stmt *statement yq_cleanup(statement_drop) = connection_prepare(
-        reader,
-        "SELECT c.id, c.seen_ms, study.StudyInstanceUID, c.instance, c.source, c.what, c.kept, "
-        "c.came FROM contradiction AS c JOIN study ON study.id = c.study_id WHERE c.settled = 0 "
-        "ORDER BY c.id DESC LIMIT ?",
-        err);
-    if (!statement)
-        return false;
-    sqlite3_bind_int(statement, 1, LISTED_MOST);
-    while (statement_step(reader, statement, &row, err) && row) {
-        if (*count == room) {
-            room = room ? 2 * room : 32;
-            struct yq_contradiction *grown = realloc(*out, room * sizeof *grown);
-            if (!grown)
-                return yq_fail(err, YQ_FULL, "catalog", "no memory for %zu contradictions", room);
-            *out = grown;
-        }
-        read_contradiction(statement, &(*out)[(*count)++]);
-        row = false;
-    }
-    return err->code == YQ_OK;
-}
-
 bool yq_catalog_contradictions(struct yq_catalog *catalog, struct yq_contradiction **out,
                                size_t *count, struct yq_err *err)
 {
-    *out = NULL;
-    *count = 0;
-    struct connection *reader = reader_take(catalog, err);
-    if (!reader)
-        return false;
-    err->code = YQ_OK;
-    bool ok = list(reader, out, count, err);
-    reader_give(catalog, reader);
-    if (!ok) {
-        free(*out);
-        *out = NULL;
-        *count = 0;
-    }
+    static const struct listing listing = {
+        .sql =
+            "SELECT c.id, c.seen_ms, study.StudyInstanceUID, c.instance, c.source, c.what, c.kept, "
+            "c.came FROM contradiction AS c JOIN study ON study.id = c.study_id WHERE c.settled = "
+            "0 "
+            "ORDER BY c.id DESC LIMIT ?",
+        .most = LISTED_MOST,
+        .size = sizeof **out,
+        .read = read_contradiction,
+    };
+    void *things;
+    bool ok = rows_list(catalog, &listing, &things, count, err);
+    *out = things;
     return ok;
 }
 

@@ -213,6 +213,17 @@ struct entries {
 };
 bool entries_push(struct entries *entries, const struct yq_entry *entry, struct yq_err *err);
 
+/* All rows of a statement, whose last value is the most there may be, as a malloc'ed array of
+ * things of `size` bytes. */
+struct listing {
+    const char *sql;
+    int most;
+    size_t size;
+    void (*read)(sqlite3_stmt *row, void *thing);
+};
+bool rows_list(struct yq_catalog *catalog, const struct listing *listing, void **out, size_t *count,
+               struct yq_err *err);
+
 /* Counts and lists of a series and a study anew, and away with them when they are empty. */
 bool series_refresh(struct connection *writer, int64_t series, struct yq_err *err);
 bool study_refresh(struct connection *writer, int64_t study, struct yq_err *err);

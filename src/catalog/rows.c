@@ -39,6 +39,54 @@ bool entries_push(struct entries *entries, const struct yq_entry *entry, struct 
     return true;
 }
 
+static bool list(struct connection *reader, const struct listing *listing, char **out,
+                 size_t *count, struct yq_err *err)
+{
+    size_t room = 0;
+    bool row = false;
+    sqlite3_stmt *statement yq_cleanup(statement_drop) =
+        connection_prepare(reader, listing->sql, err);
+    if (!statement)
+        return false;
+    sqlite3_bind_int(statement, 1, listing->most);
+    for (;;) {
+        if (!statement_step(reader, statement, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (*count == room) {
+            room = room ? 2 * room : 32;
+            char *grown = realloc(*out, room * listing->size);
+            if (!grown)
+                return yq_fail(err, YQ_FULL, "catalog", "no memory for a list of %zu", room);
+            *out = grown;
+        }
+        listing->read(statement, *out + *count * listing->size);
+        ++*count;
+    }
+}
+
+bool rows_list(struct yq_catalog *catalog, const struct listing *listing, void **out, size_t *count,
+               struct yq_err *err)
+{
+    char *things = NULL;
+    size_t found = 0;
+    *out = NULL;
+    *count = 0;
+    struct connection *reader = reader_take(catalog, err);
+    if (!reader)
+        return false;
+    bool ok = list(reader, listing, &things, &found, err);
+    reader_give(catalog, reader);
+    if (!ok) {
+        free(things);
+        return false;
+    }
+    *out = things;
+    *count = found;
+    return true;
+}
+
 static bool run_with_id(struct connection *writer, enum statement which, int64_t id,
                         struct yq_err *err)
 {

@@ -1,6 +1,5 @@
 /* suspect.c: what was read otherwise than its label says: one row for each study, source, label and
  * reading, so that a person can look at the names and say what is right. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "inside.h"
@@ -36,8 +35,9 @@ bool reading_settle(struct connection *writer, int64_t study, struct yq_err *err
     return statement_run(writer, settle, err);
 }
 
-static void read_suspect(sqlite3_stmt *row, struct yq_suspect *out)
+static void read_suspect(sqlite3_stmt *row, void *thing)
 {
+    struct yq_suspect *out = thing;
     memset(out, 0, sizeof *out);
     out->seen_ms = sqlite3_column_int64(row, 0);
     yq_copy(out->study, sizeof out->study, column_text(row, 1));
@@ -50,50 +50,22 @@ static void read_suspect(sqlite3_stmt *row, struct yq_suspect *out)
     copy_characters(out->patient_name, sizeof out->patient_name, column_text(row, 8));
 }
 
-static bool list(struct connection *reader, struct yq_suspect **out, size_t *count,
-                 struct yq_err *err)
-{
-    size_t room = 0;
-    bool row = false;
-    sqlite3_stmt *statement yq_cleanup(statement_drop) = connection_prepare(
-        reader,
-        "SELECT c.seen_ms, study.StudyInstanceUID, c.source, c.declared, c.read_as, c.reading, "
-        "c.doubtful, study.PatientID, study.PatientName FROM charset_reading AS c JOIN study ON "
-        "study.id = c.study_id WHERE c.settled = 0 AND (c.reading = 2 OR c.doubtful = 1) AND "
-        "study.n_instances > 0 ORDER BY c.id DESC LIMIT ?",
-        err);
-    if (!statement)
-        return false;
-    sqlite3_bind_int(statement, 1, LISTED_MOST);
-    while (statement_step(reader, statement, &row, err) && row) {
-        if (*count == room) {
-            room = room ? 2 * room : 32;
-            struct yq_suspect *grown = realloc(*out, room * sizeof *grown);
-            if (!grown)
-                return yq_fail(err, YQ_FULL, "catalog", "no memory for %zu studies", room);
-            *out = grown;
-        }
-        read_suspect(statement, &(*out)[(*count)++]);
-        row = false;
-    }
-    return err->code == YQ_OK;
-}
-
 bool yq_catalog_suspects(struct yq_catalog *catalog, struct yq_suspect **out, size_t *count,
                          struct yq_err *err)
 {
-    *out = NULL;
-    *count = 0;
-    struct connection *reader = reader_take(catalog, err);
-    if (!reader)
-        return false;
-    err->code = YQ_OK;
-    bool ok = list(reader, out, count, err);
-    reader_give(catalog, reader);
-    if (!ok) {
-        free(*out);
-        *out = NULL;
-        *count = 0;
-    }
+    static const struct listing listing = {
+        .sql =
+            "SELECT c.seen_ms, study.StudyInstanceUID, c.source, c.declared, c.read_as, c.reading, "
+            "c.doubtful, study.PatientID, study.PatientName FROM charset_reading AS c JOIN study "
+            "ON "
+            "study.id = c.study_id WHERE c.settled = 0 AND (c.reading = 2 OR c.doubtful = 1) AND "
+            "study.n_instances > 0 ORDER BY c.id DESC LIMIT ?",
+        .most = LISTED_MOST,
+        .size = sizeof **out,
+        .read = read_suspect,
+    };
+    void *things;
+    bool ok = rows_list(catalog, &listing, &things, count, err);
+    *out = things;
     return ok;
 }

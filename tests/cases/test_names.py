@@ -189,6 +189,18 @@ def test_a_peers_entry_says_what_it_writes(nodes):
     assert "wants a defined term" in node.cli("ae", "add", "X", "h", 1, "--assume-charset", "always", code=2).err
 
 
+def test_a_reindex_reads_anew_what_a_peer_sent(nodes):
+    node = nodes()
+    one = written("iso8859-5", None, PatientName="Люксембург")
+    assert node.send(one, aet="RU1") == [0x0000]
+    assert name_of(node, one) != "Люксембург" and suspects(node)[one.study]["source"] == "RU1"
+    node.stop()
+    node.ae_add("RU1", "127.0.0.1", 0, "--assume-charset", "ISO_IR 144")
+    node.cli("reindex")
+    node.start_again()
+    assert name_of(node, one) == "Люксембург" and not suspects(node)
+
+
 def test_a_guess_that_was_settled_is_no_suspect(node):
     one = written("gbk", None, PatientName="张^三")
     node.send(one)

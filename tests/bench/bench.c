@@ -54,6 +54,12 @@ void times_add(struct times *times, double seconds)
     times->each[times->count++] = seconds;
 }
 
+void times_join(struct times *times, const struct times *others)
+{
+    for (size_t i = 0; i < others->count; i++)
+        times_add(times, others->each[i]);
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -30,6 +30,7 @@ struct times { /* of single operations, in seconds */
     size_t count, room;
 };
 void times_add(struct times *times, double seconds);
+void times_join(struct times *times, const struct times *others);
 /* "p50_ms":..,"p95_ms":..,"max_ms":.. */
 void times_print(struct times *times, FILE *out);
 

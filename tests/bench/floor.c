@@ -79,8 +79,7 @@ int run_floor(const struct options *options)
     double seconds = now() - start;
     cpu = own_cpu() - cpu;
     for (unsigned i = 0; i < parallel; i++)
-        for (size_t j = 0; j < writers[i].times.count; j++)
-            times_add(&times, writers[i].times.each[j]);
+        times_join(&times, &writers[i].times);
     printf("{\"count\":%zu,\"per_s\":%.1f,\"cpu_s\":%.3f,", times.count,
            (double)times.count / seconds, cpu);
     times_print(&times, stdout);

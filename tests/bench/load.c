@@ -110,8 +110,7 @@ int run_store(const struct options *options)
     double seconds = now() - start;
     cpu = own_cpu() - cpu;
     for (unsigned i = 0; i < parallel; i++)
-        for (size_t j = 0; j < storers[i].times.count; j++)
-            times_add(&times, storers[i].times.each[j]);
+        times_join(&times, &storers[i].times);
     size_t refused = atomic_load(&all.refused), stored = times.count - refused;
     printf("{\"count\":%zu,\"refused\":%zu,\"seconds\":%.3f,\"per_s\":%.1f,\"client_cpu_s\":%.3f,",
            stored, refused, seconds, (double)stored / seconds, cpu);

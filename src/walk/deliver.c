@@ -205,6 +205,8 @@ static void send_all(struct errand *errand, const struct yq_entry *entries, size
     bool ok = yq_call_send(&call, entries, count, &counts, &err);
     note(&sending);
     conclude(&sending, ok, &counts, &err);
+    if (!sending.sent && !sending.refused)
+        return; /* log_end says why */
     yq_log(sending.refused ? YQ_LOG_WARN : YQ_LOG_INFO, "forwarded",
            "job=%" PRId64 " to=\"%s\" rule=\"%s\" study=%s sent=%" PRIu64 " refused=%" PRIu64
            " left=%" PRIu64 " ms=%lld",

@@ -298,6 +298,51 @@ static void one_at_a_time_by_name(void **state)
     yq_claims_fini(&race.claims);
 }
 
+/* ---- bells and tallies ---- */
+
+static void *ring(void *bell)
+{
+    yq_bell_ring(bell);
+    return NULL;
+}
+
+static void a_bell_is_heard_also_by_who_comes_later(void **state)
+{
+    (void)state;
+    struct yq_bell bell;
+    uint64_t heard = 0;
+    pthread_t thread;
+    yq_bell_init(&bell);
+    assert_false(yq_bell_wait(&bell, &heard, 0));
+    yq_bell_ring(&bell);
+    yq_bell_ring(&bell);
+    assert_true(yq_bell_wait(&bell, &heard, 60000));
+    assert_false(yq_bell_wait(&bell, &heard, 0)); /* twice is heard once */
+    assert_int_equal(pthread_create(&thread, NULL, ring, &bell), 0);
+    assert_true(yq_bell_wait(&bell, &heard, 60000));
+    pthread_join(thread, NULL);
+    yq_bell_fini(&bell);
+}
+
+static void the_last_of_a_tally_is_told(void **state)
+{
+    (void)state;
+    struct yq_tally tally;
+    char name[16];
+    yq_tally_init(&tally);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "1.%d", i);
+        assert_true(yq_tally_add(&tally, name));
+    }
+    assert_true(yq_tally_add(&tally, "1.7"));
+    assert_false(yq_tally_take(&tally, "1.7"));
+    assert_true(yq_tally_take(&tally, "1.7"));
+    assert_false(yq_tally_take(&tally, "1.7"));
+    assert_true(yq_tally_take(&tally, "1.99"));
+    assert_int_equal(tally.count, 98);
+    yq_tally_fini(&tally);
+}
+
 static void *wait_for_name(void *context)
 {
     struct race *race = context;
@@ -449,6 +494,8 @@ int main(void)
         cmocka_unit_test(one_at_a_time_by_name),
         cmocka_unit_test(a_claim_waits_until_it_is_released),
         cmocka_unit_test(time_is_written_in_utc),
+        cmocka_unit_test(a_bell_is_heard_also_by_who_comes_later),
+        cmocka_unit_test(the_last_of_a_tally_is_told),
         cmocka_unit_test(a_line_is_one_line),
         cmocka_unit_test(a_json_line_is_utf8_whatever_went_into_it),
         cmocka_unit_test(rows_are_read_strictly),

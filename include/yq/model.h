@@ -98,8 +98,9 @@ struct yq_origin {              /* where an instance comes from */
     char address[64];           /* numeric, "" for files */
     const struct yq_peer *peer; /* NULL: none configured */
     bool tls;                   /* it came over TLS */
-    char user[64];              /* who showed who he is: a user, the name of a token; "": nobody */
-    struct yq_batch *batch;     /* collects what the audit trail is told (audit.h); NULL: nothing */
+    bool asked;             /* this node fetched it, which needs no right of the peer to store */
+    char user[64];          /* who showed who he is: a user, the name of a token; "": nobody */
+    struct yq_batch *batch; /* collects what the audit trail is told (audit.h); NULL: nothing */
     struct yq_studies
         *sending; /* gets those whose completeness its end tells of; NULL: nobody asks */
 };

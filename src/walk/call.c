@@ -167,7 +167,7 @@ static bool plan_entry(struct plan *plan, const struct yq_entry *entry, const st
 /* A peer as where instances come from, or go to. */
 static struct yq_origin origin_of(const struct yq_peer *peer)
 {
-    struct yq_origin origin = {.door = "pull", .peer = NULL};
+    struct yq_origin origin = {.door = "pull", .peer = peer, .asked = true};
     (void)yq_copy(origin.aet, sizeof origin.aet, peer->aet);
     (void)yq_copy(origin.address, sizeof origin.address, peer->host);
     return origin;

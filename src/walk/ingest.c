@@ -33,7 +33,7 @@ struct arrival { /* goes through the walk; each step adds to it */
 static bool may_store(const struct arrival *a, struct yq_err *err)
 {
     const struct yq_peer *peer = a->origin->peer;
-    if (peer && !(peer->rights & YQ_MAY_STORE))
+    if (peer && !a->origin->asked && !(peer->rights & YQ_MAY_STORE))
         return yq_fail(err, YQ_REFUSED, "walk",
                        "%s may not store here: add \"store\" to its \"may\" in peers.json",
                        peer->aet);

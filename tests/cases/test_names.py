@@ -189,6 +189,15 @@ def test_a_peers_entry_says_what_it_writes(nodes):
     assert "wants a defined term" in node.cli("ae", "add", "X", "h", 1, "--assume-charset", "always", code=2).err
 
 
+def test_what_is_fetched_from_a_peer_is_read_by_its_entry_and_needs_no_right_to_store(nodes):
+    pacs, node = nodes(dicom__aet="RU1"), nodes()
+    one = written("iso8859-5", None, PatientName="Люксембург")
+    assert pacs.send(one) == [0x0000]
+    node.ae_add("RU1", "127.0.0.1", pacs.dicom_port, "--may", "query", "--assume-charset", "ISO_IR 144")
+    node.cli("pull", "RU1", f"StudyInstanceUID={one.study}")
+    assert name_of(node, one) == "Люксембург" and one.study not in suspects(node)
+
+
 def test_a_reindex_reads_anew_what_a_peer_sent(nodes):
     node = nodes()
     one = written("iso8859-5", None, PatientName="Люксембург")

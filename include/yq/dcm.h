@@ -148,6 +148,9 @@ yq_must_check bool yq_dcm_read_frame(int fd, unsigned number, uint64_t most, str
 
 /* Once, before threads start, and at the end. */
 void yq_dcm_init(void);
+/* Reads what else would be read when it is first needed, and says in the log what is missing. Any
+ * thread. */
+void yq_dcm_warm(void);
 void yq_dcm_fini(void);
 
 #endif

@@ -1,7 +1,7 @@
 // dictionary.cc: what DCMTK's tables know: VRs by tag (PS3.6 chapters 6 to 8), UIDs by name (PS3.6
 // annex A), storage SOP classes (PS3.4 B.5).
 //
-// Read only after yq_dcm_init; thread-safe (DCMTK's read lock).
+// Read only; thread-safe (DCMTK's lock).
 #include <dcmtk/config/osconfig.h>
 
 #include <dcmtk/dcmdata/dcdicent.h>

@@ -1,5 +1,6 @@
-// init.cc: brings DCMTK up and down: its dictionary, its codecs, silence in its own log (which may
-// carry values of datasets). Before and after all other threads.
+// init.cc: brings DCMTK up and down: its codecs, silence in its own log (which may carry values of
+// datasets). Before and after all other threads. Its dictionary is a text of 400 KB that takes
+// longer than all else at a start: it is read when it is first asked, under a lock of DCMTK's.
 #include <dcmtk/config/osconfig.h>
 
 #include <dcmtk/dcmdata/dcdict.h>
@@ -20,10 +21,6 @@ void yq_dcm_init(void)
 {
     try {
         OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-        if (!dcmDataDict.isDictionaryLoaded())
-            yq_log(YQ_LOG_ERROR, "dictionary-missing",
-                   "hint=\"install DCMTK's data dictionary (Debian: libdcmtk17), or set "
-                   "DCMDICTPATH\"");
         // Colours of lossless JPEG stay as they are: what was without loss remains so.
         DJDecoderRegistration::registerCodecs(EDC_lossyOnly);
         DJEncoderRegistration::registerCodecs();
@@ -34,6 +31,18 @@ void yq_dcm_init(void)
         DcmRLEEncoderRegistration::registerCodecs();
     } catch (...) {
         yq_log(YQ_LOG_ERROR, "codecs-missing", "hint=\"out of memory at start\"");
+    }
+}
+
+void yq_dcm_warm(void)
+{
+    try {
+        if (!dcmDataDict.isDictionaryLoaded())
+            yq_log(YQ_LOG_ERROR, "dictionary-missing",
+                   "hint=\"install DCMTK's data dictionary (Debian: libdcmtk17), or set "
+                   "DCMDICTPATH\"");
+    } catch (...) {
+        yq_log(YQ_LOG_ERROR, "dictionary-missing", "hint=\"out of memory at start\"");
     }
 }
 

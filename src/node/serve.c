@@ -15,6 +15,7 @@
 #include "cli.h"
 #include "home.h"
 #include "yq/clock.h"
+#include "yq/dcm.h"
 #include "yq/deliver.h"
 #include "yq/door.h"
 #include "yq/log.h"
@@ -328,6 +329,7 @@ static int serve(struct node *node, const sigset_t *signals)
     int status = open_doors(node, conf);
     yq_conf_release(node->home.house.conf, conf);
     if (status == YQ_EXIT_FINE) {
+        yq_dcm_warm(); /* callers are let in meanwhile */
         int got = keep_house(node, signals);
         yq_log(YQ_LOG_INFO, "stopping", "signal=%s", got == SIGINT ? "INT" : "TERM");
     }

@@ -279,11 +279,8 @@ static bool greet(struct yq_dimse *door, struct antechamber *room, size_t i)
     if (wanted != YQ_CHANNEL_BROKEN && wanted != YQ_CHANNEL_END)
         return true;
     char why[240];
-    struct yq_origin from = {.door = "dimse"};
     snprintf(why, sizeof why, "no TLS with the caller: %s", w->channel.ways->why(w->channel.of));
-    yq_assoc_address_of(w->fd, from.address, sizeof from.address);
     atomic_fetch_add(&door->house->counts.associations_refused, 1);
-    yq_audit_refused(door->house->audit, &from, why);
     send_away(room, i, why);
     return false;
 }

@@ -16,8 +16,8 @@ struct visit { /* one association, from its request to its end; belongs to its t
     struct yq_assoc *assoc;
     struct yq_origin origin;
     struct yq_studies sending; /* see yq_origin */
-    bool combined_datetime; /* negotiated */
-    bool fuzzy_names;       /* negotiated: by pinyin too */
+    bool combined_datetime;    /* negotiated */
+    bool fuzzy_names;          /* negotiated: by pinyin too */
     unsigned stored, refused, finds, moves, gets, echoes;
     unsigned reported;           /* message id of a commitment report over this association */
     int64_t reported_commitment; /* its row; 0: none waits for an answer */

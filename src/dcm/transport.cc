@@ -271,8 +271,16 @@ bool yq_wire::available(int seconds)
     int64_t limit = int64_t(seconds < stall_seconds ? seconds : stall_seconds) * 1000;
     if (deadline_ms && deadline_ms - yq_monotonic_ms() < limit)
         limit = deadline_ms - yq_monotonic_ms();
-    if (poll(&poll_fd, 1, limit < 0 ? 0 : int(limit)) > 0)
-        return true;
+    if (limit < 0)
+        limit = 0;
+    int64_t until = yq_monotonic_ms() + limit;
+    for (int64_t left = limit; left >= 0; left = until - yq_monotonic_ms()) {
+        if (poll(&poll_fd, 1, int(stop && left > STOP_LOOK_MS ? STOP_LOOK_MS : left)) > 0 ||
+            is_stopped())
+            return true;
+        if (!left)
+            break;
+    }
     fail(YQ_TIMEOUT, "the peer sent nothing for too long");
     return false;
 }

@@ -480,6 +480,18 @@ def test_a_node_stops_within_a_transfer_and_goes_on_after(nodes):
         assert one.uid in stored(cloud)
 
 
+def test_a_node_stops_while_a_peer_does_not_answer_its_association_request(nodes):
+    node = nodes()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        node.configure([to("CLOUD", silent.getsockname()[1])], [{"name": "all", "to": "CLOUD"}])
+        node.send(samples.instance())
+        node.wait_for_queue(lambda jobs: states(jobs) == ["sending"])
+        begun = time.monotonic()
+        node.stop()
+        assert time.monotonic() - begun < 20  # an answer may take 30
+    assert states(node.queue()) == ["pending"]
+
+
 # ---- order, hours, bandwidth ----
 
 

@@ -57,7 +57,7 @@ static bool key_is_private(const char *path, struct yq_err *err)
         return yq_fail_errno(err, "seal", "look at", path);
     if (about.st_mode & 027)
         return yq_fail(err, YQ_BAD_INPUT, "seal",
-                       "%.80s: others may read this key (mode %03o); type: chmod 600 %.80s", path,
+                       "others may read this key (mode %03o); type: chmod 600 %.180s",
                        (unsigned)(about.st_mode & 0777), path);
     return true;
 }

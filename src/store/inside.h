@@ -16,6 +16,7 @@ struct yq_store {
     char objects[YQ_PATH_MOST], staging[YQ_PATH_MOST], trash[YQ_PATH_MOST];
     char promises[YQ_PATH_MOST];
     bool nameless;               /* the file system has files without a name (O_TMPFILE) */
+    bool names_follow;           /* it syncs a new name with its file */
     _Atomic uint64_t counter;    /* for names in staging */
     _Atomic uint64_t reserve;    /* bytes */
     _Atomic int64_t measured_ms; /* when free_bytes was asked of the disk */

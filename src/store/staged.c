@@ -258,12 +258,20 @@ static bool sync_there(struct yq_store *store, const struct place *place, struct
            sync_way(store, place, err);
 }
 
+/* fsync(2) promises nothing of names. Where the file system is known to put the name, and the new
+ * folders above it, on stable storage with the file, one sync does for all of it. */
+static bool sync_new(const struct yq_staged *staged, struct yq_err *err)
+{
+    const struct yq_store *store = staged->store;
+    if ((store->names_follow ? fsync(staged->fd) : fdatasync(staged->fd)) != 0)
+        return yq_fail_errno(err, "store", "sync", staged->place.file);
+    return store->names_follow || sync_way(staged->store, &staged->place, err);
+}
+
 bool yq_staged_sync(struct yq_staged *staged, struct yq_err *err)
 {
-    bool ok = staged->there ? sync_there(staged->store, &staged->place, err)
-                            : (fdatasync(staged->fd) == 0 ||
-                               yq_fail_errno(err, "store", "sync", staged->place.file)) &&
-                                  sync_way(staged->store, &staged->place, err);
+    bool ok =
+        staged->there ? sync_there(staged->store, &staged->place, err) : sync_new(staged, err);
     if (!ok && err->code == YQ_ABSENT)
         err->code = YQ_IO;
     return ok;

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "inside.h"
@@ -62,6 +64,18 @@ static bool has_nameless(struct yq_store *store)
     return fd >= 0 && access(path, F_OK) == 0;
 }
 
+/* ext2 has the number of ext4, and is driven by it. Theirs are the journals, logs and (ext4 without
+ * a journal) walks up the tree that take a file's new name, and the folders made for it, to the
+ * disk with fsync of the file. Of other file systems only what POSIX says is believed. */
+static bool names_follow(const struct yq_store *store)
+{
+    struct statfs about;
+    if (statfs(store->objects, &about) != 0)
+        return false;
+    unsigned long kind = (unsigned long)about.f_type & 0xffffffffUL;
+    return kind == EXT4_SUPER_MAGIC || kind == XFS_SUPER_MAGIC || kind == BTRFS_SUPER_MAGIC;
+}
+
 bool yq_store_open(const char *dir, bool sweep, struct yq_store **out, struct yq_err *err)
 {
     struct yq_store *store = calloc(1, sizeof *store);
@@ -77,6 +91,7 @@ bool yq_store_open(const char *dir, bool sweep, struct yq_store **out, struct yq
     pthread_mutex_init(&store->promising, NULL);
     store->promise_fd = -1;
     store->nameless = has_nameless(store);
+    store->names_follow = names_follow(store);
     atomic_store(&store->measured_ms, yq_monotonic_ms());
     if (sweep)
         sweep_staging(store);

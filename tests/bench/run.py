@@ -105,7 +105,7 @@ class Server:
 
 class Own(Server):
     name, aet = "yingqiao", "YINGQIAO"
-    sync = "file fdatasync, folder fsync, index fdatasync (WAL, synchronous=FULL), before success"
+    sync = "file fsync with its name (beyond ext4, XFS, btrfs: and its folder), index fdatasync (WAL, synchronous=FULL), before success"
     finds = gets = moves = True
     wado = "/wado"
 

@@ -512,7 +512,7 @@ def test_check_names_what_is_wrong_with_certificate_and_key(tmp_path, ca, own, d
     open_key.write_bytes(open(own[0], "rb").read())
     open_key.chmod(0o644)
     done = check(own[1], open_key)
-    assert done.code == 1 and f"chmod 600 {open_key}" in done.err, done
+    assert done.code == 1 and f"chmod 600 {str(open_key)[:100]}" in done.err, done
     locked = tmp_path / "locked.key"
     ca.openssl("pkey", "-in", own[0], "-aes256", "-passout", "pass:secret", "-out", locked)
     locked.chmod(0o600)

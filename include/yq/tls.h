@@ -1,5 +1,5 @@
-/* tls.h: TLS 1.2 and 1.3 over connected, non-blocking sockets (OpenSSL), room seal. PS3.15 B.9 and
- * B.10 (BCP 195).
+/* tls.h: TLS 1.2 and 1.3 over connected, non-blocking sockets (OpenSSL), room seal. PS3.15
+ * B.12; in editions up to 2022 B.9 and B.10 (BCP 195).
  *
  * A context is what many connections share: certificate, key, trusted CAs. It is read whole from
  * its files or not at all, and never changes; the box holds the newest one that could be read. A

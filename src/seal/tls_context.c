@@ -1,5 +1,5 @@
 /* tls_context.c: certificate, key and CAs out of files, as one context; the box with the newest.
- * PS3.15 B.9, B.10; RFC 9325 (BCP 195).
+ * PS3.15 B.12; RFC 9325, RFC 8996 (BCP 195).
  *
  * Refuses keys that others may read, keys with a passphrase, and certificates that do not belong to
  * their key; each time it names the file and what to type. Contexts never change, the box swaps

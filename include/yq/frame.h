@@ -7,24 +7,20 @@
 #include <stdint.h>
 
 #include "yq/bytes.h"
+#include "yq/look.h"
 #include "yq/uid.h"
 
-/* What is needed to show one frame. */
+/* The pixels of one frame, compressed or not, and what is needed to show them. */
 struct yq_frame {
     unsigned rows, columns, frames; /* frames: how many the object has */
     unsigned samples;               /* 1 or 3 */
     unsigned bits_allocated, bits_stored, high_bit;
     bool is_signed, planar; /* planar: colour by plane */
+    bool is_float;          /* IEEE 754, of 32 or 64 bits allocated. C.7.6.24, C.7.6.25 */
     char photometric[17];
-    double slope, intercept; /* modality rescale; 1 and 0 when absent */
-    bool has_window;
-    double window_center, window_width; /* first of the object's */
-    char voi_function[17];              /* "", LINEAR, LINEAR_EXACT, SIGMOID */
-    /* Each palette_entries long, scaled to 16 bits, owned; NULL when not PALETTE COLOR. */
-    uint16_t *palette[3];
-    unsigned palette_entries;
-    int palette_first;
-    /* Not "": pixels is one compressed frame in this syntax, for image/ to decode. */
+    struct yq_lut palette[3]; /* of PALETTE COLOR; entries of 16 bits, whatever the object has */
+    struct yq_look look;      /* the object's own */
+    /* Not "": pixels is one compressed frame in this syntax, for yq_image_decode. */
     char codestream_syntax[YQ_UID_SIZE];
     struct yq_buf pixels; /* little endian */
 };

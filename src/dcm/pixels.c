@@ -112,22 +112,24 @@ static bool read_frames(struct yq_pixels *pixels, struct yq_err *err)
 static bool take_display(struct reading *r, uint32_t tag, struct yq_err *err)
 {
     struct yq_pixels *pixels = r->pixels;
-    struct yq_frame *facts = &pixels->facts;
+    struct yq_look *look = &pixels->facts.look;
     char text[TEXT_MOST];
     bool there = false;
     switch (tag) {
-    case 0x00281050: return read_number(pixels, &facts->window_center, &r->has_center, err);
+    case 0x00281050: return read_number(pixels, &look->windows[0].center, &r->has_center, err);
     case 0x00281051:
-        if (!read_number(pixels, &facts->window_width, &there, err))
+        if (!read_number(pixels, &look->windows[0].width, &there, err))
             return false;
-        facts->has_window = there && r->has_center;
+        look->window_count = there && r->has_center;
         return true;
-    case 0x00281052: return read_number(pixels, &facts->intercept, &there, err);
-    case 0x00281053: return read_number(pixels, &facts->slope, &there, err);
+    case 0x00281052: return read_number(pixels, &look->intercept, &there, err);
+    case 0x00281053: return read_number(pixels, &look->slope, &there, err);
     case 0x00281056:
         if (!read_text(pixels, text, err))
             return false;
-        (void)yq_copy(facts->voi_function, sizeof facts->voi_function, text);
+        look->function = strcmp(text, "SIGMOID") == 0        ? YQ_VOI_SIGMOID
+                         : strcmp(text, "LINEAR_EXACT") == 0 ? YQ_VOI_LINEAR_EXACT
+                                                             : YQ_VOI_LINEAR;
         return true;
     default: return true;
     }
@@ -233,12 +235,14 @@ static bool settle_palettes(struct reading *r, struct yq_err *err)
     if (!r->palettes[0].data.length)
         return yq_fail(err, YQ_REFUSED, ROOM, "segmented palettes cannot be shown yet");
     const uint16_t *descriptor = r->palettes[0].descriptor;
-    facts->palette_entries = descriptor[0] ? descriptor[0] : 65536;
-    facts->palette_first = facts->is_signed ? (int16_t)descriptor[1] : descriptor[1];
-    for (int i = 0; i < 3; i++)
-        if (!settle_palette(&r->palettes[i], is_big(r->pixels), facts->palette_entries,
-                            &facts->palette[i], err))
+    for (int i = 0; i < 3; i++) {
+        struct yq_lut *lut = &facts->palette[i];
+        lut->entries = descriptor[0] ? descriptor[0] : 65536;
+        lut->first = facts->is_signed ? (int16_t)descriptor[1] : descriptor[1];
+        lut->bits = 16;
+        if (!settle_palette(&r->palettes[i], is_big(r->pixels), lut->entries, &lut->values, err))
             return false;
+    }
     return true;
 }
 
@@ -268,7 +272,7 @@ bool yq_pixels_open(int fd, unsigned number, struct yq_pixels *out, struct yq_er
     memset(out, 0, sizeof *out);
     out->fd = fd;
     out->facts.frames = out->facts.samples = 1;
-    out->facts.slope = 1;
+    out->facts.look.slope = out->facts.look.aspect = 1;
     struct reading r = {.pixels = out, .number = number};
     bool fine = yq_part10_read(fd, &out->part10, err) &&
                 yq_scan_open_fd(fd, out->part10.dataset_offset, out->part10.transfer_syntax,

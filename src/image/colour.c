@@ -47,12 +47,12 @@ void yq_colour_halved(const struct plain *plain, uint8_t *out)
 void yq_colour_palette(const struct plain *plain, const struct yq_frame *frame, uint8_t *out)
 {
     for (size_t i = 0; i < plain->pixels; i++, out += 3) {
-        int64_t entry = yq_plain_sample(plain, i) - frame->palette_first;
-        if (entry < 0)
-            entry = 0;
-        if (entry >= frame->palette_entries)
-            entry = frame->palette_entries - 1;
-        for (size_t s = 0; s < 3; s++)
-            out[s] = (uint8_t)(frame->palette[s][entry] >> 8);
+        int64_t value = yq_plain_sample(plain, i);
+        for (size_t s = 0; s < 3; s++) {
+            const struct yq_lut *lut = &frame->palette[s];
+            int64_t entry = value - lut->first;
+            entry = entry < 0 ? 0 : entry >= lut->entries ? lut->entries - 1 : entry;
+            out[s] = (uint8_t)(lut->values[entry] >> 8);
+        }
     }
 }

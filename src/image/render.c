@@ -47,27 +47,28 @@ static struct window own_range(const struct plain *plain, const struct yq_frame 
         low = value < low ? value : low;
         high = value > high ? value : high;
     }
-    double a = (double)low * frame->slope + frame->intercept;
-    double b = (double)high * frame->slope + frame->intercept;
+    double a = (double)low * frame->look.slope + frame->look.intercept;
+    double b = (double)high * frame->look.slope + frame->look.intercept;
     return (struct window){.function = WINDOW_EXACT, .center = (a + b) / 2, .width = fabs(b - a)};
 }
 
 static struct window choose_window(const struct plain *plain, const struct yq_frame *frame)
 {
-    struct window window = {.center = frame->window_center, .width = frame->window_width};
+    const struct yq_look *look = &frame->look;
+    struct window window = {.center = look->windows[0].center, .width = look->windows[0].width};
     double least = 1; /* width, C.11.2.1.2 */
-    if (strcmp(frame->voi_function, "LINEAR_EXACT") == 0)
+    if (look->function == YQ_VOI_LINEAR_EXACT)
         window.function = WINDOW_EXACT;
-    else if (strcmp(frame->voi_function, "SIGMOID") == 0)
+    else if (look->function == YQ_VOI_SIGMOID)
         window.function = WINDOW_SIGMOID;
     if (window.function != WINDOW_LINEAR)
         least = 1e-9;
-    bool usable = frame->has_window && isfinite(window.center) && isfinite(window.width) &&
+    bool usable = look->window_count && isfinite(window.center) && isfinite(window.width) &&
                   window.width >= least;
     if (!usable)
         window = own_range(plain, frame);
-    window.slope = frame->slope;
-    window.intercept = frame->intercept;
+    window.slope = look->slope;
+    window.intercept = look->intercept;
     window.inverse = strcmp(frame->photometric, "MONOCHROME1") == 0;
     return window;
 }
@@ -129,9 +130,9 @@ static bool check_attributes(const struct yq_frame *frame, enum kind kind, struc
                        "%u samples a pixel do not fit the photometric interpretation",
                        frame->samples);
     if (kind == KIND_PALETTE &&
-        (!frame->palette_entries || !frame->palette[0] || !frame->palette[1] || !frame->palette[2]))
+        (!frame->palette[0].entries || !frame->palette[1].entries || !frame->palette[2].entries))
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the image has no palette");
-    if (!isfinite(frame->slope) || !isfinite(frame->intercept))
+    if (!isfinite(frame->look.slope) || !isfinite(frame->look.intercept))
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the rescale is not a number");
     return true;
 }
@@ -188,10 +189,11 @@ static bool draw(const struct plain *plain, const struct yq_frame *frame, enum k
     }
 }
 
-bool yq_image_render(const struct yq_frame *frame, uint64_t most, struct yq_picture *out,
-                     struct yq_err *err)
+bool yq_image_render(const struct yq_frame *frame, const struct yq_view *view, uint64_t most,
+                     struct yq_picture *out, struct yq_err *err)
 {
     memset(out, 0, sizeof *out);
+    (void)view;
     enum kind kind = kind_of(frame);
     if (!check_attributes(frame, kind, err))
         return false;

@@ -72,7 +72,8 @@ bool yq_query_add(struct yq_query *query, enum yq_attr attr, const char *value, 
 void yq_frame_fini(struct yq_frame *frame)
 {
     for (int i = 0; i < 3; i++)
-        free(frame->palette[i]);
+        yq_lut_fini(&frame->palette[i]);
+    yq_look_fini(&frame->look);
     yq_buf_fini(&frame->pixels);
     memset(frame, 0, sizeof *frame);
 }

@@ -19,6 +19,6 @@ bool yq_render_jpeg(struct yq_house *house, const struct yq_entry *entry, unsign
 
     return yq_store_read(house->store, &entry->key, &entry->object, &fd, err) &&
            yq_dcm_read_frame(fd, frame, PIXEL_BYTES_MOST, &pixels, err) &&
-           yq_image_render(&pixels, PIXEL_BYTES_MOST, &picture, err) &&
+           yq_image_render(&pixels, NULL, PIXEL_BYTES_MOST, &picture, err) &&
            yq_image_jpeg(&picture, quality, out, err);
 }

@@ -314,12 +314,12 @@ static void palettes_and_windows_are_read(void **state)
         struct yq_err err = {0};
         int fd = sample_file((enum yq_layout)layout, &s);
         assert_true(yq_dcm_read_frame(fd, 0, MOST, &f, &err));
-        assert_int_equal(f.palette_entries, 256);
-        assert_int_equal(f.palette[0][200], 200 * 256);
-        assert_int_equal(f.palette[1][200], 55 * 256);
-        assert_int_equal(f.palette[2][0], 7 * 256);
-        assert_false(f.has_window);
-        assert_true(f.slope == 1 && f.intercept == 0);
+        assert_int_equal(f.palette[0].entries, 256);
+        assert_int_equal(f.palette[0].values[200], 200 * 256);
+        assert_int_equal(f.palette[1].values[200], 55 * 256);
+        assert_int_equal(f.palette[2].values[0], 7 * 256);
+        assert_int_equal(f.look.window_count, 0);
+        assert_true(f.look.slope == 1 && f.look.intercept == 0);
         yq_frame_fini(&f);
         close(fd);
     }
@@ -364,9 +364,10 @@ static void functional_groups_count(void **state)
         struct yq_frame f;
         struct yq_err err = {0};
         assert_true(yq_dcm_read_frame(fd, i, MOST, &f, &err));
-        assert_true(f.has_window && f.slope == 2.5 && f.intercept == -1024);
-        assert_true(f.window_center == (i ? 50 : 40) && f.window_width == (i ? 500 : 400));
-        assert_string_equal(f.voi_function, "SIGMOID");
+        assert_true(f.look.window_count && f.look.slope == 2.5 && f.look.intercept == -1024);
+        assert_true(f.look.windows[0].center == (i ? 50 : 40) &&
+                    f.look.windows[0].width == (i ? 500 : 400));
+        assert_int_equal(f.look.function, YQ_VOI_SIGMOID);
         assert_memory_equal(f.pixels.bytes, i ? "4567" : "0123", 4);
         yq_frame_fini(&f);
     }

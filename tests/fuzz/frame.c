@@ -20,7 +20,7 @@ static void show(int fd)
     struct yq_picture picture;
     if (!yq_dcm_read_frame(fd, 0, MOST, &frame, &err))
         return;
-    if (yq_image_render(&frame, MOST, &picture, &err)) {
+    if (yq_image_render(&frame, NULL, MOST, &picture, &err)) {
         struct yq_buf jpeg = {0};
         (void)!yq_image_jpeg(&picture, 80, &jpeg, &err);
         yq_buf_fini(&jpeg);

@@ -37,7 +37,8 @@ static struct yq_frame frame_of(const char *photometric, unsigned rows, unsigned
                          .bits_allocated = bits,
                          .bits_stored = bits,
                          .high_bit = bits - 1,
-                         .slope = 1};
+                         .look.slope = 1,
+                         .look.aspect = 1};
     (void)yq_copy(f.photometric, sizeof f.photometric, photometric);
     f.pixels.bytes = malloc(length ? length : 1);
     memcpy(f.pixels.bytes, bytes, length);
@@ -49,7 +50,7 @@ static struct yq_picture shown(const struct yq_frame *f)
 {
     struct yq_picture picture;
     struct yq_err err = {0};
-    if (!yq_image_render(f, MOST, &picture, &err))
+    if (!yq_image_render(f, NULL, MOST, &picture, &err))
         fail_msg("%s", err.text);
     return picture;
 }
@@ -67,17 +68,18 @@ static void refuses(const struct yq_frame *f, uint64_t most, enum yq_code code)
 {
     struct yq_picture picture;
     struct yq_err err = {0};
-    assert_false(yq_image_render(f, most, &picture, &err));
+    assert_false(yq_image_render(f, NULL, most, &picture, &err));
     assert_int_equal(err.code, code);
     assert_null(picture.pixels.bytes);
 }
 
 static void put_window(struct yq_frame *f, const char *function, double center, double width)
 {
-    f->has_window = true;
-    f->window_center = center;
-    f->window_width = width;
-    (void)yq_copy(f->voi_function, sizeof f->voi_function, function);
+    f->look.window_count = 1;
+    f->look.windows[0] = (struct yq_window){center, width};
+    f->look.function = strcmp(function, "SIGMOID") == 0        ? YQ_VOI_SIGMOID
+                       : strcmp(function, "LINEAR_EXACT") == 0 ? YQ_VOI_LINEAR_EXACT
+                                                               : YQ_VOI_LINEAR;
 }
 
 static void windows_follow_the_standard(void **state)
@@ -86,7 +88,7 @@ static void windows_follow_the_standard(void **state)
     /* C.11.2.1.2.1: center 40, width 400 of values -1024 + n */
     static const uint16_t stored[] = {0, 864, 1064, 1263, 4095};
     struct yq_frame f = frame_of("MONOCHROME2", 1, 5, 16, stored, sizeof stored);
-    f.intercept = -1024;
+    f.look.intercept = -1024;
     put_window(&f, "", 40, 400);
     SHOWS(&f, 0, 0, 128, 255, 255);
     (void)yq_copy(f.photometric, sizeof f.photometric, "MONOCHROME1");
@@ -100,7 +102,7 @@ static void windows_follow_the_standard(void **state)
     SHOWS(&f, 0, 0, 255, 255, 255);
     put_window(&f, "LINEAR", 40, 0); /* not valid: the pixels' own range */
     SHOWS(&f, 0, 54, 66, 79, 255);
-    f.has_window = false;
+    f.look.window_count = 0;
     SHOWS(&f, 0, 54, 66, 79, 255);
     yq_frame_fini(&f);
 }
@@ -115,7 +117,7 @@ static void signs_and_unused_bits(void **state)
     f.high_bit = 11;
     f.is_signed = true;
     SHOWS(&f, 0, 128, 255);
-    f.slope = -1; /* a falling rescale */
+    f.look.slope = -1; /* a falling rescale */
     SHOWS(&f, 255, 127, 0);
     yq_frame_fini(&f);
     static const uint32_t wide[] = {0, 0x80000000u, 0xffffffffu};
@@ -179,15 +181,15 @@ static void palettes(void **state)
     (void)state;
     struct yq_frame f = frame_of("PALETTE COLOR", 1, 4, 8, "\0\12\13\377", 4);
     for (int i = 0; i < 3; i++) {
-        f.palette[i] = malloc(2 * sizeof(uint16_t));
-        f.palette[i][0] = (uint16_t)(0x1000 * (i + 1));
-        f.palette[i][1] = 0xffff;
+        uint16_t *values = malloc(2 * sizeof(uint16_t));
+        assert_non_null(values);
+        values[0] = (uint16_t)(0x1000 * (i + 1));
+        values[1] = 0xffff;
+        /* below `first` the first entry, above the last */
+        f.palette[i] = (struct yq_lut){.entries = 2, .first = 10, .bits = 16, .values = values};
     }
-    f.palette_entries = 2;
-    f.palette_first = 10; /* below it the first entry, above the last */
     SHOWS(&f, 16, 32, 48, 16, 32, 48, 255, 255, 255, 255, 255, 255);
-    free(f.palette[2]);
-    f.palette[2] = NULL;
+    yq_lut_fini(&f.palette[2]);
     refuses(&f, MOST, YQ_BAD_INPUT);
     yq_frame_fini(&f);
 }
@@ -243,7 +245,7 @@ static void jpeg_2000(void **state)
     for (size_t length = 0; length < sizeof codestream; length++) { /* cut anywhere */
         struct yq_err err = {0};
         f.pixels.length = length;
-        if (yq_image_render(&f, MOST, &picture, &err))
+        if (yq_image_render(&f, NULL, MOST, &picture, &err))
             yq_picture_fini(&picture);
         else
             assert_int_equal(err.code, YQ_BAD_INPUT);

@@ -102,7 +102,7 @@ static void show(int fd, const struct entry *entry, uint64_t most)
                     err.code == YQ_FULL);
         return;
     }
-    if (yq_image_render(&frame, most, &picture, &err))
+    if (yq_image_render(&frame, NULL, most, &picture, &err))
         yq_picture_fini(&picture);
     else if (entry->sound)
         fail_msg("%s: %s", entry->path, err.text);
@@ -155,7 +155,7 @@ static void one_image_in_many_syntaxes(void **state)
         struct yq_err err = {0};
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (!yq_dcm_read_frame(fd, 0, MOST, &frame, &err) ||
-            !yq_image_render(&frame, MOST, &picture, &err))
+            !yq_image_render(&frame, NULL, MOST, &picture, &err))
             fail_msg("%s: %s", name, err.text);
         if (i) {
             assert_int_equal(picture.pixels.length, first.pixels.length);

@@ -117,10 +117,10 @@ static void what_owns_memory_gives_it_back(void **state)
     assert_null(header.text.bytes);
     struct yq_frame frame = {0};
     for (int i = 0; i < 3; i++)
-        frame.palette[i] = calloc(4, sizeof(uint16_t));
+        frame.palette[i].values = calloc(4, sizeof(uint16_t));
     yq_buf_puts(&frame.pixels, "pixels");
     yq_frame_fini(&frame);
-    assert_null(frame.palette[0]);
+    assert_null(frame.palette[0].values);
 }
 
 int main(void)

@@ -26,4 +26,12 @@ struct yq_frame {
 };
 void yq_frame_fini(struct yq_frame *frame);
 
+/* How a frame is wanted in a transfer syntax. */
+struct yq_coding {
+    const char *syntax;
+    int quality;  /* of lossy JPEG, 1 to 100; 0: 90 */
+    int near;     /* JPEG-LS: the greatest difference of a sample; 0: without loss */
+    double ratio; /* JPEG 2000: bytes of the pixels to bytes of the codestream; 0: without loss */
+};
+
 #endif

@@ -18,6 +18,28 @@ struct yq_picture {                  /* 8 bits a sample, row by row, no padding 
 };
 void yq_picture_fini(struct yq_picture *picture);
 
+/* ---- one frame, from its codestream and into one ---- */
+
+/* Whether yq_image_decode and yq_image_encode know the transfer syntax. What DCMTK decodes while a
+ * frame is read, and encodes (JPEG lossless), is not theirs. */
+bool yq_image_can_decode(const char *syntax);
+bool yq_image_can_encode(const char *syntax);
+
+/* Replaces a codestream by pixels, colour by pixel; rows, columns, bits, samples, photometric and
+ * planar become what they are of these. JPEG and JPEG 2000 in colour end as RGB; what they hold is
+ * believed more than the transfer syntax. `reduce`: halves the size as many times, where the
+ * codestream allows it (JPEG 2000; JPEG up to 3), and less or not at all where it does not. Does
+ * nothing to a frame that is not compressed. YQ_BAD_INPUT (broken, cut off, of another size than
+ * the frame says), YQ_REFUSED (a kind we cannot decode), YQ_FULL (more than `most` samples, which
+ * take up to four bytes each). The frame is unchanged on error. */
+yq_must_check bool yq_image_decode(struct yq_frame *frame, unsigned reduce, uint64_t most,
+                                   struct yq_err *err);
+/* Replaces pixels by a codestream in coding->syntax; the attributes become what the new syntax
+ * wants (colour and planar configuration, bits). Native syntaxes leave plain pixels.
+ * YQ_REFUSED: the syntax cannot hold such pixels. The frame is unchanged on error. */
+yq_must_check bool yq_image_encode(struct yq_frame *frame, const struct yq_coding *coding,
+                                   struct yq_err *err);
+
 /* ---- to a picture ---- */
 
 struct yq_view { /* how a frame is wanted; zeroed: as its object says, all of it, in its own size */
@@ -42,5 +64,21 @@ yq_must_check bool yq_image_render(const struct yq_frame *frame, const struct yq
 /* Baseline JPEG; quality 1..100. */
 yq_must_check bool yq_image_jpeg(const struct yq_picture *picture, int quality, struct yq_buf *out,
                                  struct yq_err *err);
+/* PNG without loss. */
+yq_must_check bool yq_image_png(const struct yq_picture *picture, struct yq_buf *out,
+                                struct yq_err *err);
+/* One JPEG 2000 picture (JP2); `ratio` as in yq_coding. */
+yq_must_check bool yq_image_jp2(const struct yq_picture *picture, double ratio, struct yq_buf *out,
+                                struct yq_err *err);
+/* GIF, of one picture or of many of one size, each shown for `delay` hundredths of a second; it
+ * runs for ever. Grey is exact, colour is brought down to 256. Begun, fed, ended; freed after an
+ * error too. */
+struct yq_gif;
+yq_must_check bool yq_gif_new(unsigned rows, unsigned columns, struct yq_gif **out,
+                              struct yq_err *err);
+yq_must_check bool yq_gif_add(struct yq_gif *gif, const struct yq_picture *picture, unsigned delay,
+                              struct yq_err *err);
+yq_must_check bool yq_gif_end(struct yq_gif *gif, struct yq_buf *out, struct yq_err *err);
+void yq_gif_free(struct yq_gif *gif);
 
 #endif

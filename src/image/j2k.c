@@ -1,17 +1,16 @@
 /* j2k.c: decodes one JPEG 2000 or HTJ2K frame, by OpenJPEG. ISO/IEC 15444-1 annex A, PS3.5 A.4.4.
  *
- * OpenJPEG allocates from the codestream's size marker before it can be asked, so that marker is
- * read here first and has to agree with the dataset. A JP2 file where a bare codestream should be
- * (not conformant, but met) is opened up. A codestream that is cut off is refused: half an image
- * must not look like a whole one. Thread-safe. */
+ * OpenJPEG allocates from the codestream's size marker before it can be asked, so that marker has
+ * been read before (yq_codestream_read) and has to agree with the dataset. A JP2 file where a bare
+ * codestream should be (not conformant, but met) is opened up. A codestream that is cut off is
+ * refused: half an image must not look like a whole one. The multiple component transformation is
+ * undone by OpenJPEG, so what carried one is RGB, whatever the dataset calls it. Thread-safe. */
 #include <openjpeg.h>
 #include <string.h>
 
-#include "plain.h"
+#include "codec.h"
 
 #define ROOM "image"
-
-enum { TILES_MOST = 4096, SIZ_LENGTH = 40 };
 
 struct stream { /* a codestream in memory */
     const uint8_t *bytes;
@@ -58,90 +57,124 @@ static void say_nothing(const char *text, void *user)
     (void)user;
 }
 
-/* Steps over the boxes of a JP2 file to the codestream. */
-static bool unwrap(struct stream *s)
+/* ---- OpenJPEG's components to samples ---- */
+
+struct range {
+    int64_t least, greatest;
+};
+
+static struct range range_of(const int32_t *values, size_t count)
 {
-    static const uint8_t signature[] = {0, 0, 0, 12, 'j', 'P', ' ', ' '};
-    if (s->length < sizeof signature || memcmp(s->bytes, signature, sizeof signature) != 0)
-        return true;
-    while (s->length >= 8) {
-        uint32_t size = yq_be32(s->bytes);
-        if (memcmp(s->bytes + 4, "jp2c", 4) == 0) {
-            s->bytes += 8;
-            s->length -= 8;
-            return true;
-        }
-        if (size < 8 || size > s->length)
-            return false;
-        s->bytes += size;
-        s->length -= size;
+    int32_t least = values[0], greatest = values[0];
+    for (size_t i = 1; i < count; i++) {
+        least = values[i] < least ? values[i] : least;
+        greatest = values[i] > greatest ? values[i] : greatest;
     }
-    return false;
+    return (struct range){least, greatest};
 }
 
-/* SOC and SIZ: whether the image has the dataset's size and a bearable number of tiles. */
-static bool size_fits(const struct stream *s, const struct yq_frame *frame, struct yq_err *err)
+/* One component into every `step`-th cell. */
+static void put_cells(const int32_t *from, size_t count, unsigned bytes, unsigned step, void *to)
 {
-    const uint8_t *p = s->bytes;
-    if (s->length < SIZ_LENGTH + 2 || yq_be16(p) != 0xff4f || yq_be16(p + 2) != 0xff51)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame is no JPEG 2000 codestream");
-    uint64_t x1 = yq_be32(p + 8), y1 = yq_be32(p + 12), x0 = yq_be32(p + 16), y0 = yq_be32(p + 20),
-             tile_x = yq_be32(p + 24), tile_y = yq_be32(p + 28);
-    unsigned samples = yq_be16(p + 40);
-    if (x1 < x0 || y1 < y0 || x1 - x0 != frame->columns || y1 - y0 != frame->rows ||
-        samples != frame->samples)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM,
-                       "the compressed frame has another size than the dataset says");
-    if (!tile_x || !tile_y ||
-        ((x1 + tile_x - 1) / tile_x) * ((y1 + tile_y - 1) / tile_y) > TILES_MOST)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame has too many tiles");
+    if (bytes == 1) {
+        uint8_t *out = to;
+        for (size_t i = 0; i < count; i++)
+            out[i * step] = (uint8_t)from[i];
+    } else if (bytes == 2) {
+        uint16_t *out = to;
+        for (size_t i = 0; i < count; i++)
+            out[i * step] = (uint16_t)from[i];
+    } else {
+        uint32_t *out = to;
+        for (size_t i = 0; i < count; i++)
+            out[i * step] = (uint32_t)from[i];
+    }
+}
+
+/* A component with fewer samples than the image has: each stands for several pixels. */
+static bool widen(opj_image_comp_t *comp, unsigned rows, unsigned columns, struct yq_err *err)
+{
+    size_t pixels = (size_t)rows * columns;
+    int32_t *wide = opj_image_data_alloc(pixels * sizeof *wide);
+    if (!wide)
+        return yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
+    for (unsigned y = 0; y < rows; y++) {
+        const int32_t *from = comp->data + (size_t)((uint64_t)y * comp->h / rows) * comp->w;
+        for (unsigned x = 0; x < columns; x++)
+            wide[(size_t)y * columns + x] = from[(uint64_t)x * comp->w / columns];
+    }
+    opj_image_data_free(comp->data);
+    comp->data = wide;
+    comp->w = columns;
+    comp->h = rows;
     return true;
 }
 
-/* Packs OpenJPEG's components into samples, pixel by pixel, with the codestream's precision. */
-static bool pack(const opj_image_t *image, const struct yq_frame *frame, struct yq_buf *memory,
-                 struct plain *plain, struct yq_err *err)
+/* All components of the first one's size. Colour that is subsampled is luminance and colour
+ * differences. */
+static bool align(opj_image_t *image, struct yq_frame *plain, struct yq_err *err)
 {
-    const opj_image_comp_t *first = &image->comps[0];
+    opj_image_comp_t *first = &image->comps[0];
     for (unsigned c = 0; c < image->numcomps; c++) {
-        const opj_image_comp_t *comp = &image->comps[c];
-        if (comp->w != frame->columns || comp->h != frame->rows || comp->prec != first->prec ||
-            !comp->prec || comp->prec > 32 || !comp->data)
+        opj_image_comp_t *comp = &image->comps[c];
+        if (!comp->data || !comp->w || !comp->h || !comp->prec || comp->prec > 32 ||
+            comp->prec != first->prec || comp->sgnd != first->sgnd || comp->w > first->w ||
+            comp->h > first->h)
             return yq_fail(err, YQ_REFUSED, ROOM,
-                           "components of unlike size or precision cannot be shown");
+                           "components of unlike precision or sign cannot be shown");
+        if ((comp->w != first->w || comp->h != first->h) && !widen(comp, first->h, first->w, err))
+            return false;
     }
-    unsigned bytes = first->prec <= 8 ? 1 : first->prec <= 16 ? 2 : 4;
-    size_t pixels = (size_t)frame->rows * frame->columns;
-    uint8_t *to = yq_buf_room(memory, pixels * image->numcomps * bytes);
+    plain->rows = first->h;
+    plain->columns = first->w;
+    return true;
+}
+
+/* Where only the dataset says signed, the stream carries the same bits without saying it. */
+static void extend_sign(opj_image_comp_t *comp, size_t pixels)
+{
+    unsigned up = 32 - comp->prec;
+    for (size_t i = 0; i < pixels; i++)
+        comp->data[i] = (int32_t)((uint32_t)comp->data[i] << up) >> up;
+}
+
+static bool pack(opj_image_t *image, struct yq_frame *plain, struct yq_err *err)
+{
+    opj_image_comp_t *first = &image->comps[0];
+    if (!align(image, plain, err))
+        return false;
+    struct yq_decoded decoded = {.bytes = yq_codec_cell(plain, first->prec),
+                                 .precision = first->prec,
+                                 .is_signed = first->sgnd || plain->is_signed};
+    unsigned count = image->numcomps;
+    size_t pixels = (size_t)plain->rows * plain->columns;
+    uint8_t *to = yq_buf_room(&plain->pixels, pixels * count * decoded.bytes);
     if (!to)
         return yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
-    for (size_t i = 0; i < pixels; i++)
-        for (unsigned c = 0; c < image->numcomps; c++) {
-            uint32_t value = (uint32_t)image->comps[c].data[i];
-            for (unsigned b = 0; b < bytes; b++)
-                *to++ = (uint8_t)(value >> (8 * b));
-        }
-    *plain = (struct plain){
-        .bytes = memory->bytes,
-        .pixels = pixels,
-        .rows = frame->rows,
-        .columns = frame->columns,
-        .samples = image->numcomps,
-        .bits_allocated = 8 * bytes,
-        .bits_stored = first->prec,
-        .high_bit = first->prec - 1,
-        /* Where only the dataset says signed, the stream carries the same bits without saying it.
-         */
-        .is_signed = first->sgnd || frame->is_signed,
-    };
+    for (unsigned c = 0; c < count; c++) {
+        opj_image_comp_t *comp = &image->comps[c];
+        if (decoded.is_signed && !comp->sgnd)
+            extend_sign(comp, pixels);
+        put_cells(comp->data, pixels, decoded.bytes, count, to + (size_t)c * decoded.bytes);
+    }
+    if (count == 1) {
+        struct range range = range_of(first->data, pixels);
+        decoded.least = range.least;
+        decoded.greatest = range.greatest;
+    }
+    yq_codec_settle(plain, &decoded);
+    plain->planar = false;
     return true;
 }
 
+/* ---- running OpenJPEG ---- */
+
 static bool run(opj_codec_t *codec, opj_stream_t *stream, const struct yq_frame *frame,
-                opj_image_t **image, struct yq_err *err)
+                unsigned reduce, opj_image_t **image, struct yq_err *err)
 {
     opj_dparameters_t parameters;
     opj_set_default_decoder_parameters(&parameters);
+    parameters.cp_reduce = reduce;
     opj_set_info_handler(codec, say_nothing, NULL);
     opj_set_warning_handler(codec, say_nothing, NULL);
     opj_set_error_handler(codec, say_nothing, NULL);
@@ -150,26 +183,16 @@ static bool run(opj_codec_t *codec, opj_stream_t *stream, const struct yq_frame 
     if ((*image)->numcomps != frame->samples)
         return yq_fail(err, YQ_BAD_INPUT, ROOM,
                        "the compressed frame has another size than the dataset says");
-    for (unsigned c = 0; c < (*image)->numcomps; c++)
-        if ((*image)->comps[c].dx != 1 || (*image)->comps[c].dy != 1)
-            return yq_fail(err, YQ_REFUSED, ROOM, "subsampled components cannot be shown");
     if (!opj_decode(codec, stream, *image) || !opj_end_decompress(codec, stream))
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JPEG 2000 frame cannot be decoded");
     return true;
 }
 
-bool yq_j2k_decode(const struct yq_frame *frame, uint64_t most, struct yq_buf *memory,
-                   struct plain *plain, struct yq_err *err)
+static bool decode(const struct yq_frame *coded, size_t start, unsigned reduce,
+                   struct yq_frame *plain, struct yq_err *err)
 {
-    struct stream source = {.bytes = frame->pixels.bytes, .length = frame->pixels.length};
-    uint64_t need = (uint64_t)frame->rows * frame->columns * frame->samples * 4;
-    if (need / 4 > most)
-        return yq_fail(err, YQ_FULL, ROOM, "one frame takes %llu bytes to decode",
-                       (unsigned long long)need);
-    if (!unwrap(&source))
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JP2 file within the frame is broken");
-    if (!size_fits(&source, frame, err))
-        return false;
+    struct stream source = {.bytes = coded->pixels.bytes + start,
+                            .length = coded->pixels.length - start};
     opj_codec_t *codec = opj_create_decompress(OPJ_CODEC_J2K);
     opj_stream_t *stream = opj_stream_default_create(OPJ_TRUE);
     opj_image_t *image = NULL;
@@ -180,7 +203,7 @@ bool yq_j2k_decode(const struct yq_frame *frame, uint64_t most, struct yq_buf *m
         opj_stream_set_read_function(stream, read_stream);
         opj_stream_set_skip_function(stream, skip_stream);
         opj_stream_set_seek_function(stream, seek_stream);
-        fine = run(codec, stream, frame, &image, err) && pack(image, frame, memory, plain, err);
+        fine = run(codec, stream, coded, reduce, &image, err) && pack(image, plain, err);
     } else {
         yq_fail(err, YQ_FULL, ROOM, "no memory to decode a frame");
     }
@@ -190,4 +213,24 @@ bool yq_j2k_decode(const struct yq_frame *frame, uint64_t most, struct yq_buf *m
     if (codec)
         opj_destroy_codec(codec);
     return fine;
+}
+
+bool yq_j2k_decode(const struct yq_frame *coded, unsigned reduce, uint64_t most,
+                   struct yq_frame *plain, struct yq_err *err)
+{
+    struct yq_codestream said;
+    if (!yq_codestream_read(coded->pixels.bytes, coded->pixels.length, &said) ||
+        said.kind != YQ_STREAM_J2K)
+        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame is no JPEG 2000 codestream");
+    if (!yq_codec_fits(coded, &said, most, err) ||
+        !decode(coded, said.start, reduce < said.levels ? reduce : said.levels, plain, err))
+        return false;
+    const char *photometric = NULL;
+    if (plain->samples == 3 && strncmp(plain->photometric, "YBR_", 4) == 0)
+        photometric = said.colour_transform || strncmp(plain->photometric, "YBR_FULL", 8) != 0
+                          ? "RGB"
+                          : "YBR_FULL";
+    if (photometric)
+        (void)yq_copy(plain->photometric, sizeof plain->photometric, photometric);
+    return true;
 }

@@ -29,11 +29,6 @@ static inline int64_t yq_plain_sample(const struct plain *plain, size_t index)
     return plain->is_signed && (raw & sign) ? (int64_t)raw - (int64_t)mask - 1 : (int64_t)raw;
 }
 
-/* Decodes a JPEG 2000 or HTJ2K frame; its pixels go into `memory`, which plain->bytes points into.
- */
-yq_must_check bool yq_j2k_decode(const struct yq_frame *frame, uint64_t most, struct yq_buf *memory,
-                                 struct plain *plain, struct yq_err *err);
-
 /* Three samples a pixel, into out->pixels (three bytes a pixel, there already). `ybr`: luminance
  * and colour differences instead of red, green and blue. */
 void yq_colour_full(const struct plain *plain, bool ybr, uint8_t *out);

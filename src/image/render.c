@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
 #include "plain.h"
 
 #define ROOM "image"
@@ -189,11 +190,9 @@ static bool draw(const struct plain *plain, const struct yq_frame *frame, enum k
     }
 }
 
-bool yq_image_render(const struct yq_frame *frame, const struct yq_view *view, uint64_t most,
-                     struct yq_picture *out, struct yq_err *err)
+static bool render(const struct yq_frame *frame, uint64_t most, struct yq_picture *out,
+                   struct yq_err *err)
 {
-    memset(out, 0, sizeof *out);
-    (void)view;
     enum kind kind = kind_of(frame);
     if (!check_attributes(frame, kind, err))
         return false;
@@ -202,22 +201,34 @@ bool yq_image_render(const struct yq_frame *frame, const struct yq_view *view, u
     if (size > most)
         return yq_fail(err, YQ_FULL, ROOM, "the picture takes %llu bytes",
                        (unsigned long long)size);
-    yq_cleanup(yq_buf_fini) struct yq_buf decoded = {0};
     struct plain plain = {0};
     bool halved = false;
-    bool fine = frame->codestream_syntax[0] ? yq_j2k_decode(frame, most, &decoded, &plain, err)
-                                            : take_plain(frame, kind, &plain, &halved, err);
-    if (!fine)
+    if (!take_plain(frame, kind, &plain, &halved, err))
         return false;
     out->rows = frame->rows;
     out->columns = frame->columns;
     out->samples = samples;
     uint8_t *pixels = yq_buf_room(&out->pixels, (size_t)size);
-    if (!pixels)
-        fine = yq_fail(err, YQ_FULL, ROOM, "no memory for a picture");
-    else
-        fine = draw(&plain, frame, kind, halved, pixels, err);
+    bool fine = pixels ? draw(&plain, frame, kind, halved, pixels, err)
+                       : yq_fail(err, YQ_FULL, ROOM, "no memory for a picture");
     if (!fine)
         yq_picture_fini(out);
+    return fine;
+}
+
+bool yq_image_render(const struct yq_frame *frame, const struct yq_view *view, uint64_t most,
+                     struct yq_picture *out, struct yq_err *err)
+{
+    struct yq_frame plain;
+    memset(out, 0, sizeof *out);
+    (void)view;
+    if (!check_attributes(frame, kind_of(frame), err))
+        return false;
+    if (!frame->codestream_syntax[0])
+        return render(frame, most, out, err);
+    if (!yq_codec_decode(frame, 0, most, &plain, err))
+        return false;
+    bool fine = render(&plain, most, out, err);
+    yq_buf_fini(&plain.pixels);
     return fine;
 }

@@ -3,10 +3,11 @@
  *   bench store -a 4 -n 4 -m 2 -k 125 HOST PORT AET     (studies, series of each, images of each)
  *   bench find -r 200 -n 100000 HOST PORT AET 'AccessionNumber=A1#'
  *   bench get|move -n 1 -m 2 -k 150 HOST PORT AET       (move: to the AE title SINK, port -d PORT)
- *   bench http -a 8 -w 3 -n 1 -m 2 -k 150 HOST PORT AET /wado
+ *   bench http -a 8 -w 3 -n 1 -m 2 -k 150 HOST PORT AET /wado [contentType=image/jpeg]
  *   bench echo -w 20 HOST PORT AET
  *   bench floor -a 4 -r 500 FOLDER
- *   bench make -n 4 -m 2 -k 125 FOLDER */
+ *   bench draw -a 2 -w 2 -x 512            (window and JPEG in memory: what a picture costs at
+ * least) bench make -n 4 -m 2 -k 125 FOLDER */
 #include "bench.h"
 
 #include <signal.h>
@@ -115,9 +116,9 @@ static const struct command {
     int (*run)(const struct options *options);
     bool calls; /* HOST PORT AET come first */
 } commands[] = {
-    {"make", run_make, false},  {"floor", run_floor, false}, {"echo", run_echo, true},
-    {"store", run_store, true}, {"find", run_find, true},    {"get", run_get, true},
-    {"move", run_move, true},   {"http", run_http, true},
+    {"make", run_make, false}, {"floor", run_floor, false}, {"draw", run_draw, false},
+    {"echo", run_echo, true},  {"store", run_store, true},  {"find", run_find, true},
+    {"get", run_get, true},    {"move", run_move, true},    {"http", run_http, true},
 };
 
 int main(int argc, char **argv)
@@ -135,7 +136,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             command = &commands[i];
     if (!command)
-        die("make, floor, echo, store, find, get, move or http?");
+        die("make, floor, draw, echo, store, find, get, move or http?");
     optind = 2;
     for (int letter; (letter = getopt(argc, argv, "a:d:k:m:n:p:r:s:w:x:")) != -1;)
         read_option(&options, letter, optarg);

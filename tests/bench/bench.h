@@ -108,5 +108,6 @@ int run_get(const struct options *options);
 int run_move(const struct options *options);
 int run_http(const struct options *options);
 int run_floor(const struct options *options);
+int run_draw(const struct options *options);
 
 #endif

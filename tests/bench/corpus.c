@@ -107,25 +107,49 @@ void corpus_header(const struct corpus *corpus, struct place place, struct yq_bu
     put_number(&writer, 0x00280101, 12);
     put_number(&writer, 0x00280102, 11);
     put_number(&writer, 0x00280103, 0);
+    yq_writer_put_text(&writer, 0x00281050, "DS", "40");
+    yq_writer_put_text(&writer, 0x00281051, "DS", "400");
+    yq_writer_put_text(&writer, 0x00281052, "DS", "-1024");
+    yq_writer_put_text(&writer, 0x00281053, "DS", "1");
     if (out->failed)
         die("no memory");
 }
 
-/* A disc with noise, so that nothing on the way can be compressed away. */
+/* A body, organs and a bone of CT numbers, with the soft noise of a scanner: what it costs to
+ * compress and to decode should be what it costs with pictures of people. */
+static int hounsfield(double x, double y) /* from -1 to 1 */
+{
+    static const struct {
+        double x, y, a, b;
+        int value;
+    } parts[] = {{0, 0, .85, .65, 40},        {-.38, -.05, .26, .36, -840},
+                 {.38, -.05, .26, .36, -840}, {.05, -.08, .17, .2, 55},
+                 {0, .42, .11, .1, 320},      {0, .42, .035, .035, 20}};
+    int value = -1000;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        double u = (x - parts[i].x) / parts[i].a, v = (y - parts[i].y) / parts[i].b;
+        if (u * u + v * v < 1)
+            value = parts[i].value;
+    }
+    return value;
+}
+
 void corpus_pixels(const struct corpus *corpus, struct yq_buf *out)
 {
     size_t side = corpus->side, length = 2 * side * side;
     uint32_t random = 2463534242u;
+    int noise = 0;
     uint8_t *pixels = malloc(length);
     if (!pixels)
         die("no memory");
     for (size_t i = 0; i < side * side; i++) {
-        size_t x = i % side, y = i / side, half = side / 2;
-        bool inside = (x - half) * (x - half) + (y - half) * (y - half) < half * half;
+        double x = 2.0 * (double)(i % side) / (double)side - 1;
+        double y = 2.0 * (double)(i / side) / (double)side - 1;
         random ^= random << 13, random ^= random >> 17, random ^= random << 5;
-        unsigned value = (inside ? 1024 : 0) + random % 64;
-        pixels[2 * i] = (uint8_t)value;
-        pixels[2 * i + 1] = (uint8_t)(value >> 8);
+        noise = (noise + (int)(random & 31) + (int)(random >> 8 & 31) - 31) / 2;
+        int value = hounsfield(x, y) + 1024 + noise;
+        pixels[2 * i] = (uint8_t)(value < 0 ? 0 : value);
+        pixels[2 * i + 1] = (uint8_t)(value < 0 ? 0 : value >> 8);
     }
     struct yq_writer writer = {.out = out, .layout = YQ_LAYOUT_EXPLICIT_LE};
     yq_writer_put(&writer, 0x7fe00010, "OW", pixels, length);

@@ -30,7 +30,23 @@ static int connect_loopback(const char *port)
     return fd;
 }
 
-/* The path of an object: options->args[0], with the three UIDs of WADO-URI behind it. */
+static void put_path(struct yq_buf *out, const char *path, const char *study, const char *series,
+                     const char *object)
+{
+    while (*path) {
+        size_t plain = strcspn(path, "{");
+        yq_buf_put(out, path, plain);
+        path += plain;
+        if (!*path)
+            break;
+        yq_buf_puts(out, path[1] == 'o' ? object : path[2] == 't' ? study : series);
+        path += strcspn(path, "}") + 1;
+    }
+}
+
+/* The path of an object: options->args[0], with the three UIDs of WADO-URI behind it and what else
+ * is asked for (options->args[1]); or args[0] with the UIDs in the place of {study}, {series} and
+ * {object}, as RESTful services want them. */
 static void put_request(struct yq_buf *out, const struct options *options, size_t number)
 {
     const struct corpus *corpus = &options->corpus;
@@ -44,10 +60,14 @@ static void put_request(struct yq_buf *out, const struct options *options, size_
     corpus_uid(corpus, series, series_uid);
     corpus_uid(corpus, study, study_uid);
     yq_buf_clear(out);
-    yq_buf_putf(out,
-                "GET %s?requestType=WADO&studyUID=%s&seriesUID=%s&objectUID=%s&contentType="
-                "application/dicom HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                options->args[0], study_uid, series_uid, uid);
+    yq_buf_puts(out, "GET ");
+    if (strchr(options->args[0], '{'))
+        put_path(out, options->args[0], study_uid, series_uid, uid);
+    else
+        yq_buf_putf(out, "%s?requestType=WADO&studyUID=%s&seriesUID=%s&objectUID=%s&%s",
+                    options->args[0], study_uid, series_uid, uid,
+                    options->arg_count > 1 ? options->args[1] : "contentType=application/dicom");
+    yq_buf_puts(out, " HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
 }
 
 static size_t read_answer(int fd, uint8_t *in)
@@ -87,7 +107,8 @@ static void *fetch(void *context)
     int fd = connect_loopback(all->options->target.port);
     if (!in)
         die("no memory");
-    while (now() < all->until) {
+    while (now() < all->until &&
+           (all->options->repeat < 2 || atomic_load(&all->next) < all->options->repeat)) {
         put_request(&request, all->options, atomic_fetch_add(&all->next, 1));
         if (send(fd, request.bytes, request.length, MSG_NOSIGNAL) != (ssize_t)request.length)
             die("the connection was lost");
@@ -104,7 +125,7 @@ int run_http(const struct options *options)
     struct fetching all = {.options = options};
     pthread_t threads[64];
     unsigned parallel = options->parallel < 64 ? options->parallel : 64;
-    if (options->arg_count != 1)
+    if (!options->arg_count)
         die("http wants a path");
     double start = now(), cpu = own_cpu();
     all.until = start + options->seconds;

@@ -126,7 +126,8 @@ class Orthanc(Server):
     wado = "/wado"
 
     def prepare(self):
-        plugins = [path for path in ("/usr/share/orthanc/plugins/libOrthancDicomWeb.so",) if os.path.exists(path)]
+        plugins = [path for path in ("/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
+                                     "/usr/share/orthanc/plugins/libOrthancGdcm.so") if os.path.exists(path)]
         (self.folder / "orthanc.json").write_text(json.dumps({
             "StorageDirectory": str(self.folder / "db"), "IndexDirectory": str(self.folder / "db"), "HttpPort": self.http,
             "DicomPort": self.port, "DicomAet": self.aet, "AuthenticationEnabled": False, "RemoteAccessAllowed": False,
@@ -333,6 +334,77 @@ def measure_house(run, results):
         results.add("reindex small", "yingqiao", timed(BUILD / "yingqiao", "reindex", "--data", small))
 
 
+PICTURES = [  # name, corpus, connections, WADO-URI of ours, path of Orthanc's (None: the same)
+    ("CT 512x512", "ct", (1, 8), "", None),
+    ("CT, JPEG lossless", "jpl", (1, 8), "", None),
+    ("CT, JPEG-LS", "jls", (1, 8), "", None),
+    ("CT, JPEG 2000", "j2k", (1, 8), "", None),
+    ("CT, JPEG 2000, to 128", "j2k", (1, 8), "&rows=128&columns=128", "?viewport=128,128"),
+    ("CT, to 128", "ct", (1, 8), "&rows=128&columns=128", "?viewport=128,128"),
+    ("DX 3000x3000", "dx", (1, 8), "", None),
+    ("DX, to 1024", "dx", (1, 8), "&rows=1024&columns=1024", "?viewport=1024,1024"),
+]
+CORPORA = {  # what compresses native files, and the shape: many small ones, a few large ones
+    "ct": (None, ["-s", 61, "-n", 2, "-m", 1, "-k", 150]),
+    "jpl": (["dcmcjpeg", "+e1"], ["-s", 62, "-n", 2, "-m", 1, "-k", 50]),
+    "jls": (["dcmcjpls"], ["-s", 63, "-n", 2, "-m", 1, "-k", 50]),
+    "j2k": (["gdcmconv", "--j2k"], ["-s", 64, "-n", 2, "-m", 1, "-k", 50]),
+    "dx": (None, ["-s", 65, "-n", 2, "-m", 1, "-k", 6, "-x", 3000]),
+}
+RENDERED = "/dicom-web/studies/{study}/series/{series}/instances/{object}/rendered"
+
+
+def make_corpus(run, name):
+    """A folder of files, compressed by other people's tools."""
+    compress, shape = CORPORA[name]
+    folder = run.place("corpus-" + name)
+    folder.mkdir()
+    bench("make", *shape, folder)
+    for path in sorted(folder.rglob("*.dcm")) if compress else ():
+        subprocess.run([*compress, path, path.with_suffix(".out")], check=True, capture_output=True)
+        path.with_suffix(".out").rename(path)
+    return folder
+
+
+def measure_pictures(run, results):
+    """Rendered JPEG at quality 90 over WADO-URI; scaled ones by Orthanc's DICOMweb, whose WADO-URI does not scale."""
+    folders = [make_corpus(run, name) for name in CORPORA]
+    servers = [kind(run.place(f"pictures-{kind.name}")) for kind in (Own, Orthanc)]
+    for server in servers:
+        server.start()
+        for folder in folders:
+            subprocess.run(["dcmsend", "-aec", server.aet, "+sd", "+r", "-q", "127.0.0.1", str(server.port), str(folder)],
+                           check=True, capture_output=True)
+    for round_ in range(run.rounds + 1):
+        for name, corpus, connections, ask, other in PICTURES:
+            shape = CORPORA[corpus][1]
+            for parallel in connections:
+                what = f"picture {name} {parallel}"
+                for server in servers:
+                    more = [server.wado, "contentType=image/jpeg" + ask]
+                    if other and server.name == "Orthanc":
+                        more = [RENDERED + other]
+                    before = server.cpu()
+                    done = server.ask("http", *shape, "-a", parallel, "-w", run.seconds, more=more)
+                    if round_:
+                        results.add(what, server.name, done["per_s"])
+                        results.add(what + " cpu", server.name, 1e3 * (server.cpu() - before) / done["count"])
+        for name, side in (("CT 512x512", 512), ("DX 3000x3000", 3000)):
+            done = bench("draw", "-w", run.seconds, "-x", side)
+            if round_:
+                results.add(f"picture {name} 1", "floor", done["per_s"])
+        say(f"pictures: round {round_} of {run.rounds}")
+    for server in servers:
+        results.add("picture memory", server.name, server.memory_mb())
+    own = servers[0]
+    for count in (1000, run.requests):
+        shape = CORPORA["ct"][1]
+        own.ask("http", *shape, "-a", 8, "-w", 600, "-r", count, more=[own.wado, "contentType=image/jpeg"])
+        results.add(f"picture memory after {count}", own.name, own.memory_mb())
+    for server in servers:
+        server.stop()
+
+
 # ---- the report ----
 
 
@@ -381,6 +453,27 @@ def report_rest(results, out):
         out.append(table(["", "rows", "p50", "p95", "Orthanc: rows", "p50", "p95", "times as fast"], rows))
 
 
+def report_pictures(results, out):
+    rows = []
+    for name, _, connections, _, _ in PICTURES:
+        for parallel in connections:
+            what = f"picture {name} {parallel}"
+            if results.median(what, "yingqiao"):
+                floor = results.ratio(what, "floor", "yingqiao")
+                rows.append([name, str(parallel)] + [number(results.median(what, who)) for who in ("yingqiao", "Orthanc")] +
+                            [number(results.median(what + " cpu", who)) for who in ("yingqiao", "Orthanc")] +
+                            [number(results.ratio(what, "yingqiao", "Orthanc")), number(floor)])
+    if not rows:
+        return
+    out.append("## Pictures: JPEG of quality 90, per s, over many instances\n")
+    out.append(table(["", "connections", "yingqiao", "Orthanc", "CPU ms each", "Orthanc's", "times Orthanc",
+                      "the floor is ... times as fast"], rows))
+    flat = [f"{what.removeprefix('picture memory')} {number(values[0])} MB" for (what, who), values in results.values.items()
+            if what.startswith("picture memory") and who == "yingqiao"]
+    out.append(f"Memory of yingqiao after the rounds{', then after'.join(flat)} more CT pictures; of Orthanc after the rounds "
+               f"{number(results.median('picture memory', 'Orthanc'))} MB.\n")
+
+
 def report_house(results, out):
     rows = []
     for what, who, unit in (("start", "yingqiao", "ms to the first echo, empty"),
@@ -422,13 +515,15 @@ def touch_memory(gigabytes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two minutes: fewer rounds, a small catalog")
-    parser.add_argument("--only", default="store,retrieve,catalog,house", help="store,retrieve,catalog,house")
+    parser.add_argument("--only", default="store,retrieve,pictures,catalog,house",
+                        help="store,retrieve,pictures,catalog,house")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--studies", type=int, help="of the large catalog")
     run = parser.parse_args()
     run.rounds = run.rounds or (2 if run.quick else 5)
     run.studies = run.studies or (4000 if run.quick else 100000)
     run.images, run.seconds = (240, 1) if run.quick else (800, 2)
+    run.requests = 10000 if run.quick else 100000
     out = ROOT / "build/bench"
     out.mkdir(parents=True, exist_ok=True)
     work = out / "work"
@@ -446,6 +541,7 @@ def main():
              f"The large catalog has {run.studies} studies. TCP_NODELAY on for every server. {(time.monotonic() - begun) / 60:.0f} minutes.\n"]
     report_store(results, lines)
     report_rest(results, lines)
+    report_pictures(results, lines)
     report_house(results, lines)
     (out / "report.md").write_text("\n".join(lines))
     shutil.rmtree(work, ignore_errors=True)

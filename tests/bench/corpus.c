@@ -143,8 +143,9 @@ void corpus_pixels(const struct corpus *corpus, struct yq_buf *out)
     if (!pixels)
         die("no memory");
     for (size_t i = 0; i < side * side; i++) {
-        double x = 2.0 * (double)(i % side) / (double)side - 1;
-        double y = 2.0 * (double)(i / side) / (double)side - 1;
+        size_t row = i / side, column = i % side;
+        double x = 2.0 * (double)column / (double)side - 1;
+        double y = 2.0 * (double)row / (double)side - 1;
         random ^= random << 13, random ^= random >> 17, random ^= random << 5;
         noise = (noise + (int)(random & 31) + (int)(random >> 8 & 31) - 31) / 2;
         int value = hounsfield(x, y) + 1024 + noise;

@@ -49,11 +49,19 @@ const char *yq_item_text(const struct yq_item *item, uint32_t tag);
 /* Value `index` from 0 of a text with several, without blanks around it; false: not there. Cut to
  * size, never within a character. */
 bool yq_item_value(const struct yq_item *item, uint32_t tag, size_t index, char *out, size_t size);
-/* How many values; those of numbers by their size. */
+/* How many values; those of numbers by their size; of bytes and words none. */
 size_t yq_item_values(const struct yq_item *item, uint32_t tag);
-/* Value `index` as a number: DS, IS, US, SS, UL, SL, UV, SV, FL, FD. False: not there, or no finite
- * number; then *out is as it was. */
+/* Value `index` as a number: DS, IS (what stands behind the number does not count), US, SS, UL, SL,
+ * UV, SV, FL, FD, OF, OD, OL, OV; as a whole one, which loses its fraction, also AT. False: not
+ * there, or no finite number; then *out is as it was. */
 bool yq_item_number(const struct yq_item *item, uint32_t tag, size_t index, double *out);
 bool yq_item_whole(const struct yq_item *item, uint32_t tag, size_t index, int64_t *out);
+
+/* ---- for who makes one ---- */
+
+/* Memory that is there as long as the dataset, for any type; NULL: there is none. */
+void *yq_dataset_alloc(struct yq_dataset *dataset, size_t size);
+bool yq_vr_is_text(const char vr[3]);
+unsigned yq_vr_word(const char vr[3]); /* bytes that change places with the byte order; 1: none */
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "yq/bytes.h"
+#include "yq/dataset.h"
 #include "yq/err.h"
 #include "yq/frame.h"
 #include "yq/model.h"
@@ -96,6 +97,25 @@ yq_must_check bool yq_part10_read(int fd, struct yq_part10 *out, struct yq_err *
  * always. */
 void yq_part10_write(struct yq_buf *out, const char *sop_class, const char *sop_instance,
                      const char *transfer_syntax);
+
+/* ---- a dataset in memory (tree.c) ---- */
+
+#define YQ_ALL_FRAMES 0xffffffffu
+#define YQ_NO_FRAME 0xfffffffeu
+
+struct yq_reading {      /* how much of it */
+    size_t value_most;   /* bytes; longer values are left out, their place is told; 0: none is */
+    size_t most;         /* bytes of all in memory, YQ_FULL beyond; 0: 64 MB */
+    unsigned depth_most; /* sequences deeper than that are left out; 0: 64 */
+    bool to_pixels;      /* stops before the pixel data, and does not ask for what is behind */
+    uint32_t frame;      /* of the per-frame functional groups this item only; or the above */
+    const char *assume_charset; /* as in yq_text_judge; NULL: "" */
+};
+/* Reads the Part 10 file `fd`. Text becomes UTF-8: items may have a character set of their own;
+ * what stands under one label is judged together. A value under VR UN has the VR of the dictionary.
+ * `part10` may be NULL. YQ_BAD_INPUT, YQ_FULL, YQ_IO. */
+yq_must_check bool yq_dcm_read_dataset(int fd, const struct yq_reading *how, struct yq_dataset *out,
+                                       struct yq_part10 *part10, struct yq_err *err);
 
 /* ---- coercion on the way out (rewrite.c) ---- */
 

@@ -114,7 +114,7 @@ struct yq_header {
     char transfer_syntax[YQ_UID_SIZE];
     char charset[128];      /* (0008,0005) as sent */
     char charset_read[128]; /* what the values were read with */
-    int charset_reading;    /* how that was found: an enum yq_reading (text.h) */
+    int charset_reading;    /* how that was found: an enum yq_read_as (text.h) */
     bool charset_doubtful;  /* bytes did not fit it: replacement characters were needed */
     const char *values[YQ_ATTR_COUNT]; /* only attributes whose source is YQ_FROM_HEADER */
     struct yq_buf text;                /* owns the values */

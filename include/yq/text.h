@@ -26,7 +26,7 @@ void yq_text_decode(const char *charset, const char *vr, const void *bytes, size
 
 #define YQ_CHARSET_SIZE 128
 
-enum yq_reading { /* how the character set of a header was found */
+enum yq_read_as { /* how the character set of a header was found */
                   YQ_READ_AS_DECLARED,
                   YQ_READ_AS_ASSUMED, /* a setting said so (assume_charset in peers.json) */
                   YQ_READ_AS_GUESSED  /* the bytes say so */
@@ -45,7 +45,7 @@ struct yq_text_value { /* borrowed */
  * behind "always " it is taken whatever the label says. Otherwise escape sequences, UTF-8, and GBK
  * are recognised. The result goes to yq_text_decode. Says nothing about whether every byte fits:
  * decoding does. */
-enum yq_reading yq_text_judge(const struct yq_text_value *values, size_t count,
+enum yq_read_as yq_text_judge(const struct yq_text_value *values, size_t count,
                               const char *declared, const char *assume,
                               char charset[YQ_CHARSET_SIZE]);
 /* The set named by an `assume`, without its "always ". */

@@ -24,7 +24,7 @@ struct raw { /* where a value stands in collector->bytes */
 struct label { /* Specific Character Set of the dataset, or of a sequence's first item */
     uint32_t within;
     char charset[YQ_CHARSET_SIZE], read_as[YQ_CHARSET_SIZE];
-    enum yq_reading reading;
+    enum yq_read_as reading;
 };
 
 struct collector {

@@ -24,8 +24,6 @@ struct yq_pixels {
     size_t *starts; /* index of each frame's first fragment, and one behind the last */
 };
 
-#define YQ_NO_FRAME 0xffffffffu
-
 /* Reads the attributes up to the pixel data; functional groups and palettes for frame `number`
  * (YQ_NO_FRAME: none). Nothing is checked yet. */
 yq_must_check bool yq_pixels_open(int fd, unsigned number, struct yq_pixels *out,

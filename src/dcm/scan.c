@@ -464,6 +464,14 @@ static bool item_ends(struct yq_scan *scan, uint32_t tag, struct yq_element *ele
     return true;
 }
 
+bool yq_scan_skip_item(struct yq_scan *scan, struct yq_err *err)
+{
+    const struct level *level = scan->depth ? &scan->levels[scan->depth - 1] : NULL;
+    if (!level || !level->in_item || level->item_end == NO_END)
+        return true;
+    return skip(scan, level->item_end - scan->source.position, err);
+}
+
 /* ---- values ---- */
 
 bool yq_scan_fragment(struct yq_scan *scan, uint64_t *position, uint32_t *length,

@@ -22,6 +22,9 @@ yq_must_check bool yq_scan_skip_value(struct yq_scan *scan, uint64_t count, stru
  * (FFFE,E000) with its length, (FFFE,E00D), (FFFE,E0DD), at the depth of the item's elements and of
  * the sequence; `header` is 0 where a length ended it and no delimiter stands there. */
 void yq_scan_show_marks(struct yq_scan *scan);
+/* Passes over the item that was just shown to begin, where its length is told; else does nothing.
+ * Its end is shown next. */
+yq_must_check bool yq_scan_skip_item(struct yq_scan *scan, struct yq_err *err);
 /* How elements are laid out from here on: within a sequence just begun, its items'. */
 enum yq_layout yq_scan_layout(const struct yq_scan *scan);
 

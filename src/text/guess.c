@@ -338,7 +338,7 @@ const char *yq_text_assumed(const char *assume, bool *always)
     return *always ? assume + length + strspn(assume + length, " ") : assume;
 }
 
-enum yq_reading yq_text_judge(const struct yq_text_value *values, size_t count,
+enum yq_read_as yq_text_judge(const struct yq_text_value *values, size_t count,
                               const char *declared, const char *assume,
                               char charset[YQ_CHARSET_SIZE])
 {

@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         p += length + 1;
     }
     const char *declared = (const char *)data, *assumed = (const char *)assume;
-    enum yq_reading reading = yq_text_judge(values, count, declared, assumed, charset);
+    enum yq_read_as reading = yq_text_judge(values, count, declared, assumed, charset);
     if (reading == YQ_READ_AS_GUESSED && !yq_text_charset_known(charset))
         abort();
     if (yq_text_judge(values, count, declared, assumed, again) != reading ||

@@ -15,7 +15,7 @@
 struct header {
     const char *values[4];
     const char *written, *declared, *assume, *judged;
-    enum yq_reading reading;
+    enum yq_read_as reading;
 };
 
 #define CHINESE                                                                                    \
@@ -135,7 +135,7 @@ static void judge(const struct header *h, size_t number)
         assert_true(yq_text_encode(h->written, vr, h->values[count], &bytes[count]));
         values[count] = (struct yq_text_value){vr, bytes[count].bytes, bytes[count].length};
     }
-    enum yq_reading reading = yq_text_judge(values, count, h->declared, h->assume, charset);
+    enum yq_read_as reading = yq_text_judge(values, count, h->declared, h->assume, charset);
     if (reading != h->reading || strcmp(charset, h->judged) != 0)
         fail_msg("header %zu (%s in %s under \"%s\"): read as \"%s\" (%d), not \"%s\" (%d)", number,
                  h->values[0], h->written, h->declared, charset, reading, h->judged, h->reading);

@@ -117,6 +117,25 @@ struct yq_reading {      /* how much of it */
 yq_must_check bool yq_dcm_read_dataset(int fd, const struct yq_reading *how, struct yq_dataset *out,
                                        struct yq_part10 *part10, struct yq_err *err);
 
+/* ---- long values where they lie (bulk.c) ---- */
+
+struct yq_stretch {
+    uint64_t offset, length;
+};
+struct yq_bulk {
+    struct yq_stretch *ranges; /* owned; in the file, in order, none empty */
+    size_t count;
+    uint64_t length;     /* of all ranges */
+    int64_t said;        /* Encapsulated Document Length (0042,0015); -1: not there */
+    struct yq_buf bytes; /* of a deflated dataset: the value itself, and no ranges */
+};
+void yq_bulk_fini(struct yq_bulk *bulk);
+/* The value of a top level element of the Part 10 file `fd`: bytes, or encapsulated pixel data
+ * without the offset table. `most`: bytes of one that must be inflated. YQ_ABSENT (not there, or
+ * empty), YQ_BAD_INPUT, YQ_FULL. */
+yq_must_check bool yq_dcm_locate(int fd, uint32_t tag, size_t most, struct yq_bulk *out,
+                                 struct yq_err *err);
+
 /* ---- coercion on the way out (rewrite.c) ---- */
 
 /* A new value of an attribute at top level: UTF-8, of its VR; the original stands in the object. */

@@ -3,19 +3,16 @@
  *
  * Rules change values only, never what is stored, and never UIDs (the configuration refuses those).
  * They go in the order of the file, each upon what the one before has left. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "coerce.h"
+#include "object.h"
 #include "yq/clock.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
 #include "yq/text.h"
-
-enum { IN_MEMORY_MOST = 64 << 20 };
 
 struct coercing {
     struct yq_house *house; /* NULL: nothing is counted or logged */
@@ -143,20 +140,6 @@ bool yq_coerce(struct yq_house *house, const struct yq_conf *conf, const struct 
 
 /* ---- on the way out ---- */
 
-/* A file without a name: in memory while it is small, else on the disk of the objects. */
-static bool open_scratch(struct yq_house *house, uint64_t size, int *fd, struct yq_err *err)
-{
-    if (size <= IN_MEMORY_MOST) {
-        *fd = memfd_create("coerced", MFD_CLOEXEC);
-        return *fd >= 0 || yq_fail_errno(err, "walk", "make", "a memory file");
-    }
-    struct yq_staged *staged yq_cleanup(yq_staged_cleanup) = NULL;
-    if (!yq_store_begin(house->store, &staged, err))
-        return false;
-    *fd = fcntl(yq_staged_fd(staged), F_DUPFD_CLOEXEC, 0);
-    return *fd >= 0 || yq_fail_errno(err, "walk", "make", "a file for an object that leaves");
-}
-
 static bool rewrite(struct yq_house *house, const struct yq_entry *entry,
                     const struct yq_coercions *coercions, int *fd, struct yq_err *err)
 {
@@ -173,7 +156,7 @@ static bool rewrite(struct yq_house *house, const struct yq_entry *entry,
         const struct yq_attr_info *info = &yq_attrs[coercions->changes[i].attr];
         new[i] = (struct yq_replacement){info->tag, info->vr, coercions->changes[i].value};
     }
-    bool ok = open_scratch(house, entry->object.size, &made, err) &&
+    bool ok = yq_object_scratch(house, entry->object.size, &made, err) &&
               yq_dcm_rewrite(*fd, &what, made, err);
     yq_conf_release(house->conf, conf);
     if (!ok)

@@ -1,9 +1,11 @@
 /* object.c: the bytes of stored objects. Thread-safe. */
 #include "object.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { PIECE = 1 << 17 };
+enum { PIECE = 1 << 17, IN_MEMORY_MOST = 64 << 20 };
 
 bool yq_object_digest(int fd, enum yq_digest_kind kind, struct yq_object *object,
                       struct yq_err *err)
@@ -22,4 +24,17 @@ bool yq_object_digest(int fd, enum yq_digest_kind kind, struct yq_object *object
     } while (got == PIECE);
     yq_digest_end(digest, object->digest);
     return true;
+}
+
+bool yq_object_scratch(struct yq_house *house, uint64_t size, int *fd, struct yq_err *err)
+{
+    if (size <= IN_MEMORY_MOST) {
+        *fd = memfd_create("object", MFD_CLOEXEC);
+        return *fd >= 0 || yq_fail_errno(err, "walk", "make", "a memory file");
+    }
+    struct yq_staged *staged yq_cleanup(yq_staged_cleanup) = NULL;
+    if (!yq_store_begin(house->store, &staged, err))
+        return false;
+    *fd = fcntl(yq_staged_fd(staged), F_DUPFD_CLOEXEC, 0);
+    return *fd >= 0 || yq_fail_errno(err, "walk", "make", "a file for an object that leaves");
 }

@@ -16,4 +16,9 @@ enum yq_known yq_object_known(struct yq_house *house, const char *path);
 /* Size and digest of a file. */
 yq_must_check bool yq_object_digest(int fd, enum yq_digest_kind kind, struct yq_object *object,
                                     struct yq_err *err);
+
+/* A file without a name, for `size` bytes that are on their way out: in memory while that is
+ * little, else on the disk of the objects. *fd is the caller's. */
+yq_must_check bool yq_object_scratch(struct yq_house *house, uint64_t size, int *fd,
+                                     struct yq_err *err);
 #endif

@@ -1,0 +1,244 @@
+/* document.c: objects that are no still images, as what they are: structured reports as text,
+ * encapsulated documents and video as the bytes that were put into them. PS3.18 8.7.3, 8.7.4,
+ * chapter 9; PS3.3 A.45 (encapsulated documents), A.32.5 to .7 (video), A.35 (reports).
+ *
+ * What an object can be given as stands in two tables, by SOP class and by transfer syntax. A video
+ * is looked at before its type is said: what is called H.264 in DICOM may be an MP4 file, a
+ * transport stream or a bare stream. Nothing of it is decoded. Any thread; nothing is kept. */
+#include "yq/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "object.h"
+#include "yq/dcm.h"
+#include "yq/file.h"
+
+#define TAG_DOCUMENT 0x00420011u
+#define TAG_PIXELS 0x7fe00010u
+#define INFLATED_MOST ((size_t)512 << 20)
+#define SR_CLASSES "1.2.840.10008.5.1.4.1.1.88." /* PS3.4 B.5: all of this root are SR IODs */
+
+/* A document of somebody else is shown by itself, without a script and as of no origin. */
+#define POLICY_FOREIGN "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+/* ---- what it can be given as ---- */
+
+struct class_types {
+    const char *sop_class, *types[YQ_DOCUMENT_TYPES], *extension, *policy;
+};
+static const struct class_types encapsulated[] = {
+    {"1.2.840.10008.5.1.4.1.1.104.1", {"application/pdf"}, "pdf", NULL}, /* viewers run scripts */
+    {"1.2.840.10008.5.1.4.1.1.104.2", {"text/xml", "application/xml"}, "xml", POLICY_FOREIGN},
+    {"1.2.840.10008.5.1.4.1.1.104.3", {"model/stl"}, "stl", POLICY_FOREIGN},
+    {"1.2.840.10008.5.1.4.1.1.104.4", {"model/obj"}, "obj", POLICY_FOREIGN},
+    {"1.2.840.10008.5.1.4.1.1.104.5", {"model/mtl"}, "mtl", POLICY_FOREIGN},
+};
+
+enum coder { CODER_NONE, CODER_MPEG2, CODER_AVC, CODER_HEVC };
+static const struct {
+    const char *syntax; /* and those for fragments, which have ".1" behind: PS3.5 10.17, 8.2.8 */
+    enum coder coder;
+} video[] = {
+    {"1.2.840.10008.1.2.4.100", CODER_MPEG2}, {"1.2.840.10008.1.2.4.101", CODER_MPEG2},
+    {"1.2.840.10008.1.2.4.102", CODER_AVC},   {"1.2.840.10008.1.2.4.103", CODER_AVC},
+    {"1.2.840.10008.1.2.4.104", CODER_AVC},   {"1.2.840.10008.1.2.4.105", CODER_AVC},
+    {"1.2.840.10008.1.2.4.106", CODER_AVC},   {"1.2.840.10008.1.2.4.107", CODER_HEVC},
+    {"1.2.840.10008.1.2.4.108", CODER_HEVC},
+};
+
+static const struct class_types *as_encapsulated(const struct yq_entry *entry)
+{
+    for (size_t i = 0; i < sizeof encapsulated / sizeof *encapsulated; i++)
+        if (strcmp(entry->sop_class, encapsulated[i].sop_class) == 0)
+            return &encapsulated[i];
+    return NULL;
+}
+
+static enum coder as_video(const struct yq_entry *entry)
+{
+    for (size_t i = 0; i < sizeof video / sizeof *video; i++) {
+        size_t length = strlen(video[i].syntax);
+        const char *rest = entry->transfer_syntax + length;
+        if (strncmp(entry->transfer_syntax, video[i].syntax, length) == 0 &&
+            (!*rest || strcmp(rest, ".1") == 0))
+            return video[i].coder;
+    }
+    return CODER_NONE;
+}
+
+/* ---- video: what is it really? ---- */
+
+enum { HEAD = 377 }; /* three packets of a transport stream begin in it */
+
+/* ISO/IEC 13818-1: packets of 188 bytes that begin with 0x47. */
+static bool is_transport(const uint8_t *head, size_t length)
+{
+    return length == HEAD && head[0] == 0x47 && head[188] == 0x47 && head[376] == 0x47;
+}
+
+static void tell_video(enum coder coder, const uint8_t *head, size_t length,
+                       struct yq_document_kind *out)
+{
+    bool start = length >= 4 && head[0] == 0 && head[1] == 0 && head[2] <= 1;
+    const char *first = NULL, *second = NULL;
+    if (length >= 8 && memcmp(head + 4, "ftyp", 4) == 0)
+        first = "video/mp4";
+    else if (coder == CODER_MPEG2)
+        first = "video/mpeg", second = is_transport(head, length) ? "video/mp2t" : NULL;
+    else if (is_transport(head, length))
+        first = "video/mp2t";
+    else if (start)
+        first = coder == CODER_AVC ? "video/h264" : "video/h265";
+    else
+        first = "application/octet-stream";
+    *out = (struct yq_document_kind){.types = {first, second}, .count = second ? 2 : 1};
+}
+
+static const char *extension_of_video(const char *media_type)
+{
+    static const char *const names[][2] = {{"video/mp4", "mp4"},   {"video/mpeg", "mpg"},
+                                           {"video/mp2t", "ts"},   {"video/h264", "h264"},
+                                           {"video/h265", "h265"}, {"", "bin"}};
+    size_t i = 0;
+    while (*names[i][0] && strcmp(names[i][0], media_type) != 0)
+        i++;
+    return names[i][1];
+}
+
+static bool look_at_video(int fd, const struct yq_bulk *bulk, enum coder coder,
+                          struct yq_document_kind *out, struct yq_err *err)
+{
+    uint8_t head[HEAD];
+    size_t want = bulk->ranges[0].length < HEAD ? (size_t)bulk->ranges[0].length : HEAD, got;
+    if (!yq_read_at(fd, head, want, bulk->ranges[0].offset, &got, err))
+        return false;
+    tell_video(coder, head, got, out);
+    return true;
+}
+
+/* ---- the kind of an entry ---- */
+
+bool yq_document_kind(struct yq_house *house, const struct yq_entry *entry,
+                      struct yq_document_kind *out, struct yq_err *err)
+{
+    const struct class_types *class = as_encapsulated(entry);
+    enum coder coder = as_video(entry);
+    *out = (struct yq_document_kind){0};
+    if (class) {
+        memcpy(out->types, class->types, sizeof out->types);
+        out->count = out->types[1] ? 2 : 1;
+    }
+    if (class || coder == CODER_NONE)
+        return true;
+    int fd yq_cleanup(yq_close) = -1;
+    struct yq_bulk bulk yq_cleanup(yq_bulk_fini) = {0};
+    return yq_store_read(house->store, &entry->key, &entry->object, &fd, err) &&
+           yq_dcm_locate(fd, TAG_PIXELS, 0, &bulk, err) &&
+           look_at_video(fd, &bulk, coder, out, err);
+}
+
+/* ---- bytes ---- */
+
+void yq_document_fini(struct yq_document *document)
+{
+    yq_close(&document->fd);
+    yq_buf_fini(&document->bytes);
+    *document = (struct yq_document){.fd = -1};
+}
+
+static bool copy_ranges(int from, const struct yq_bulk *bulk, int to, struct yq_err *err)
+{
+    for (size_t i = 0; i < bulk->count; i++) {
+        off_t place = (off_t)bulk->ranges[i].offset;
+        for (uint64_t left = bulk->ranges[i].length; left;) {
+            ssize_t done = copy_file_range(from, &place, to, NULL, left, 0);
+            if (done < 0)
+                return yq_fail_errno(err, "walk", "copy", "object");
+            if (done == 0)
+                return yq_fail(err, YQ_IO, "walk", "the object ends within its document");
+            left -= (uint64_t)done;
+        }
+    }
+    return true;
+}
+
+/* In one piece: from the file; in several: copied; of a deflated dataset: they are at hand. */
+static bool give(struct yq_house *house, int *take_fd, struct yq_bulk *bulk,
+                 struct yq_document *out, struct yq_err *err)
+{
+    out->length = bulk->length;
+    if (bulk->count == 1) {
+        out->fd = *take_fd;
+        out->offset = bulk->ranges[0].offset;
+        *take_fd = -1;
+    } else if (bulk->count) {
+        return yq_object_scratch(house, bulk->length, &out->fd, err) &&
+               copy_ranges(*take_fd, bulk, out->fd, err);
+    } else {
+        out->bytes = bulk->bytes;
+        out->length = bulk->bytes.length;
+        bulk->bytes = (struct yq_buf){0};
+    }
+    return true;
+}
+
+/* Values have an even length: the last byte may be padding. What a wrong (0042,0015) says is not
+ * believed. */
+static bool cut_padding(const struct yq_bulk *bulk, struct yq_document *out, struct yq_err *err)
+{
+    uint8_t last = 1;
+    size_t got;
+    if (bulk->said >= 0 && out->length - (uint64_t)bulk->said <= 1) {
+        out->length = (uint64_t)bulk->said;
+    } else if (out->length && out->length % 2 == 0) {
+        if (out->fd < 0)
+            last = out->bytes.bytes[out->length - 1];
+        else if (!yq_read_at(out->fd, &last, 1, out->offset + out->length - 1, &got, err))
+            return false;
+        out->length -= last == 0;
+    }
+    if (out->fd < 0)
+        out->bytes.length = (size_t)out->length;
+    return true;
+}
+
+static bool open_bytes(struct yq_house *house, const struct yq_entry *entry, const char *media_type,
+                       struct yq_document *out, struct yq_err *err)
+{
+    const struct class_types *class = as_encapsulated(entry);
+    struct yq_bulk bulk yq_cleanup(yq_bulk_fini) = {0};
+    struct yq_document_kind kind = {0};
+    int fd yq_cleanup(yq_close) = -1;
+    if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
+        !yq_dcm_locate(fd, class ? TAG_DOCUMENT : TAG_PIXELS, INFLATED_MOST, &bulk, err))
+        return false;
+    if (class)
+        memcpy(kind.types, class->types, sizeof kind.types);
+    else if (!look_at_video(fd, &bulk, as_video(entry), &kind, err))
+        return false;
+    for (size_t i = 0; i < YQ_DOCUMENT_TYPES && !out->media_type; i++)
+        if (kind.types[i] && strcmp(kind.types[i], media_type) == 0)
+            out->media_type = kind.types[i];
+    if (!out->media_type)
+        return yq_fail(err, YQ_REFUSED, "walk", "the object is %s and nothing else", kind.types[0]);
+    out->extension = class ? class->extension : extension_of_video(out->media_type);
+    out->policy = class ? class->policy : POLICY_FOREIGN;
+    return give(house, &fd, &bulk, out, err) && (!class || cut_padding(&bulk, out, err));
+}
+
+bool yq_document_open(struct yq_house *house, const struct yq_entry *entry, const char *media_type,
+                      const char *charset, struct yq_document *out, struct yq_err *err)
+{
+    *out = (struct yq_document){.fd = -1};
+    (void)charset;
+    bool known = as_encapsulated(entry) || as_video(entry) != CODER_NONE;
+    if (!known)
+        return yq_fail(err, YQ_REFUSED, "walk", "the object has no form as %s", media_type);
+    if (open_bytes(house, entry, media_type, out, err))
+        return true;
+    yq_document_fini(out);
+    return false;
+}

@@ -30,6 +30,10 @@ void yq_form_time(const char *time, struct yq_buf *out);         /* TM: 08:15:00
 void yq_form_datetime(const char *datetime, struct yq_buf *out); /* DT: both, and the zone */
 /* AS: "45岁", "45 y". False, and nothing appended, when it is none. */
 bool yq_form_age(const char *age, bool chinese, struct yq_buf *out);
+/* CS of Patient's Sex: "男", "M"; another value as it is. */
+const char *yq_form_sex(const char *sex, bool chinese);
+/* Whether text has characters of Chinese, Japanese or Korean. */
+bool yq_form_is_east_asian(const char *text);
 /* PN: the ideographic name where there is one, then the alphabetic: "张伟 Zhang Wei". */
 void yq_form_person(const char *name, struct yq_buf *out);
 

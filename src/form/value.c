@@ -74,6 +74,15 @@ bool yq_form_age(const char *age, bool chinese, struct yq_buf *out)
     return false;
 }
 
+const char *yq_form_sex(const char *sex, bool chinese)
+{
+    static const char *const words[][2] = {{"M", "男"}, {"F", "女"}, {"O", "其他"}};
+    for (size_t i = 0; chinese && i < sizeof words / sizeof *words; i++)
+        if (strcmp(sex, words[i][0]) == 0)
+            return words[i][1];
+    return sex;
+}
+
 /* ---- names ---- */
 
 struct part {
@@ -115,6 +124,11 @@ static bool is_east_asian(struct part part)
               (unsigned char)part.text[i + 1] < 0xba))
             return true;
     return false;
+}
+
+bool yq_form_is_east_asian(const char *text)
+{
+    return is_east_asian((struct part){text, strlen(text)});
 }
 
 /* One component group: family, given, middle name; prefix and suffix behind. */

@@ -1,11 +1,13 @@
-/* seal.h: digests (xxHash, OpenSSL), passcodes. Signatures, ciphers and recipes come with the
- * provinces. */
+/* seal.h: digests (xxHash, OpenSSL), passcodes, the node's secret. Signatures, ciphers and recipes
+ * come with the provinces. */
 #ifndef YQ_SEAL_H
 #define YQ_SEAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "yq/err.h"
 
 /* XXH3 tells damage from what was stored, at the speed of memory; nothing rests on it being hard
  * to forge, as contents are compared byte by byte where it matters. SHA-256 is what catalogs of
@@ -37,5 +39,21 @@ bool yq_passcode_is_kept(const char *text);
  * (kept NULL): so nobody learns which users there are. What was right a while ago is right at once.
  * Any thread. */
 bool yq_passcode_fits(const char *kept, const void *passcode, size_t length);
+
+/* ---- a secret of the node's own, and what only who has it can derive ---- */
+
+#define YQ_SECRET_SIZE 32
+
+struct yq_secret {
+    uint8_t key[YQ_SECRET_SIZE];
+};
+/* The secret in this file, which is made (0600, synced) when it is not there. Errors: YQ_REFUSED
+ * (others may read it, or it cannot be written), YQ_BAD_INPUT (damaged), YQ_IO. */
+yq_must_check bool yq_secret_open(const char *path, struct yq_secret *out, struct yq_err *err);
+/* The same mark for the same text under the same secret and purpose; nobody without the secret
+ * finds the text. */
+void yq_secret_mark(const struct yq_secret *secret, const char *purpose, const void *text,
+                    size_t length, uint8_t mark[32]);
+void yq_secret_forget(struct yq_secret *secret);
 
 #endif

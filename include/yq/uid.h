@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define YQ_UID_SIZE 65 /* 64 characters and the 0 */
 
@@ -47,6 +48,8 @@ bool yq_uid_valid(const char *uid);
 
 /* A new UID under 2.25 (a random UUID as one decimal number) into uid[YQ_UID_SIZE]. */
 void yq_uid_make(char *uid);
+/* One that follows from the first 16 bytes of a digest (a UUID of version 8). */
+void yq_uid_of(const uint8_t *digest, char *uid);
 
 /* What this node makes of an object without loss, in the order in which it is offered. */
 #define YQ_LOSSLESS 8

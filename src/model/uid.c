@@ -21,19 +21,17 @@ bool yq_uid_valid(const char *uid)
     return true;
 }
 
-void yq_uid_make(char *uid)
+/* `version` in the place where RFC 9562 wants it. */
+static void write_uid(uint8_t uuid[16], unsigned version, char *uid)
 {
-    uint8_t uuid[16];
-    if (getrandom(uuid, sizeof uuid, 0) != (ssize_t)sizeof uuid)
-        abort(); /* 16 bytes are never short once the system is up */
-    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40); /* RFC 4122: version 4, variant 1 */
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | version);
     uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
     char digits[40];
     size_t count = 0;
     for (bool rest = true; rest;) { /* long division of 128 bits by ten */
         unsigned remainder = 0;
         rest = false;
-        for (size_t i = 0; i < sizeof uuid; i++) {
+        for (size_t i = 0; i < 16; i++) {
             unsigned value = remainder << 8 | uuid[i];
             uuid[i] = (uint8_t)(value / 10);
             remainder = value % 10;
@@ -45,6 +43,21 @@ void yq_uid_make(char *uid)
     for (size_t i = 0; i < count; i++)
         uid[5 + i] = digits[count - 1 - i];
     uid[5 + count] = '\0';
+}
+
+void yq_uid_make(char *uid)
+{
+    uint8_t uuid[16];
+    if (getrandom(uuid, sizeof uuid, 0) != (ssize_t)sizeof uuid)
+        abort(); /* 16 bytes are never short once the system is up */
+    write_uid(uuid, 0x40, uid);
+}
+
+void yq_uid_of(const uint8_t *digest, char *uid)
+{
+    uint8_t uuid[16];
+    memcpy(uuid, digest, sizeof uuid);
+    write_uid(uuid, 0x80, uid);
 }
 
 const char *const yq_lossless[YQ_LOSSLESS + 1] = {

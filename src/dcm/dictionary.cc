@@ -11,7 +11,7 @@
 #include <cstring>
 
 extern "C" {
-#include "yq/dcm.h"
+#include "scan.h"
 }
 
 namespace
@@ -42,6 +42,26 @@ const char *look_up(uint32_t tag)
     dcmDataDict.rdunlock();
     return vr.isStandard() ? vr.getVRName() : "UN"; // a pointer into DCMTK's static table
 }
+
+const char *look_up_private(uint32_t tag, const char *creator)
+{
+    const DcmDataDictionary &dictionary = dcmDataDict.rdlock();
+    const DcmDictEntry *entry = dictionary.findEntry(
+        DcmTagKey(static_cast<Uint16>(tag >> 16), static_cast<Uint16>(tag)), creator);
+    const DcmVR vr(entry ? settled(entry->getEVR()) : EVR_UN);
+    dcmDataDict.rdunlock();
+    return vr.isStandard() && vr.getEVR() != EVR_SQ ? vr.getVRName() : "UN";
+}
+
+bool is_ambiguous(uint32_t tag)
+{
+    const DcmDataDictionary &dictionary = dcmDataDict.rdlock();
+    const DcmDictEntry *entry = dictionary.findEntry(
+        DcmTagKey(static_cast<Uint16>(tag >> 16), static_cast<Uint16>(tag)), NULL);
+    bool ambiguous = entry && entry->getEVR() == EVR_xs;
+    dcmDataDict.rdunlock();
+    return ambiguous;
+}
 } // namespace
 
 extern "C" {
@@ -52,6 +72,24 @@ const char *yq_dcm_dictionary_vr(uint32_t tag)
         return look_up(tag);
     } catch (...) {
         return "UN";
+    }
+}
+
+const char *yq_dcm_private_vr(uint32_t tag, const char *creator)
+{
+    try {
+        return *creator ? look_up_private(tag, creator) : "UN";
+    } catch (...) {
+        return "UN";
+    }
+}
+
+bool yq_dcm_follows_pixels(uint32_t tag)
+{
+    try {
+        return is_ambiguous(tag);
+    } catch (...) {
+        return false;
     }
 }
 

@@ -31,4 +31,14 @@ enum yq_layout yq_scan_layout(const struct yq_scan *scan);
 /* Bytes of the dataset passed so far, after inflating. */
 uint64_t yq_scan_position(const struct yq_scan *scan);
 
+/* What the dictionary says of a private element; "UN" when it is not known, or a sequence. */
+const char *yq_dcm_private_vr(uint32_t tag, const char *creator);
+/* Whether a tag is "US or SS" there: signed where the pixels are. PS3.5 A.1. */
+bool yq_dcm_follows_pixels(uint32_t tag);
+
+/* The beginning of an element, as yq_writer_put writes it. */
+void yq_writer_put_header(struct yq_writer *writer, uint32_t tag, const char *vr, uint32_t length);
+/* Item and delimiter tags, with their length. */
+void yq_writer_put_mark(struct yq_writer *writer, uint32_t tag, uint32_t length);
+
 #endif

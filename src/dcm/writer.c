@@ -31,7 +31,7 @@ static void put_tag(struct yq_writer *writer, uint32_t tag)
     put16(writer, tag & 0xffff);
 }
 
-static void put_header(struct yq_writer *writer, uint32_t tag, const char *vr, uint32_t length)
+void yq_writer_put_header(struct yq_writer *writer, uint32_t tag, const char *vr, uint32_t length)
 {
     bool wide = true;
     (void)yq_scan_known_vr((const uint8_t *)vr, &wide);
@@ -58,7 +58,7 @@ void yq_writer_put(struct yq_writer *writer, uint32_t tag, const char *vr, const
         writer->out->failed = true; /* no element can hold that */
         return;
     }
-    put_header(writer, tag, vr, (uint32_t)(length + (length & 1)));
+    yq_writer_put_header(writer, tag, vr, (uint32_t)(length + (length & 1)));
     yq_buf_put(writer->out, bytes, length);
     if (length & 1)
         yq_buf_put(writer->out, strstr(null_padded, vr) ? "" : " ", 1);
@@ -96,29 +96,26 @@ void yq_writer_put_text(struct yq_writer *writer, uint32_t tag, const char *vr, 
         if (*p == '\\' && p[1])
             count++;
     size_t size = strcmp(vr, "US") == 0 || strcmp(vr, "SS") == 0 ? 2 : 4;
-    put_header(writer, tag, vr, (uint32_t)(count * size));
+    yq_writer_put_header(writer, tag, vr, (uint32_t)(count * size));
     put_numbers(writer, vr, text);
+}
+
+void yq_writer_put_mark(struct yq_writer *writer, uint32_t tag, uint32_t length)
+{
+    put_tag(writer, tag);
+    put32(writer, length);
 }
 
 void yq_writer_begin_sequence(struct yq_writer *writer, uint32_t tag)
 {
-    put_header(writer, tag, "SQ", UNDEFINED);
+    yq_writer_put_header(writer, tag, "SQ", UNDEFINED);
 }
 
 void yq_writer_begin_item(struct yq_writer *writer)
 {
-    put_tag(writer, 0xfffee000);
-    put32(writer, UNDEFINED);
+    yq_writer_put_mark(writer, 0xfffee000, UNDEFINED);
 }
 
-void yq_writer_end_item(struct yq_writer *writer)
-{
-    put_tag(writer, 0xfffee00d);
-    put32(writer, 0);
-}
+void yq_writer_end_item(struct yq_writer *writer) { yq_writer_put_mark(writer, 0xfffee00d, 0); }
 
-void yq_writer_end_sequence(struct yq_writer *writer)
-{
-    put_tag(writer, 0xfffee0dd);
-    put32(writer, 0);
-}
+void yq_writer_end_sequence(struct yq_writer *writer) { yq_writer_put_mark(writer, 0xfffee0dd, 0); }

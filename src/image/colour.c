@@ -3,10 +3,13 @@
  */
 #include "plain.h"
 
-static uint8_t clamp(int value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
+static inline uint8_t clamp(int value)
+{
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
 
 /* Full range, Rec. 601: R = Y + 1.402 Cr and so on, in 1/65536. */
-static void put_ybr(uint8_t *out, int y, int cb, int cr)
+static inline void put_ybr(uint8_t *out, int y, int cb, int cr)
 {
     cb -= 128;
     cr -= 128;
@@ -18,38 +21,63 @@ static void put_ybr(uint8_t *out, int y, int cb, int cr)
 /* A sample in eight bits, whatever it was stored in. */
 static uint8_t eight_bits(const struct plain *plain, size_t index)
 {
-    uint32_t value = (uint32_t)yq_plain_sample(plain, index);
+    int64_t value = yq_plain_sample(plain, index);
+    if (plain->is_signed) /* not allowed of colour, but met: its middle is 0 */
+        value += (int64_t)1 << (plain->bits_stored - 1);
     if (plain->bits_stored >= 8)
         return (uint8_t)(value >> (plain->bits_stored - 8));
-    return (uint8_t)(value * 255 / ((1u << plain->bits_stored) - 1));
+    return (uint8_t)(value * 255 / ((1 << plain->bits_stored) - 1));
 }
 
-void yq_colour_full(const struct plain *plain, bool ybr, uint8_t *out)
+/* Whole bytes: nothing to be cut out of a cell. */
+static bool is_bytes(const struct plain *plain)
+{
+    return plain->bits_allocated == 8 && plain->bits_stored == 8 && !plain->is_signed;
+}
+
+static void interleave(const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t count,
+                       uint8_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[3 * i] = r[i];
+        out[3 * i + 1] = g[i];
+        out[3 * i + 2] = b[i];
+    }
+}
+
+void yq_colour_full(const struct plain *plain, bool ybr, size_t first, size_t count, uint8_t *out)
 {
     size_t step = plain->planar ? 1 : 3, plane = plain->planar ? plain->pixels : 1;
-    for (size_t i = 0; i < plain->pixels; i++, out += 3) {
-        for (size_t s = 0; s < 3; s++)
-            out[s] = eight_bits(plain, i * step + s * plane);
-        if (ybr)
-            put_ybr(out, out[0], out[1], out[2]);
+    const uint8_t *bytes = plain->bytes;
+    if (!is_bytes(plain)) {
+        for (size_t i = 0; i < count; i++)
+            for (size_t s = 0; s < 3; s++)
+                out[3 * i + s] = eight_bits(plain, (first + i) * step + s * plane);
+    } else if (plain->planar) {
+        interleave(bytes + first, bytes + plane + first, bytes + 2 * plane + first, count, out);
+    } else {
+        memcpy(out, bytes + 3 * first, 3 * count);
+    }
+    if (ybr)
+        for (size_t i = 0; i < count; i++)
+            put_ybr(out + 3 * i, out[3 * i], out[3 * i + 1], out[3 * i + 2]);
+}
+
+void yq_colour_halved(const struct plain *plain, size_t first, size_t count, uint8_t *out)
+{
+    for (size_t i = first; i < first + count; i++, out += 3) {
+        const uint8_t *pair = plain->bytes + i / 2 * 4;
+        put_ybr(out, pair[i % 2], pair[2], pair[3]);
     }
 }
 
-void yq_colour_halved(const struct plain *plain, uint8_t *out)
+void yq_colour_palette(const struct plain *plain, const struct yq_lut palette[3], size_t first,
+                       size_t count, uint8_t *out)
 {
-    const uint8_t *p = plain->bytes;
-    for (size_t i = 0; i + 2 <= plain->pixels; i += 2, p += 4, out += 6) {
-        put_ybr(out, p[0], p[2], p[3]);
-        put_ybr(out + 3, p[1], p[2], p[3]);
-    }
-}
-
-void yq_colour_palette(const struct plain *plain, const struct yq_frame *frame, uint8_t *out)
-{
-    for (size_t i = 0; i < plain->pixels; i++, out += 3) {
-        int64_t value = yq_plain_sample(plain, i);
+    for (size_t i = 0; i < count; i++, out += 3) {
+        int64_t value = yq_plain_sample(plain, first + i);
         for (size_t s = 0; s < 3; s++) {
-            const struct yq_lut *lut = &frame->palette[s];
+            const struct yq_lut *lut = &palette[s];
             int64_t entry = value - lut->first;
             entry = entry < 0 ? 0 : entry >= lut->entries ? lut->entries - 1 : entry;
             out[s] = (uint8_t)(lut->values[entry] >> 8);

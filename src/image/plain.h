@@ -2,6 +2,8 @@
 #ifndef YQ_IMAGE_PLAIN_H
 #define YQ_IMAGE_PLAIN_H
 
+#include <string.h>
+
 #include "yq/image.h"
 
 struct plain {
@@ -9,7 +11,8 @@ struct plain {
     size_t pixels;        /* rows * columns */
     unsigned rows, columns, samples;
     unsigned bits_allocated, bits_stored, high_bit;
-    bool is_signed, planar;
+    bool is_signed, planar, is_float;
+    bool halved; /* YBR_FULL_422 of two pixels in four bytes */
 };
 
 /* Sample number `index`, as stored: unused bits cut off, the sign extended. */
@@ -29,12 +32,33 @@ static inline int64_t yq_plain_sample(const struct plain *plain, size_t index)
     return plain->is_signed && (raw & sign) ? (int64_t)raw - (int64_t)mask - 1 : (int64_t)raw;
 }
 
-/* Three samples a pixel, into out->pixels (three bytes a pixel, there already). `ybr`: luminance
- * and colour differences instead of red, green and blue. */
-void yq_colour_full(const struct plain *plain, bool ybr, uint8_t *out);
-/* YBR_FULL_422, plain: two pixels in four bytes; columns are even. */
-void yq_colour_halved(const struct plain *plain, uint8_t *out);
-/* One sample a pixel, through the frame's palette. */
-void yq_colour_palette(const struct plain *plain, const struct yq_frame *frame, uint8_t *out);
+/* Sample number `index` as a number; of floating point too, where it may be none. */
+static inline double yq_plain_number(const struct plain *plain, size_t index)
+{
+    if (!plain->is_float)
+        return (double)yq_plain_sample(plain, index);
+    if (plain->bits_allocated == 32) {
+        uint32_t bits = yq_le32(plain->bytes + 4 * index);
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        return (double)value;
+    }
+    const uint8_t *at = plain->bytes + 8 * index;
+    uint64_t bits = yq_le32(at) | (uint64_t)yq_le32(at + 4) << 32;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* ---- colour.c: lines of red, green and blue; `first` and `count` are pixels of all the frame ----
+ */
+
+/* Three samples a pixel. `ybr`: luminance and colour differences instead of red, green, blue. */
+void yq_colour_full(const struct plain *plain, bool ybr, size_t first, size_t count, uint8_t *out);
+/* YBR_FULL_422, plain: two pixels in four bytes. */
+void yq_colour_halved(const struct plain *plain, size_t first, size_t count, uint8_t *out);
+/* One sample a pixel, through a palette. */
+void yq_colour_palette(const struct plain *plain, const struct yq_lut palette[3], size_t first,
+                       size_t count, uint8_t *out);
 
 #endif

@@ -47,9 +47,12 @@ struct yq_view { /* how a frame is wanted; zeroed: as its object says, all of it
     struct yq_window window;
     enum yq_voi_function function;
     bool has_region;
-    double left, top, right, bottom; /* 0 to 1, of the image (or of its displayed area) */
-    unsigned rows, columns;          /* the picture fits into these, as large as it can; 0: any */
-    const struct yq_look *look;      /* a presentation state's, instead of the object's; or NULL */
+    double left, top, right, bottom; /* 0 to 1, of the image, or of what a look displays of it */
+    /* The picture fits into these, as large as it can, in the right shape; 0: any. Neither: a pixel
+     * of the picture is one of the image, whatever its shape (PS3.18 8.2.2); a presentation state
+     * gives the shape always. */
+    unsigned rows, columns;
+    const struct yq_look *look; /* a presentation state's, instead of the object's; or NULL */
     const char *corners[4]; /* UTF-8 text, lines by \n: top left, top right, bottom left, right */
 };
 /* Decodes a compressed frame where needed and shows it. `view` may be NULL. Consumes nothing.

@@ -59,7 +59,8 @@ enum yq_shape {
 struct yq_graphic { /* C.10.5.1.2 */
     enum yq_shape shape;
     bool filled,
-        of_display; /* of_display: 0 to 1 over the displayed area, else image pixels from 1 */
+        of_display; /* of_display: 0 to 1 over the displayed area as it is shown (turned); else
+                       pixels of the image, 0, 0 being the top left corner of the first one */
     uint8_t rgb[3];
     size_t point_count;
     float *points; /* owned: column, row of each */

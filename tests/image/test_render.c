@@ -1,0 +1,580 @@
+/* test_render.c: the steps from stored values to a picture, each beside a plain twin or a picture
+ * worked out by hand. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "render.h"
+
+enum { MOST = 1 << 24 };
+
+static uint32_t dice_state;
+
+static uint32_t dice(uint32_t sides) /* 0 to sides - 1 */
+{
+    dice_state = dice_state * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)(dice_state >> 4) * sides >> 28);
+}
+
+static void *noise(size_t length)
+{
+    uint8_t *bytes = malloc(length ? length : 1);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (uint8_t)dice(256);
+    return bytes;
+}
+
+/* A frame of these bytes, in an exact copy so that the sanitizer sees any byte too many. */
+static struct yq_frame frame_of(const char *photometric, unsigned rows, unsigned columns,
+                                unsigned bits, const void *bytes, size_t length)
+{
+    struct yq_frame f = {.rows = rows,
+                         .columns = columns,
+                         .frames = 1,
+                         .samples = 1,
+                         .bits_allocated = bits,
+                         .bits_stored = bits,
+                         .high_bit = bits - 1,
+                         .look.slope = 1,
+                         .look.aspect = 1};
+    (void)yq_copy(f.photometric, sizeof f.photometric, photometric);
+    f.pixels.bytes = malloc(length ? length : 1);
+    assert_non_null(f.pixels.bytes);
+    memcpy(f.pixels.bytes, bytes, length);
+    f.pixels.length = length;
+    return f;
+}
+
+/* Eight bits that are shown as they are. */
+static struct yq_frame bytes_of(unsigned rows, unsigned columns, const void *bytes)
+{
+    struct yq_frame f = frame_of("MONOCHROME2", rows, columns, 8, bytes, (size_t)rows * columns);
+    f.look.window_count = 1;
+    f.look.windows[0] = (struct yq_window){127.5, 255};
+    f.look.function = YQ_VOI_LINEAR_EXACT;
+    return f;
+}
+
+static struct yq_picture shown(const struct yq_frame *f, const struct yq_view *view)
+{
+    struct yq_picture picture;
+    struct yq_err err = {0};
+    if (!yq_image_render(f, view, MOST, &picture, &err))
+        fail_msg("%s", err.text);
+    return picture;
+}
+
+static void shows(const struct yq_frame *f, const struct yq_view *view, unsigned rows,
+                  const uint8_t *expected, size_t length)
+{
+    struct yq_picture picture = shown(f, view);
+    assert_int_equal(picture.rows, rows);
+    assert_int_equal(picture.pixels.length, length);
+    assert_memory_equal(picture.pixels.bytes, expected, length);
+    yq_picture_fini(&picture);
+}
+#define SHOWS(f, view, rows, ...)                                                                  \
+    shows(f, view, rows, (const uint8_t[]){__VA_ARGS__}, sizeof(const uint8_t[]){__VA_ARGS__})
+
+/* ---- inner loops ---- */
+
+static void lines_do_what_their_twins_do(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 300; count += 1 + dice(7)) {
+        unsigned odd = dice(2), shift = dice(16), weight = dice(32769);
+        uint16_t mask = (uint16_t)dice(65536), flip = (uint16_t)dice(65536);
+        uint8_t *cells = noise(2 * count + odd), *table = noise(65536);
+        uint8_t *out = noise(count);
+        uint16_t *words = noise(2 * count);
+        uint32_t *sums = noise(4 * count), *before = noise(4 * count);
+        const uint8_t *at = cells + odd; /* at any alignment */
+
+        yq_line_through8(at, count, table, out);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(out[i], table[at[i]]);
+        yq_line_through16(at, count, table, out);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(out[i], table[yq_le16(at + 2 * i)]);
+        yq_line_unpack16(at, count, shift, mask, flip, words);
+        uint16_t low = 0xffff, high = 0, least = 0xffff, most = 0;
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(words[i], (yq_le16(at + 2 * i) >> shift & mask) ^ flip);
+            least = words[i] < least ? words[i] : least;
+            most = words[i] > most ? words[i] : most;
+        }
+        yq_line_range16(words, count, &low, &high);
+        assert_int_equal(low, least);
+        assert_int_equal(high, most);
+        for (size_t i = 0; i < count; i++)
+            before[i] = sums[i] = sums[i] % (255 << 14);
+        yq_line_add(sums, at, count, (uint16_t)weight);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(sums[i], before[i] + weight * at[i]);
+        for (size_t i = 0; i < count; i++)
+            sums[i] %= (255 << 15) + 1;
+        yq_line_settle(sums, count, words);
+        yq_line_round(words, count, out);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(words[i], (sums[i] + 64) / 128);
+            assert_int_equal(out[i], (words[i] + 128) / 256);
+        }
+        free(cells);
+        free(table);
+        free(out);
+        free(words);
+        free(sums);
+        free(before);
+    }
+}
+
+/* ---- tones ---- */
+
+static struct yq_lut lut_of(unsigned entries, int first, unsigned bits)
+{
+    struct yq_lut lut = {.entries = entries, .first = first, .bits = bits};
+    lut.values = malloc(entries * sizeof *lut.values);
+    assert_non_null(lut.values);
+    for (unsigned i = 0; i < entries; i++)
+        lut.values[i] = (uint16_t)dice(1u << bits);
+    return lut;
+}
+
+static void any_tone(struct tone *tone, struct yq_lut luts[3])
+{
+    *tone = (struct tone){.slope = (double)dice(2000) / 100 - 10,
+                          .intercept = (double)dice(4000) - 2000,
+                          .function = (enum yq_voi_function)dice(3),
+                          .window = {(double)dice(60000) - 30000, 1 + (double)dice(5000)},
+                          .inverse = dice(2)};
+    for (unsigned i = 0; i < 3; i++)
+        luts[i] = lut_of(1 + dice(5000), (int)dice(2000) - 1000, 8 + dice(9));
+    tone->modality = dice(4) ? NULL : &luts[0];
+    tone->voi = dice(4) ? NULL : &luts[1];
+    tone->presentation = dice(4) ? NULL : &luts[2];
+}
+
+/* The table says of every cell what one value at a time says. */
+static void tables_say_what_values_say(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 60; round++) {
+        struct tone tone;
+        struct yq_lut luts[3];
+        any_tone(&tone, luts);
+        unsigned allocated = round % 2 ? 16 : 8, stored = 1 + dice(allocated);
+        unsigned high = stored - 1 + dice(allocated - stored + 1);
+        uint8_t cell[2];
+        struct plain plain = {.bytes = cell,
+                              .pixels = 1,
+                              .bits_allocated = allocated,
+                              .bits_stored = stored,
+                              .high_bit = high,
+                              .is_signed = dice(2)};
+        uint8_t *table = yq_tone_table(&tone, &plain);
+        assert_non_null(table);
+        for (unsigned raw = 0; raw < 1u << allocated; raw++) {
+            cell[0] = (uint8_t)raw;
+            cell[1] = (uint8_t)(raw >> 8);
+            double value = (double)yq_plain_sample(&plain, 0);
+            if (table[raw] != yq_tone_value(&tone, value))
+                fail_msg("round %u: %g is %u, not %u", round, value, table[raw],
+                         yq_tone_value(&tone, value));
+        }
+        free(table);
+        for (unsigned i = 0; i < 3; i++)
+            yq_lut_fini(&luts[i]);
+    }
+}
+
+static void look_up_tables(void **state)
+{
+    (void)state;
+    struct yq_frame f = frame_of("MONOCHROME2", 1, 4, 8, "\0\1\2\3", 4);
+    f.look.modality = lut_of(2, 1, 16); /* 0, 1: the first; 2, 3: the second */
+    f.look.modality.values[0] = 100;
+    f.look.modality.values[1] = 200;
+    SHOWS(&f, NULL, 1, 0, 0, 255, 255);
+    f.look.voi = calloc(1, sizeof *f.look.voi);
+    assert_non_null(f.look.voi);
+    f.look.voi_count = 1;
+    f.look.voi[0] = lut_of(101, 100, 10);
+    f.look.voi[0].values[0] = 1023;
+    f.look.voi[0].values[100] = 512;
+    SHOWS(&f, NULL, 1, 255, 255, 128, 128);
+    f.look.presentation = lut_of(256, 0, 8);
+    f.look.presentation.values[255] = 10;
+    f.look.presentation.values[128] = 20;
+    SHOWS(&f, NULL, 1, 10, 10, 20, 20);
+    f.look.inverse = true;
+    SHOWS(&f, NULL, 1, 245, 245, 235, 235);
+    f.look.inverse = false;
+    yq_lut_fini(&f.look.presentation);
+    f.look.window_count = 2; /* goes before the table; the first that is one */
+    f.look.windows[0] = (struct yq_window){NAN, 100};
+    f.look.windows[1] = (struct yq_window){150.5, 51};
+    SHOWS(&f, NULL, 1, 0, 0, 255, 255);
+    struct yq_view view = {
+        .has_window = true, .window = {200, 200}, .function = YQ_VOI_LINEAR_EXACT};
+    SHOWS(&f, &view, 1, 0, 0, 128, 128);
+    yq_frame_fini(&f);
+}
+
+static void wide_and_floating_values(void **state)
+{
+    (void)state;
+    static const float floats[] = {-1.5f, 0, 1.5f, NAN, INFINITY};
+    struct yq_frame f = frame_of("MONOCHROME2", 1, 5, 32, floats, sizeof floats);
+    f.is_float = true;
+    f.bits_stored = f.high_bit = 0; /* it has none */
+    SHOWS(&f, NULL, 1, 0, 128, 255, 0, 255);
+    yq_frame_fini(&f);
+    static const double doubles[] = {1e300, -1e300, 0};
+    f = frame_of("MONOCHROME1", 1, 3, 64, doubles, sizeof doubles);
+    f.is_float = true;
+    SHOWS(&f, NULL, 1, 0, 255, 127);
+    f.bits_allocated = 16;
+    struct yq_picture picture;
+    struct yq_err err = {0};
+    assert_false(yq_image_render(&f, NULL, MOST, &picture, &err));
+    yq_frame_fini(&f);
+    f = frame_of("MONOCHROME2", 1, 8, 1, "\xff", 1); /* a mask that is full */
+    SHOWS(&f, NULL, 1, 255, 255, 255, 255, 255, 255, 255, 255);
+    yq_frame_fini(&f);
+    static const uint32_t deep[] = {0xffffffffu, 0x80000000u, 0};
+    f = frame_of("RGB", 1, 1, 32, deep, sizeof deep);
+    f.samples = 3;
+    SHOWS(&f, NULL, 1, 255, 128, 0);
+    yq_frame_fini(&f);
+}
+
+/* ---- sizes ---- */
+
+static double overlap(double a, double b, double c, double d)
+{
+    double low = a > c ? a : c, high = b < d ? b : d;
+    return high > low ? high - low : 0;
+}
+
+/* What a pixel of the picture should be, in one direction: the weight of pixel `i` of the image. */
+static double weight(double from, double to, unsigned count, unsigned index, unsigned i)
+{
+    double step = (to - from) / count;
+    if (step >= 1)
+        return overlap(from + index * step, from + (index + 1) * step, i, i + 1) / step;
+    double at = from + (index + 0.5) * step - 0.5;
+    at = at < from ? from : at > to - 1 ? to - 1 : at;
+    double distance = fabs(at - i);
+    return distance < 1 ? 1 - distance : 0;
+}
+
+static void compare_scaled(const struct yq_frame *f, unsigned left, unsigned top, unsigned right,
+                           unsigned bottom, const struct yq_picture *picture)
+{
+    unsigned n = f->samples;
+    for (unsigned y = 0; y < picture->rows; y++)
+        for (unsigned x = 0; x < picture->columns; x++)
+            for (unsigned s = 0; s < n; s++) {
+                double sum = 0;
+                for (unsigned j = top; j < bottom; j++) {
+                    double down = weight(top, bottom, picture->rows, y, j);
+                    for (unsigned i = left; down > 0 && i < right; i++)
+                        sum += down * weight(left, right, picture->columns, x, i) *
+                               f->pixels.bytes[((size_t)j * f->columns + i) * n + s];
+                }
+                double is = picture->pixels.bytes[((size_t)y * picture->columns + x) * n + s];
+                if (fabs(is - sum) > 0.6)
+                    fail_msg("%u, %u of %u by %u is %g, not %g", x, y, picture->columns,
+                             picture->rows, is, sum);
+            }
+}
+
+static void any_size_is_averaged_or_interpolated(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 40; round++) {
+        unsigned rows = 1 + dice(40), columns = 1 + dice(40), samples = round % 2 ? 3 : 1;
+        uint8_t *bytes = noise((size_t)rows * columns * samples);
+        struct yq_frame f = bytes_of(rows, columns * samples, bytes);
+        f.columns = columns;
+        f.samples = samples;
+        if (samples == 3)
+            (void)yq_copy(f.photometric, sizeof f.photometric, "RGB");
+        unsigned left = dice(columns), right = left + 1 + dice(columns - left);
+        unsigned top = dice(rows), bottom = top + 1 + dice(rows - top);
+        struct yq_view view = {.has_region = true,
+                               .left = (double)left / columns,
+                               .right = (double)right / columns,
+                               .top = (double)top / rows,
+                               .bottom = (double)bottom / rows,
+                               .rows = 1 + dice(60),
+                               .columns = 1 + dice(60)};
+        struct yq_picture picture = shown(&f, &view);
+        assert_true(picture.rows <= view.rows && picture.columns <= view.columns);
+        assert_true(picture.rows == view.rows || picture.columns == view.columns);
+        compare_scaled(&f, left, top, right, bottom, &picture);
+        yq_picture_fini(&picture);
+        yq_frame_fini(&f);
+        free(bytes);
+    }
+}
+
+static void has_size(const struct yq_frame *f, const struct yq_view *view, unsigned columns,
+                     unsigned rows)
+{
+    struct yq_picture picture = shown(f, view);
+    assert_int_equal(picture.columns, columns);
+    assert_int_equal(picture.rows, rows);
+    for (size_t i = 0; i < picture.pixels.length; i++)
+        assert_int_equal(picture.pixels.bytes[i], 77); /* an even area stays what it was */
+    yq_picture_fini(&picture);
+}
+
+static void pictures_fit_into_their_viewport(void **state)
+{
+    (void)state;
+    uint8_t even[40 * 20];
+    memset(even, 77, sizeof even);
+    struct yq_frame f = bytes_of(20, 40, even);
+    has_size(&f, NULL, 40, 20);
+    has_size(&f, &(struct yq_view){.rows = 10}, 20, 10);
+    has_size(&f, &(struct yq_view){.columns = 100}, 100, 50);
+    has_size(&f, &(struct yq_view){.rows = 100, .columns = 30}, 30, 15);
+    has_size(&f, &(struct yq_view){.rows = 1, .columns = 1}, 1, 1);
+    f.look.aspect = 2;          /* pixels are twice as high as wide */
+    has_size(&f, NULL, 40, 20); /* PS3.18: one pixel for each value */
+    has_size(&f, &(struct yq_view){.rows = 100}, 100, 100);
+    struct yq_look look = {.slope = 1, .aspect = 0.5, .presented = true, .rotation = 90};
+    look.window_count = 1;
+    look.windows[0] = f.look.windows[0];
+    look.function = YQ_VOI_LINEAR_EXACT;
+    has_size(&f, &(struct yq_view){.look = &look}, 20, 80);
+    has_size(&f, &(struct yq_view){.look = &look, .rows = 40}, 10, 40);
+    look.aspect = 1;
+    look.has_area = true;
+    look.area = (struct yq_area){.mode = YQ_AREA_MAGNIFY,
+                                 .left = 11,
+                                 .top = 1,
+                                 .right = 20,
+                                 .bottom = 20,
+                                 .magnification = 1.5};
+    has_size(&f, &(struct yq_view){.look = &look}, 30, 15);
+    struct yq_view half = {.look = &look, .has_region = true, .right = 0.5, .bottom = 1};
+    has_size(&f, &half, 15, 15);
+    yq_frame_fini(&f);
+}
+
+static void hostile_views_do_no_harm(void **state)
+{
+    (void)state;
+    static const double odd[] = {NAN, -INFINITY, INFINITY, -1e300, 1e300, -1, 0, 1e-300, 0.5, 1, 2};
+    static const int far[] = {INT32_MIN, -70000, -1, 0, 1, 2, 70000, INT32_MAX};
+    struct yq_frame f = bytes_of(3, 5, "abcdefghijklmno");
+    for (unsigned round = 0; round < 3000; round++) {
+#define ODD() odd[dice(sizeof odd / sizeof *odd)]
+#define FAR() far[dice(sizeof far / sizeof *far)]
+        int vertices[8] = {FAR(), FAR(), FAR(), FAR(), FAR(), FAR(), FAR(), FAR()};
+        uint8_t bits[2] = {0x5a, 0xff};
+        struct yq_overlay overlay = {.group = 0x6000,
+                                     .rows = 4,
+                                     .columns = 4,
+                                     .row = FAR(),
+                                     .column = FAR(),
+                                     .region = dice(2),
+                                     .bits = dice(2) ? bits : NULL,
+                                     .embedded_bit = dice(40)};
+        struct yq_look look = {
+            .slope = ODD(),
+            .intercept = ODD(),
+            .aspect = ODD(),
+            .presented = dice(2),
+            .rotation = dice(5) * 90,
+            .flipped = dice(2),
+            .has_area = dice(2),
+            .area = {(enum yq_area_mode)dice(3), FAR(), FAR(), FAR(), FAR(), ODD(), {ODD(), ODD()}},
+            .shutter = {dice(2), dice(2), FAR(), FAR(), FAR(), FAR(), FAR(), FAR(), FAR(), dice(5),
+                        vertices, dice(2) ? 0x6000 : 0, 0x8000},
+            .overlay_count = 1,
+            .overlays = &overlay};
+        struct yq_view view = {.has_window = dice(2),
+                               .window = {ODD(), ODD()},
+                               .has_region = dice(2),
+                               .left = ODD(),
+                               .top = ODD(),
+                               .right = ODD(),
+                               .bottom = ODD(),
+                               .rows = dice(3) ? dice(9) : UINT32_MAX,
+                               .columns = dice(3) ? dice(9) : 0,
+                               .look = dice(4) ? &look : NULL};
+        struct yq_picture picture;
+        struct yq_err err = {0};
+        if (yq_image_render(&f, &view, 1 << 12, &picture, &err)) {
+            assert_true(picture.pixels.length <= 1 << 12);
+            yq_picture_fini(&picture);
+        } else {
+            assert_true(err.code == YQ_FULL || err.code == YQ_BAD_INPUT);
+        }
+    }
+    yq_frame_fini(&f);
+}
+
+/* ---- turning ---- */
+
+static void turned_and_flipped(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned rotation;
+        bool flipped;
+        const char *rows; /* the letters, row by row */
+        unsigned high;
+    } cases[] = {{0, false, "abcdef", 2},   {90, false, "daebfc", 3}, {180, false, "fedcba", 2},
+                 {270, false, "cfbead", 3}, {0, true, "cbafed", 2},   {90, true, "adbecf", 3},
+                 {180, true, "defabc", 2},  {270, true, "fcebda", 3}};
+    struct yq_frame f = bytes_of(2, 3, "abcdef");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct yq_look look = f.look;
+        look.presented = true;
+        look.rotation = cases[i].rotation;
+        look.flipped = cases[i].flipped;
+        struct yq_view view = {.look = &look};
+        shows(&f, &view, cases[i].high, (const uint8_t *)cases[i].rows, 6);
+        /* A point goes where its pixel goes; here that of the b. */
+        struct place place;
+        struct yq_err err = {0};
+        double column, row;
+        assert_true(yq_place_find(&place, &f, &look, &view, MOST, &err));
+        yq_place_point(&place, 1.5, 0.5, &column, &row);
+        unsigned wide = 6 / cases[i].high;
+        assert_int_equal(cases[i].rows[(unsigned)row * wide + (unsigned)column], 'b');
+        /* A region is one of the turned picture. */
+        view.has_region = true;
+        view.right = 1.0 / wide;
+        view.bottom = 1.0 / cases[i].high;
+        shows(&f, &view, 1, (const uint8_t *)cases[i].rows, 1);
+    }
+    yq_frame_fini(&f);
+}
+
+static void big_pictures_are_turned_in_blocks(void **state)
+{
+    (void)state;
+    unsigned rows = 70, columns = 101;
+    uint8_t *bytes = noise((size_t)rows * columns * 3);
+    struct yq_frame f = frame_of("RGB", rows, columns, 8, bytes, (size_t)rows * columns * 3);
+    f.samples = 3;
+    struct yq_look look = {.slope = 1, .aspect = 1, .presented = true, .rotation = 90};
+    struct yq_picture picture = shown(&f, &(struct yq_view){.look = &look});
+    for (unsigned y = 0; y < rows; y++)
+        for (unsigned x = 0; x < columns; x++)
+            assert_memory_equal(picture.pixels.bytes + ((size_t)x * rows + rows - 1 - y) * 3,
+                                bytes + ((size_t)y * columns + x) * 3, 3);
+    yq_picture_fini(&picture);
+    yq_frame_fini(&f);
+    free(bytes);
+}
+
+/* ---- overlays and shutters ---- */
+
+static void overlays_are_white(void **state)
+{
+    (void)state;
+    uint8_t bits[] = {0x03 | 0x08,
+                      0}; /* of 3 by 3: the first two, and the left of the second row */
+    struct yq_overlay overlays[2] = {
+        {.group = 0x6000, .rows = 3, .columns = 3, .row = 1, .column = 2, .bits = bits}};
+    struct yq_frame f = bytes_of(2, 3, "\0\1\2\3\4\5");
+    f.look.overlays = overlays;
+    f.look.overlay_count = 1;
+    SHOWS(&f, NULL, 2, 0, 255, 255, 3, 255, 5);
+    overlays[0].row = 0; /* its first row lies above the image */
+    overlays[0].column = 1;
+    SHOWS(&f, NULL, 2, 255, 1, 2, 3, 4, 5);
+    overlays[0].region = true; /* an outline */
+    overlays[0].row = overlays[0].column = 1;
+    overlays[0].rows = 2;
+    bits[0] = 0x3f;
+    SHOWS(&f, NULL, 2, 255, 255, 255, 255, 255, 255);
+    overlays[0].rows = 3;
+    overlays[0].row = overlays[0].column = 0;
+    bits[0] = 0xff;
+    bits[1] = 1;
+    SHOWS(&f, NULL, 2, 4 - 4, 255, 2, 255, 255, 5);
+    f.look.overlays = NULL;
+    f.look.overlay_count = 0;
+    yq_frame_fini(&f);
+
+    static const uint16_t cells[] = {0x8000, 0x00ff, 0x4000}; /* in bits that are not stored */
+    f = frame_of("MONOCHROME2", 1, 3, 16, cells, sizeof cells);
+    f.bits_stored = 8;
+    f.high_bit = 7;
+    overlays[0] = (struct yq_overlay){
+        .group = 0x6000, .rows = 1, .columns = 3, .row = 1, .column = 1, .embedded_bit = 15};
+    overlays[1] = overlays[0];
+    overlays[1].embedded_bit = 14;
+    f.look.overlays = overlays;
+    f.look.overlay_count = 1;
+    SHOWS(&f, NULL, 1, 255, 255, 0);
+    f.look.overlay_count = 2;
+    SHOWS(&f, NULL, 1, 255, 255, 255);
+    overlays[0].embedded_bit = 16; /* there is no such bit */
+    f.look.overlay_count = 1;
+    SHOWS(&f, NULL, 1, 0, 255, 0);
+    f.look.overlays = NULL;
+    f.look.overlay_count = 0;
+    yq_frame_fini(&f);
+}
+
+static void shutters_hide(void **state)
+{
+    (void)state;
+    uint8_t bytes[25], ring[4] = {0};
+    memset(bytes, 9, sizeof bytes);
+    struct yq_frame f = bytes_of(5, 5, bytes);
+    struct yq_shutter *shutter = &f.look.shutter;
+    *shutter = (struct yq_shutter){
+        .rectangular = true, .left = 2, .right = 3, .upper = 2, .lower = 4, .grey = 0x8000};
+    SHOWS(&f, NULL, 5, 128, 128, 128, 128, 128, 128, 9, 9, 128, 128, 128, 9, 9, 128, 128, 128, 9, 9,
+          128, 128, 128, 128, 128, 128, 128);
+    *shutter =
+        (struct yq_shutter){.circular = true, .center_row = 3, .center_column = 3, .radius = 2};
+    SHOWS(&f, NULL, 5, 0, 0, 9, 0, 0, 0, 9, 9, 9, 0, 9, 9, 9, 9, 9, 0, 9, 9, 9, 0, 0, 0, 9, 0, 0);
+    int corners[] = {1, 1, 1, 5, 5, 1}; /* row, column */
+    *shutter = (struct yq_shutter){.vertex_count = 3, .vertices = corners};
+    SHOWS(&f, NULL, 5, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 9, 9, 9, 0, 0, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0);
+    struct yq_overlay overlay = {
+        .group = 0x6002, .rows = 5, .columns = 5, .row = 1, .column = 1, .bits = ring};
+    ring[0] = 0x21;
+    f.look.overlays = &overlay;
+    f.look.overlay_count = 1;
+    *shutter = (struct yq_shutter){.overlay_group = 0x6002};
+    SHOWS(&f, NULL, 5, 0, 9, 9, 9, 9, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9);
+    f.look.overlays = NULL;
+    f.look.overlay_count = 0;
+    shutter->vertices = NULL;
+    yq_frame_fini(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_do_what_their_twins_do),
+        cmocka_unit_test(tables_say_what_values_say),
+        cmocka_unit_test(look_up_tables),
+        cmocka_unit_test(wide_and_floating_values),
+        cmocka_unit_test(any_size_is_averaged_or_interpolated),
+        cmocka_unit_test(pictures_fit_into_their_viewport),
+        cmocka_unit_test(hostile_views_do_no_harm),
+        cmocka_unit_test(turned_and_flipped),
+        cmocka_unit_test(big_pictures_are_turned_in_blocks),
+        cmocka_unit_test(overlays_are_white),
+        cmocka_unit_test(shutters_hide),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -13,6 +13,7 @@
 #include "yq/bytes.h"
 #include "yq/err.h"
 #include "yq/file.h"
+#include "yq/frame.h"
 #include "yq/model.h"
 #include "yq/rules.h"
 
@@ -142,6 +143,16 @@ struct yq_coerce_rule {
     size_t action_count;
 };
 
+/* A line of anonymize.json: where a device writes names into its images. */
+#define YQ_BLANKS_MOST 32
+struct yq_blank_rule {
+    char name[68];
+    char modality[68], manufacturer[68], model[68], station[68]; /* patterns; "": any */
+    unsigned rows, columns;                                      /* 0: any */
+    struct yq_blank blanks[YQ_BLANKS_MOST];
+    size_t count; /* 0: it writes nothing */
+};
+
 struct yq_user { /* a line of users.json: who may say who he is when he associates */
     char name[64];
     char passcode[256]; /* as yq_passcode_keep makes it */
@@ -165,6 +176,8 @@ struct yq_conf {
     size_t coercion_count;
     struct yq_coerce_table *coerce_tables; /* one per use: its values were checked for that use */
     size_t coerce_table_count;
+    struct yq_blank_rule *blank_rules; /* in the order of anonymize.json */
+    size_t blank_rule_count;
     struct yq_rule *rules; /* in the order of rules.json */
     size_t rule_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
@@ -177,9 +190,9 @@ struct yq_setting { /* --set key=value, in the order given */
 /* NULL: there is none of this name. */
 const struct yq_user *yq_conf_user(const struct yq_conf *conf, const char *name);
 
-/* Reads node.json, peers.json, rules.json, tokens.json and coercion.json in `folder` (each may be
- * missing) and applies `settings` on top. Errors: YQ_BAD_INPUT with file:line: what is wrong, and
- * what to do. */
+/* Reads node.json, peers.json, rules.json, tokens.json, coercion.json and anonymize.json in
+ * `folder` (each may be missing) and applies `settings` on top. Errors: YQ_BAD_INPUT with
+ * file:line: what is wrong, and what to do. */
 yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
                                 size_t setting_count, struct yq_conf **out, struct yq_err *err);
 void yq_conf_free(struct yq_conf *conf);

@@ -34,4 +34,8 @@ struct yq_coding {
     double ratio; /* JPEG 2000: bytes of the pixels to bytes of the codestream; 0: without loss */
 };
 
+struct yq_blank { /* pixels of a frame that are to show nothing */
+    unsigned left, top, width, height;
+};
+
 #endif

@@ -360,7 +360,13 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out)
         yq_buf_puts(out, i ? ",\n    " : "\n    ");
         conf_put_rule(out, &conf->coercion[i]);
     }
-    yq_buf_puts(out, conf->coercion_count ? "\n  ]\n}\n" : "]\n}\n");
+    yq_buf_puts(out,
+                conf->coercion_count ? "\n  ],\n  \"anonymize\": [" : "],\n  \"anonymize\": [");
+    for (size_t i = 0; i < conf->blank_rule_count; i++) {
+        yq_buf_puts(out, i ? ",\n    " : "\n    ");
+        conf_put_blank_rule(out, &conf->blank_rules[i]);
+    }
+    yq_buf_puts(out, conf->blank_rule_count ? "\n  ]\n}\n" : "]\n}\n");
 }
 
 void yq_conf_manual(struct yq_buf *out)

@@ -118,14 +118,15 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
                  size_t setting_count, struct yq_err *err)
 {
     char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST],
-        rules[YQ_PATH_MOST], users[YQ_PATH_MOST];
+        anonymize[YQ_PATH_MOST], rules[YQ_PATH_MOST], users[YQ_PATH_MOST];
     conf_defaults(conf);
     if (!yq_path_join(node, conf->folder, "node.json", err) ||
         !yq_path_join(peers, conf->folder, "peers.json", err) ||
         !yq_path_join(rules, conf->folder, "rules.json", err) ||
         !yq_path_join(tokens, conf->folder, "tokens.json", err) ||
         !yq_path_join(users, conf->folder, "users.json", err) ||
-        !yq_path_join(coercion, conf->folder, "coercion.json", err))
+        !yq_path_join(coercion, conf->folder, "coercion.json", err) ||
+        !yq_path_join(anonymize, conf->folder, "anonymize.json", err))
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
         !read_part(conf, peers, false, conf_parse_peers, err) ||
@@ -133,7 +134,8 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         !read_part(conf, rules, false, conf_parse_rules, err) || !is_private(tokens, err) ||
         !read_part(conf, tokens, false, conf_parse_tokens, err) || !is_private(users, err) ||
         !read_part(conf, users, false, conf_parse_users, err) ||
-        !read_part(conf, coercion, false, conf_parse_coercion, err))
+        !read_part(conf, coercion, false, conf_parse_coercion, err) ||
+        !read_part(conf, anonymize, false, conf_parse_blanks, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
         if (!conf_apply(conf, &settings[i], err))
@@ -193,6 +195,7 @@ void yq_conf_free(struct yq_conf *conf)
     free(conf->users);
     free(conf->tokens);
     conf_coercion_fini(conf);
+    free(conf->blank_rules);
     if (conf->peers)
         explicit_bzero(conf->peers, conf->peer_count * sizeof *conf->peers);
     free(conf->peers);
@@ -213,6 +216,7 @@ bool yq_conf_write_examples(const char *folder, struct yq_err *err)
         {"rules.json", conf_example_rules, conf_example_rules_size, 0640},
         {"tokens.json", conf_example_tokens, conf_example_tokens_size, 0600},
         {"coercion.json", conf_example_coercion, conf_example_coercion_size, 0640},
+        {"anonymize.json", conf_example_anonymize, conf_example_anonymize_size, 0640},
     };
     if (!yq_mkdirs(folder, err))
         return false;

@@ -66,6 +66,11 @@ yq_must_check bool conf_parse_coercion(struct yq_conf *conf, const char *file, c
 void conf_put_rule(struct yq_buf *out, const struct yq_coerce_rule *rule); /* as a JSON object */
 void conf_coercion_fini(struct yq_conf *conf);
 
+/* blanks.c */
+yq_must_check bool conf_parse_blanks(struct yq_conf *conf, const char *file, const void *bytes,
+                                     size_t length, struct yq_err *err);
+void conf_put_blank_rule(struct yq_buf *out, const struct yq_blank_rule *rule);
+
 /* table.c: "from,to" and lines of two fields, for values of this VR. */
 yq_must_check bool conf_parse_table(struct yq_coerce_table *table, const char *vr,
                                     const void *bytes, size_t length, struct yq_err *err);
@@ -78,8 +83,8 @@ void conf_put_users(struct yq_buf *out, const struct yq_conf *conf); /* the whol
 
 /* made by the build from dicom-conf/ */
 extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[],
-    conf_example_coercion[], conf_example_rules[];
+    conf_example_coercion[], conf_example_rules[], conf_example_anonymize[];
 extern const size_t conf_example_node_size, conf_example_peers_size, conf_example_tokens_size,
-    conf_example_coercion_size, conf_example_rules_size;
+    conf_example_coercion_size, conf_example_rules_size, conf_example_anonymize_size;
 
 #endif

@@ -1,5 +1,5 @@
-/* conf.c: any bytes as node.json, peers.json, rules.json, tokens.json and users.json. What is taken
- * is printed, and the printed peers must be taken again. */
+/* conf.c: any bytes as node.json, peers.json, rules.json, tokens.json, users.json and
+ * anonymize.json. What is taken is printed, and what was printed must be taken again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +34,26 @@ static void check_users(const struct yq_conf *conf)
     conf_put_users(&text, conf);
     if (!again || !conf_parse_users(again, "again", text.bytes, text.length, &err) ||
         again->user_count != conf->user_count)
+        abort();
+    yq_conf_free(again);
+    yq_buf_fini(&text);
+}
+
+static void check_blanks(const struct yq_conf *conf)
+{
+    struct yq_buf text = {0};
+    struct yq_err err;
+    struct yq_conf *again = calloc(1, sizeof *again);
+    yq_buf_puts(&text, "[");
+    for (size_t i = 0; i < conf->blank_rule_count; i++) {
+        yq_buf_puts(&text, i ? ",\n" : "");
+        conf_put_blank_rule(&text, &conf->blank_rules[i]);
+    }
+    yq_buf_puts(&text, "]");
+    size_t size = conf->blank_rule_count * sizeof *conf->blank_rules;
+    if (!again || !conf_parse_blanks(again, "again", text.bytes, text.length, &err) ||
+        again->blank_rule_count != conf->blank_rule_count ||
+        (size && memcmp(again->blank_rules, conf->blank_rules, size) != 0))
         abort();
     yq_conf_free(again);
     yq_buf_fini(&text);
@@ -96,6 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_users(conf);
     if (conf_parse_rules(conf, "rules.json", data, size, &err))
         check_rules(conf);
+    if (conf_parse_blanks(conf, "anonymize.json", data, size, &err))
+        check_blanks(conf);
     for (size_t i = 0; i < conf->peer_count; i++) /* numeric hosts only: no name server here */
         if (conf_host_kind(conf->peers[i].host) != HOST_NAME)
             (void)yq_conf_peer(conf, conf->peers[i].aet, conf->peers[i].host, NULL);

@@ -38,8 +38,8 @@ codec codec_of(const char *syntax)
         {YQ_TS_JPEG_EXTENDED, CODEC_JPEG},
         {"1.2.840.10008.1.2.4.53", CODEC_JPEG}, // spectral selection, retired
         {"1.2.840.10008.1.2.4.55", CODEC_JPEG}, // full progression, retired
-        {YQ_TS_JPEG_LOSSLESS, CODEC_JPEG},
-        {YQ_TS_JPEG_LOSSLESS_SV1, CODEC_JPEG},
+        {YQ_TS_JPEG_LOSSLESS, CODEC_IMAGE_ROOM},
+        {YQ_TS_JPEG_LOSSLESS_SV1, CODEC_IMAGE_ROOM},
         {YQ_TS_JPEGLS_LOSSLESS, CODEC_JPEG},
         {YQ_TS_JPEGLS_NEAR, CODEC_JPEG},
         {YQ_TS_RLE, CODEC_RLE},

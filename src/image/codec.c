@@ -27,10 +27,16 @@ static const struct codec {
     yq_decoder *decode;
     yq_encoder *encode;
 } codecs[] = {
-    {YQ_TS_IMPLICIT_LE, NULL, encode_native},    {YQ_TS_EXPLICIT_LE, NULL, encode_native},
-    {YQ_TS_EXPLICIT_BE, NULL, encode_native},    {YQ_TS_DEFLATED, NULL, encode_native},
-    {YQ_TS_J2K_LOSSLESS, yq_j2k_decode, NULL},   {YQ_TS_J2K, yq_j2k_decode, NULL},
-    {YQ_TS_HTJ2K_LOSSLESS, yq_j2k_decode, NULL}, {YQ_TS_HTJ2K_LOSSLESS_RPCL, yq_j2k_decode, NULL},
+    {YQ_TS_IMPLICIT_LE, NULL, encode_native},
+    {YQ_TS_EXPLICIT_LE, NULL, encode_native},
+    {YQ_TS_EXPLICIT_BE, NULL, encode_native},
+    {YQ_TS_DEFLATED, NULL, encode_native},
+    {YQ_TS_JPEG_LOSSLESS, yq_lossless_decode, NULL},
+    {YQ_TS_JPEG_LOSSLESS_SV1, yq_lossless_decode, NULL},
+    {YQ_TS_J2K_LOSSLESS, yq_j2k_decode, NULL},
+    {YQ_TS_J2K, yq_j2k_decode, NULL},
+    {YQ_TS_HTJ2K_LOSSLESS, yq_j2k_decode, NULL},
+    {YQ_TS_HTJ2K_LOSSLESS_RPCL, yq_j2k_decode, NULL},
     {YQ_TS_HTJ2K, yq_j2k_decode, NULL},
 };
 
@@ -59,6 +65,9 @@ bool yq_image_can_encode(const char *syntax)
 bool yq_codec_fits(const struct yq_frame *frame, const struct yq_codestream *said, uint64_t most,
                    struct yq_err *err)
 {
+    if (!frame->rows || !frame->columns || (frame->samples != 1 && frame->samples != 3))
+        return yq_fail(err, YQ_BAD_INPUT, ROOM, "a frame of %u by %u, with %u samples",
+                       frame->columns, frame->rows, frame->samples);
     if (said->rows != frame->rows || said->columns != frame->columns ||
         said->samples != frame->samples)
         return yq_fail(err, YQ_BAD_INPUT, ROOM,
@@ -107,6 +116,7 @@ bool yq_codec_decode(const struct yq_frame *coded, unsigned reduce, uint64_t mos
 {
     static yq_decoder *const by_kind[] = {
         [YQ_STREAM_UNKNOWN] = NULL,
+        [YQ_STREAM_JPEG_LOSSLESS] = yq_lossless_decode,
         [YQ_STREAM_J2K] = yq_j2k_decode,
     };
     const struct codec *codec = codec_of(coded->codestream_syntax);

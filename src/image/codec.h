@@ -17,7 +17,7 @@ typedef bool yq_decoder(const struct yq_frame *coded, unsigned reduce, uint64_t 
 typedef bool yq_encoder(const struct yq_frame *plain, const struct yq_coding *coding,
                         struct yq_frame *out, struct yq_err *err);
 
-yq_decoder yq_j2k_decode, yq_rle_decode, yq_jpeg_decode, yq_jpegls_decode;
+yq_decoder yq_lossless_decode, yq_j2k_decode, yq_rle_decode, yq_jpeg_decode, yq_jpegls_decode;
 yq_encoder yq_j2k_encode, yq_rle_encode, yq_jpeg_encode, yq_jpegls_encode;
 
 /* Decodes without changing `coded`; `plain` borrows all but its pixels, which the caller frees. */

@@ -17,6 +17,7 @@
 
 extern "C" {
 #include "pixels.h"
+#include "yq/codestream.h"
 #include "yq/uid.h"
 }
 
@@ -38,8 +39,8 @@ codec codec_of(const char *syntax)
         {YQ_TS_JPEG_EXTENDED, CODEC_JPEG},
         {"1.2.840.10008.1.2.4.53", CODEC_JPEG}, // spectral selection, retired
         {"1.2.840.10008.1.2.4.55", CODEC_JPEG}, // full progression, retired
-        {YQ_TS_JPEG_LOSSLESS, CODEC_IMAGE_ROOM},
-        {YQ_TS_JPEG_LOSSLESS_SV1, CODEC_IMAGE_ROOM},
+        {YQ_TS_JPEG_LOSSLESS, CODEC_JPEG},
+        {YQ_TS_JPEG_LOSSLESS_SV1, CODEC_JPEG},
         {YQ_TS_JPEGLS_LOSSLESS, CODEC_JPEG},
         {YQ_TS_JPEGLS_NEAR, CODEC_JPEG},
         {YQ_TS_RLE, CODEC_RLE},
@@ -150,6 +151,7 @@ bool read_compressed(yq_pixels *pixels, unsigned number, uint64_t most, yq_buf *
                        "the pixel data come in fragments although the transfer syntax has none");
     if (by == CODEC_NONE)
         return yq_fail(err, YQ_REFUSED, room, "no decoder for transfer syntax %s", syntax);
+    struct yq_codestream said;
     uint64_t size = yq_pixels_frame_bytes(pixels);
     if (size > most)
         return yq_fail(err, YQ_FULL, room, "one frame takes %llu bytes",
@@ -167,6 +169,12 @@ bool read_compressed(yq_pixels *pixels, unsigned number, uint64_t most, yq_buf *
     case CODEC_JPEG:
         if (!yq_pixels_jpeg_fits(&facts, &stream, err))
             return false;
+        (void)yq_codestream_read(stream.bytes, stream.length, &said);
+        if (said.kind == YQ_STREAM_JPEG_LOSSLESS) { // also under another's transfer syntax
+            *out = stream;
+            stream = {};
+            return yq_copy(facts.codestream_syntax, sizeof facts.codestream_syntax, syntax);
+        }
         return decode(syntax, stream, facts, *out, err);
     default: return decode(syntax, stream, facts, *out, err);
     }

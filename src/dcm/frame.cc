@@ -1,8 +1,9 @@
-// frame.cc: one frame's pixels, uncompressed by DCMTK's codecs where they can.
+// frame.cc: one frame's pixels, uncompressed by DCMTK where only DCMTK can.
 //
-// The frame alone goes to DCMTK, as a small dataset of one fragment made here: what it allocates is
-// bounded by that frame, and what else stands in the object cannot confuse it. JPEG 2000 and HTJ2K
-// are handed on for image/ to decode. PS3.5 8.2, annex A.4. Thread-safe.
+// JPEG of twelve bits is decoded here: the frame alone goes to DCMTK, as a small dataset of one
+// fragment, so that what it allocates is bounded by that frame, and what else stands in the object
+// cannot confuse it. Every other codestream is handed on for image/ to decode. Which is which the
+// codestream itself decides, where it can. PS3.5 8.2, annex A.4. Thread-safe.
 #include <dcmtk/config/osconfig.h>
 
 #include <dcmtk/dcmdata/dcdatset.h>
@@ -14,6 +15,7 @@
 
 #include <cstring>
 #include <memory>
+#include <utility>
 
 extern "C" {
 #include "pixels.h"
@@ -27,7 +29,7 @@ const char room[] = "dcm";
 const char deflated_frames[] = "1.2.840.10008.1.2.8.1";
 
 // Who turns a codestream into pixels.
-enum codec { CODEC_NONE, CODEC_JPEG, CODEC_RLE, CODEC_INFLATE, CODEC_IMAGE_ROOM };
+enum codec { CODEC_NONE, CODEC_INFLATE, CODEC_IMAGE_ROOM };
 
 codec codec_of(const char *syntax)
 {
@@ -35,15 +37,15 @@ codec codec_of(const char *syntax)
         const char *syntax;
         codec by;
     } table[] = {
-        {YQ_TS_JPEG_BASELINE, CODEC_JPEG},
-        {YQ_TS_JPEG_EXTENDED, CODEC_JPEG},
-        {"1.2.840.10008.1.2.4.53", CODEC_JPEG}, // spectral selection, retired
-        {"1.2.840.10008.1.2.4.55", CODEC_JPEG}, // full progression, retired
-        {YQ_TS_JPEG_LOSSLESS, CODEC_JPEG},
-        {YQ_TS_JPEG_LOSSLESS_SV1, CODEC_JPEG},
-        {YQ_TS_JPEGLS_LOSSLESS, CODEC_JPEG},
-        {YQ_TS_JPEGLS_NEAR, CODEC_JPEG},
-        {YQ_TS_RLE, CODEC_RLE},
+        {YQ_TS_JPEG_BASELINE, CODEC_IMAGE_ROOM},
+        {YQ_TS_JPEG_EXTENDED, CODEC_IMAGE_ROOM},
+        {"1.2.840.10008.1.2.4.53", CODEC_IMAGE_ROOM}, // spectral selection, retired
+        {"1.2.840.10008.1.2.4.55", CODEC_IMAGE_ROOM}, // full progression, retired
+        {YQ_TS_JPEG_LOSSLESS, CODEC_IMAGE_ROOM},
+        {YQ_TS_JPEG_LOSSLESS_SV1, CODEC_IMAGE_ROOM},
+        {YQ_TS_JPEGLS_LOSSLESS, CODEC_IMAGE_ROOM},
+        {YQ_TS_JPEGLS_NEAR, CODEC_IMAGE_ROOM},
+        {YQ_TS_RLE, CODEC_IMAGE_ROOM},
         {deflated_frames, CODEC_INFLATE},
         {YQ_TS_J2K_LOSSLESS, CODEC_IMAGE_ROOM},
         {YQ_TS_J2K, CODEC_IMAGE_ROOM},
@@ -55,6 +57,14 @@ codec codec_of(const char *syntax)
         if (std::strcmp(line.syntax, syntax) == 0)
             return line.by;
     return CODEC_NONE;
+}
+
+// Whether it is a JPEG that image/ does not decode, whatever its file calls it.
+bool is_deep_jpeg(const yq_buf &stream)
+{
+    yq_codestream said;
+    (void)yq_codestream_read(stream.bytes, stream.length, &said);
+    return said.kind == YQ_STREAM_JPEG && said.precision > 8;
 }
 
 void put_short(DcmDataset &dataset, const DcmTagKey &tag, unsigned value)
@@ -151,33 +161,20 @@ bool read_compressed(yq_pixels *pixels, unsigned number, uint64_t most, yq_buf *
                        "the pixel data come in fragments although the transfer syntax has none");
     if (by == CODEC_NONE)
         return yq_fail(err, YQ_REFUSED, room, "no decoder for transfer syntax %s", syntax);
-    struct yq_codestream said;
     uint64_t size = yq_pixels_frame_bytes(pixels);
     if (size > most)
         return yq_fail(err, YQ_FULL, room, "one frame takes %llu bytes",
                        static_cast<unsigned long long>(size));
-    if (facts.bits_allocated == 1 && by != CODEC_INFLATE)
-        return yq_fail(err, YQ_REFUSED, room, "compressed pixels of one bit are not known");
     yq_cleanup(yq_buf_fini) struct yq_buf stream = {};
-    if (!yq_pixels_index(pixels, err) ||
-        !yq_pixels_gather(pixels, number, most, by == CODEC_IMAGE_ROOM ? out : &stream, err))
+    if (!yq_pixels_index(pixels, err) || !yq_pixels_gather(pixels, number, most, &stream, err))
         return false;
-    switch (by) {
-    case CODEC_IMAGE_ROOM:
-        return yq_copy(facts.codestream_syntax, sizeof facts.codestream_syntax, syntax);
-    case CODEC_INFLATE: return yq_pixels_inflate(&stream, size, out, err);
-    case CODEC_JPEG:
-        if (!yq_pixels_jpeg_fits(&facts, &stream, err))
-            return false;
-        (void)yq_codestream_read(stream.bytes, stream.length, &said);
-        if (said.kind == YQ_STREAM_JPEG_LOSSLESS) { // also under another's transfer syntax
-            *out = stream;
-            stream = {};
-            return yq_copy(facts.codestream_syntax, sizeof facts.codestream_syntax, syntax);
-        }
-        return decode(syntax, stream, facts, *out, err);
-    default: return decode(syntax, stream, facts, *out, err);
-    }
+    if (by == CODEC_INFLATE)
+        return yq_pixels_inflate(&stream, size, out, err);
+    if (is_deep_jpeg(stream))
+        return yq_pixels_jpeg_fits(&facts, &stream, err) &&
+               decode(YQ_TS_JPEG_EXTENDED, stream, facts, *out, err);
+    std::swap(*out, stream);
+    return yq_copy(facts.codestream_syntax, sizeof facts.codestream_syntax, syntax);
 }
 
 bool read_frame(yq_pixels *pixels, unsigned number, uint64_t most, yq_frame *out, yq_err *err)

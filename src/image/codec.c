@@ -14,30 +14,38 @@
 
 enum { SCANS_MOST = 100, TILES_MOST = 4096 };
 
-static bool encode_native(const struct yq_frame *plain, const struct yq_coding *coding,
-                          struct yq_frame *out, struct yq_err *err)
-{
-    (void)coding;
-    yq_buf_put(&out->pixels, plain->pixels.bytes, plain->pixels.length);
-    return !out->pixels.failed || yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
-}
+enum {
+    NATIVE = 1,   /* nothing to do */
+    SIGNLESS = 2, /* codes bits and does not know what they mean */
+    LOSES = 4,
+    BY_NEAR = 8, /* loses where struct yq_coding says so in `near`, ... */
+    BY_RATIO = 16,
+};
 
 static const struct codec {
     const char *syntax;
     yq_decoder *decode;
     yq_encoder *encode;
+    unsigned traits;
 } codecs[] = {
-    {YQ_TS_IMPLICIT_LE, NULL, encode_native},
-    {YQ_TS_EXPLICIT_LE, NULL, encode_native},
-    {YQ_TS_EXPLICIT_BE, NULL, encode_native},
-    {YQ_TS_DEFLATED, NULL, encode_native},
-    {YQ_TS_JPEG_LOSSLESS, yq_lossless_decode, NULL},
-    {YQ_TS_JPEG_LOSSLESS_SV1, yq_lossless_decode, NULL},
-    {YQ_TS_J2K_LOSSLESS, yq_j2k_decode, NULL},
-    {YQ_TS_J2K, yq_j2k_decode, NULL},
-    {YQ_TS_HTJ2K_LOSSLESS, yq_j2k_decode, NULL},
-    {YQ_TS_HTJ2K_LOSSLESS_RPCL, yq_j2k_decode, NULL},
-    {YQ_TS_HTJ2K, yq_j2k_decode, NULL},
+    {YQ_TS_IMPLICIT_LE, NULL, NULL, NATIVE},
+    {YQ_TS_EXPLICIT_LE, NULL, NULL, NATIVE},
+    {YQ_TS_EXPLICIT_BE, NULL, NULL, NATIVE},
+    {YQ_TS_DEFLATED, NULL, NULL, NATIVE},
+    {YQ_TS_RLE, yq_rle_decode, yq_rle_encode, SIGNLESS},
+    {YQ_TS_JPEG_BASELINE, yq_jpeg_decode, yq_jpeg_encode, LOSES},
+    {YQ_TS_JPEG_EXTENDED, yq_jpeg_decode, NULL, 0},
+    {"1.2.840.10008.1.2.4.53", yq_jpeg_decode, NULL, 0}, /* retired: spectral selection, */
+    {"1.2.840.10008.1.2.4.55", yq_jpeg_decode, NULL, 0}, /* full progression */
+    {YQ_TS_JPEG_LOSSLESS, yq_lossless_decode, NULL, SIGNLESS},
+    {YQ_TS_JPEG_LOSSLESS_SV1, yq_lossless_decode, NULL, SIGNLESS},
+    {YQ_TS_JPEGLS_LOSSLESS, yq_jpegls_decode, yq_jpegls_encode, SIGNLESS},
+    {YQ_TS_JPEGLS_NEAR, yq_jpegls_decode, yq_jpegls_encode, SIGNLESS | BY_NEAR},
+    {YQ_TS_J2K_LOSSLESS, yq_j2k_decode, yq_j2k_encode, 0},
+    {YQ_TS_J2K, yq_j2k_decode, yq_j2k_encode, BY_RATIO},
+    {YQ_TS_HTJ2K_LOSSLESS, yq_j2k_decode, NULL, 0},
+    {YQ_TS_HTJ2K_LOSSLESS_RPCL, yq_j2k_decode, NULL, 0},
+    {YQ_TS_HTJ2K, yq_j2k_decode, NULL, 0},
 };
 
 static const struct codec *codec_of(const char *syntax)
@@ -57,7 +65,7 @@ bool yq_image_can_decode(const char *syntax)
 bool yq_image_can_encode(const char *syntax)
 {
     const struct codec *codec = codec_of(syntax);
-    return codec && codec->encode;
+    return codec && (codec->encode || (codec->traits & NATIVE));
 }
 
 /* ---- decoding ---- */
@@ -97,6 +105,9 @@ unsigned yq_codec_cell(const struct yq_frame *frame, unsigned bits)
 void yq_codec_settle(struct yq_frame *plain, const struct yq_decoded *d)
 {
     unsigned stored = plain->bits_stored;
+    if (d->precision == plain->bits_allocated && d->precision == 8 * d->bytes && stored &&
+        stored <= d->precision && plain->is_signed == d->is_signed)
+        return; /* whole cells were coded, with whatever is in their unused bits */
     plain->bits_allocated = 8 * d->bytes;
     if (stored && stored <= plain->bits_allocated && plain->samples == 1 &&
         plain->is_signed == d->is_signed) {
@@ -116,7 +127,9 @@ bool yq_codec_decode(const struct yq_frame *coded, unsigned reduce, uint64_t mos
 {
     static yq_decoder *const by_kind[] = {
         [YQ_STREAM_UNKNOWN] = NULL,
+        [YQ_STREAM_JPEG] = yq_jpeg_decode,
         [YQ_STREAM_JPEG_LOSSLESS] = yq_lossless_decode,
+        [YQ_STREAM_JPEG_LS] = yq_jpegls_decode,
         [YQ_STREAM_J2K] = yq_j2k_decode,
     };
     const struct codec *codec = codec_of(coded->codestream_syntax);
@@ -151,38 +164,28 @@ bool yq_image_decode(struct yq_frame *frame, unsigned reduce, uint64_t most, str
 
 /* ---- encoding ---- */
 
-static bool check_plain(const struct yq_frame *f, struct yq_err *err)
-{
-    uint64_t need = ((uint64_t)f->rows * f->columns * f->samples * f->bits_allocated + 7) / 8;
-    bool cell = f->bits_allocated == 1 || f->bits_allocated == 8 || f->bits_allocated == 16 ||
-                f->bits_allocated == 32 || (f->is_float && f->bits_allocated == 64);
-    if (f->codestream_syntax[0] || !f->rows || !f->columns || f->rows > 65535 ||
-        f->columns > 65535 || (f->samples != 1 && f->samples != 3) || !cell || !f->bits_stored ||
-        f->bits_stored > f->bits_allocated || f->high_bit >= f->bits_allocated ||
-        f->high_bit + 1 < f->bits_stored)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame's attributes do not fit together");
-    if (f->pixels.length < need)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM,
-                       "the frame has %zu bytes of pixels, its attributes ask for %llu",
-                       f->pixels.length, (unsigned long long)need);
-    return true;
-}
-
 bool yq_image_encode(struct yq_frame *frame, const struct yq_coding *coding, struct yq_err *err)
 {
     const struct codec *codec = codec_of(coding->syntax);
-    if (!codec || !codec->encode)
+    if (!yq_image_can_encode(coding->syntax))
         return yq_fail(err, YQ_REFUSED, ROOM, "no encoder for transfer syntax %s", coding->syntax);
-    if (!check_plain(frame, err))
+    if (frame->codestream_syntax[0])
+        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame is compressed already");
+    if (codec->traits & NATIVE)
+        return true;
+    bool loses = (codec->traits & LOSES) || ((codec->traits & BY_NEAR) && coding->near > 0) ||
+                 ((codec->traits & BY_RATIO) && coding->ratio > 0);
+    struct yq_frame tight, out;
+    if (!yq_codec_tighten(frame, loses, codec->traits & SIGNLESS, &tight, &out, err))
         return false;
-    struct yq_frame out = *frame;
-    out.pixels = (struct yq_buf){0};
-    if (!codec->encode(frame, coding, &out, err)) {
+    bool fine = codec->encode(&tight, coding, &out, err);
+    if (tight.pixels.bytes != frame->pixels.bytes)
+        yq_buf_fini(&tight.pixels);
+    if (!fine) {
         yq_buf_fini(&out.pixels);
         return false;
     }
-    if (codec->decode)
-        (void)yq_copy(out.codestream_syntax, sizeof out.codestream_syntax, coding->syntax);
+    (void)yq_copy(out.codestream_syntax, sizeof out.codestream_syntax, coding->syntax);
     yq_buf_fini(&frame->pixels);
     *frame = out;
     return true;

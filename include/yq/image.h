@@ -40,6 +40,15 @@ yq_must_check bool yq_image_decode(struct yq_frame *frame, unsigned reduce, uint
 yq_must_check bool yq_image_encode(struct yq_frame *frame, const struct yq_coding *coding,
                                    struct yq_err *err);
 
+/* ---- names that were written into pixels ---- */
+
+/* Blackens what lies in the rectangles, or all that does not (`outside`). Of plain pixels.
+ * YQ_BAD_INPUT (fewer pixels than it says), YQ_REFUSED (compressed, or a kind we do not know). */
+yq_must_check bool yq_image_blank(struct yq_frame *frame, const struct yq_blank *blanks,
+                                  size_t count, bool outside, struct yq_err *err);
+/* Empties the bits of plain pixels that are not stored ones. */
+void yq_image_trim(struct yq_frame *frame);
+
 /* ---- to a picture ---- */
 
 struct yq_view { /* how a frame is wanted; zeroed: as its object says, all of it, in its own size */

@@ -80,6 +80,11 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "already")                                                                                   \
     X(number, store_trash_days, "store.trash_days", "30", 0, 36500,                                \
       "days that deleted objects stay in the trash")                                               \
+    X(number, cache_megabytes, "cache.megabytes", "1024", 0, 1048576,                              \
+      "disk that converted objects and pictures may take, MB; 0: none are kept")                   \
+    X(number, memory_pixels_megabytes, "memory.pixels_megabytes", "0", 0, 1048576,                 \
+      "memory for decoding and encoding pixels, MB, all work together; 0: a quarter of the "       \
+      "machine's")                                                                                 \
     X(text, http_bind, "http.bind", "127.0.0.1", 1, 64, "address to listen on for HTTP")           \
     X(number, http_port, "http.port", "8080", 0, 65535, "TCP port for HTTP; 0: no HTTP")           \
     X(number, http_workers, "http.workers", "4", 1, 64, "HTTP worker threads")                     \

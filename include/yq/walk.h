@@ -10,7 +10,9 @@
 
 #include "yq/assoc.h"
 #include "yq/audit.h"
+#include "yq/budget.h"
 #include "yq/bytes.h"
+#include "yq/cache.h"
 #include "yq/catalog.h"
 #include "yq/conf.h"
 #include "yq/err.h"
@@ -22,6 +24,8 @@
 /* What a node is made of; built by node/, lent to every walk. */
 struct yq_house {
     struct yq_store *store;
+    struct yq_cache *cache;  /* NULL: nothing is kept */
+    struct yq_budget pixels; /* memory for them: whoever decodes or encodes takes his share first */
     struct yq_catalog *catalog;
     struct yq_conf_box *conf;
     struct yq_tls_box *tls;         /* our certificate for those who call; NULL: none */

@@ -16,6 +16,9 @@
 #include "yq/clock.h"
 #include "yq/log.h"
 
+/* Less than that decodes nothing of today's devices. */
+#define PIXELS_LEAST ((uint64_t)256 << 20)
+
 static bool is_folder(const char *path)
 {
     struct stat about;
@@ -137,17 +140,49 @@ static bool is_a_nodes(const char *data)
     return false;
 }
 
+/* Of the machine, or of what the container may have of it. */
+static uint64_t memory_there(void)
+{
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err ignored;
+    uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (yq_file_read("/sys/fs/cgroup/memory.max", 64, &text, &ignored)) {
+        uint64_t most = strtoull(yq_buf_text(&text), NULL, 10); /* "max" is 0 */
+        if (most && most < bytes)
+            bytes = most;
+    }
+    return bytes;
+}
+
+void yq_home_bound(struct yq_home *home, const struct yq_conf *conf)
+{
+    const uint64_t megabyte = 1 << 20;
+    struct yq_house *house = &home->house;
+    uint64_t reserve = (uint64_t)conf->store_reserve_mb * megabyte;
+    uint64_t pixels = (uint64_t)conf->memory_pixels_megabytes * megabyte;
+    if (!pixels) {
+        pixels = memory_there() / 4;
+        pixels = pixels < PIXELS_LEAST ? PIXELS_LEAST : pixels;
+    }
+    yq_budget_set_most(&house->pixels, pixels);
+    if (house->store)
+        yq_store_set_reserve(house->store, reserve);
+    /* It yields before the store has to refuse. */
+    yq_cache_limit(house->cache, (uint64_t)conf->cache_megabytes * megabyte,
+                   2 * reserve + 16 * megabyte);
+}
+
 static bool open_all(struct yq_home *home, unsigned flags, struct yq_err *err)
 {
     struct yq_house *house = &home->house;
-    const struct yq_conf *conf = yq_conf_hold(house->conf);
-    uint64_t reserve = (uint64_t)conf->store_reserve_mb * 1024 * 1024;
-    yq_conf_release(house->conf, conf);
     if (!(flags & YQ_HOME_NO_STORE)) {
         if (!yq_store_open(home->data, flags & YQ_HOME_SWEEP, &house->store, err))
             return false;
-        yq_store_set_reserve(house->store, reserve);
+        house->cache = yq_cache_open(home->data, 0);
     }
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    yq_home_bound(home, conf);
+    yq_conf_release(house->conf, conf);
     return yq_catalog_open(home->catalog, &house->catalog, err);
 }
 
@@ -160,6 +195,7 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
         return yq_fail(err, YQ_FULL, "node", "no memory for the configuration");
     home->house.started_ms = yq_now_ms();
     yq_claims_init(&home->house.ingesting);
+    yq_budget_init(&home->house.pixels, 0);
     yq_bell_init(&home->house.outbox);
     yq_tally_init(&home->house.sending);
     home->house.tls = yq_tls_box_new();
@@ -220,6 +256,8 @@ void yq_home_close(struct yq_home *home)
         yq_catalog_close(house->catalog);
     if (house->store)
         yq_store_close(house->store);
+    yq_cache_close(house->cache);
+    yq_budget_fini(&house->pixels);
     yq_claims_fini(&house->ingesting);
     yq_audit_free(house->audit);
     yq_trail_close(home->trail);

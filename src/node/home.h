@@ -33,6 +33,8 @@ void yq_home_conf_free(struct yq_conf **conf); /* for yq_cleanup */
  * Errors name what to do. */
 yq_must_check bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,
                                 struct yq_home *home, struct yq_err *err);
+/* The bounds that the configuration sets; again when it changes. */
+void yq_home_bound(struct yq_home *home, const struct yq_conf *conf);
 /* A thread for the catalog, until close. Without it nothing is missing but speed. */
 void yq_home_hire_clerk(struct yq_home *home);
 void yq_home_dismiss_clerk(struct yq_home *home);

@@ -115,7 +115,7 @@ static void reload(struct node *node)
     const struct yq_conf *old = yq_conf_hold(node->home.house.conf);
     name_restart_keys(old, fresh, restart, sizeof restart);
     yq_conf_release(node->home.house.conf, old);
-    yq_store_set_reserve(node->home.house.store, (uint64_t)fresh->store_reserve_mb * 1024 * 1024);
+    yq_home_bound(&node->home, fresh);
     apply_logging(fresh);
     size_t peers = fresh->peer_count, rules = fresh->rule_count;
     yq_conf_swap(node->home.house.conf, fresh);
@@ -197,6 +197,7 @@ static void watch_health(struct node *node, int64_t now)
     struct yq_err err = {0};
     if (now < node->next_health_ms)
         return;
+    yq_cache_yield(node->home.house.cache); /* before the store has to refuse */
     bool well = yq_keep_health(&node->home.house, &err);
     node->next_health_ms = now + (well ? HEALTH_MS : UNWELL_MS);
     if (well != node->unwell)

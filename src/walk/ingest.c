@@ -110,7 +110,7 @@ static bool put_damaged_aside(struct arrival *a, const struct yq_entry *entry,
     yq_log_err(YQ_LOG_ERROR, "object-damaged", trouble,
                "sop=%s next=\"what was sent now takes its place\"", entry->key.instance);
     yq_keep_label(label, sizeof label, "damaged");
-    return yq_store_trash(a->house->store, &entry->key, entry->object.digest, label, err);
+    return yq_object_trash(a->house, &entry->key, entry->object.digest, label, err);
 }
 
 /* The identical instance is there, row and file: nothing needs to be written. Contents are compared
@@ -177,7 +177,7 @@ static void put_away_earlier(const struct arrival *a)
     struct yq_err trouble;
     char label[64];
     yq_keep_label(label, sizeof label, "replaced");
-    if (!yq_store_trash(a->house->store, &earlier->key, earlier->object.digest, label, &trouble))
+    if (!yq_object_trash(a->house, &earlier->key, earlier->object.digest, label, &trouble))
         yq_log_err(YQ_LOG_WARN, "trash", &trouble, "sop=%s", earlier->key.instance);
 }
 
@@ -195,7 +195,7 @@ static bool place(struct arrival *a, struct yq_err *err)
         yq_object_known(a->house, path) != YQ_KNOWN_NOT)
         return false;
     yq_keep_label(label, sizeof label, "damaged");
-    return yq_store_trash(store, key, a->object.digest, label, err) &&
+    return yq_object_trash(a->house, key, a->object.digest, label, err) &&
            yq_staged_place(a->staged, key, a->object.digest, err);
 }
 

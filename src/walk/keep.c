@@ -38,8 +38,7 @@ bool yq_keep_delete(struct yq_house *house, const struct yq_key *key, const char
     bool ok = true;
     for (size_t i = 0; i < *count; i++) {
         struct yq_err trouble;
-        if (yq_store_trash(house->store, &removed[i].key, removed[i].object.digest, label,
-                           &trouble))
+        if (yq_object_trash(house, &removed[i].key, removed[i].object.digest, label, &trouble))
             continue;
         yq_log_err(YQ_LOG_ERROR, "trash", &trouble, "sop=%s", removed[i].key.instance);
         *err = trouble;

@@ -38,3 +38,11 @@ bool yq_object_scratch(struct yq_house *house, uint64_t size, int *fd, struct yq
     *fd = fcntl(yq_staged_fd(staged), F_DUPFD_CLOEXEC, 0);
     return *fd >= 0 || yq_fail_errno(err, "walk", "make", "a file for an object that leaves");
 }
+
+bool yq_object_trash(struct yq_house *house, const struct yq_key *key, const uint8_t digest[32],
+                     const char *label, struct yq_err *err)
+{
+    bool gone = yq_store_trash(house->store, key, digest, label, err);
+    yq_cache_forget(house->cache, digest); /* after it: nobody can make it once more */
+    return gone;
+}

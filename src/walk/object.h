@@ -21,4 +21,8 @@ yq_must_check bool yq_object_digest(int fd, enum yq_digest_kind kind, struct yq_
  * little, else on the disk of the objects. *fd is the caller's. */
 yq_must_check bool yq_object_scratch(struct yq_house *house, uint64_t size, int *fd,
                                      struct yq_err *err);
+/* Into the trash; what was made from it goes too. */
+yq_must_check bool yq_object_trash(struct yq_house *house, const struct yq_key *key,
+                                   const uint8_t digest[32], const char *label, struct yq_err *err);
+
 #endif

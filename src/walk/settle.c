@@ -80,7 +80,7 @@ static bool settle_row(struct yq_house *house, const struct yq_entry *entry, str
     }
     yq_keep_label(label, sizeof label, "damaged");
     if (!yq_catalog_drop(house->catalog, entry->id, err) ||
-        !yq_store_trash(house->store, &entry->key, entry->object.digest, label, err))
+        !yq_object_trash(house, &entry->key, entry->object.digest, label, err))
         return false;
     yq_log_err(YQ_LOG_WARN, "instance-taken-back", &trouble, "sop=%s study=%s reason=\"%s\"",
                entry->key.instance, entry->key.study,

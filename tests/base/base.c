@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "yq/budget.h"
 #include "yq/bytes.h"
 #include "yq/clock.h"
 #include "yq/csv.h"
@@ -476,6 +477,74 @@ static void rows_are_read_strictly(void **state)
     yq_buf_fini(&row);
 }
 
+/* ---- budgets ---- */
+
+static atomic_int turns;
+
+struct wish {
+    struct yq_budget *budget;
+    uint64_t bytes;
+    int turn; /* when it was fulfilled */
+};
+
+static void *wish(void *context)
+{
+    struct wish *w = context;
+    struct yq_err err;
+    if (yq_budget_take(w->budget, w->bytes, 60000, &err))
+        w->turn = 1 + atomic_fetch_add(&turns, 1);
+    return NULL;
+}
+
+static void wait_for_line(struct yq_budget *budget, bool longer_than_one)
+{
+    for (;;) {
+        pthread_mutex_lock(&budget->lock);
+        bool there = budget->first && (!longer_than_one || budget->first != budget->last);
+        pthread_mutex_unlock(&budget->lock);
+        if (there)
+            return;
+        usleep(1000);
+    }
+}
+
+static void who_comes_first_has_his_share_first(void **state)
+{
+    (void)state;
+    struct yq_budget budget;
+    struct yq_err err;
+    pthread_t threads[2];
+    struct wish large = {.budget = &budget, .bytes = 90}, small = {.budget = &budget, .bytes = 5};
+    yq_budget_init(&budget, 100);
+    assert_true(yq_budget_take(&budget, 50, 0, &err));
+    assert_true(yq_budget_take(&budget, 40, 0, &err));
+    assert_false(yq_budget_take(&budget, 11, 1, &err)); /* late, and out of the line again */
+    assert_int_equal(err.code, YQ_BUSY);
+    assert_false(yq_budget_take(&budget, 101, 1000, &err));
+    assert_int_equal(err.code, YQ_FULL);
+    assert_int_equal(pthread_create(&threads[0], NULL, wish, &large), 0);
+    wait_for_line(&budget, false);
+    assert_int_equal(pthread_create(&threads[1], NULL, wish, &small), 0); /* would fit */
+    wait_for_line(&budget, true);
+    assert_int_equal(atomic_load(&turns), 0);
+    yq_budget_give(&budget, 50);
+    assert_int_equal(atomic_load(&turns), 0);
+    yq_budget_give(&budget, 40);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&turns), 2);
+    assert_int_equal(budget.used, 95);
+    yq_budget_give(&budget, 95);
+    struct yq_share share = {0};
+    assert_true(yq_share_take(&share, &budget, 100, 0, &err));
+    yq_share_fini(&share);
+    yq_share_fini(&share);
+    assert_int_equal(budget.used, 0);
+    yq_budget_set_most(&budget, 0);
+    assert_true(yq_budget_take(&budget, UINT64_MAX / 2, 0, &err));
+    yq_budget_fini(&budget);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -499,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_line_is_one_line),
         cmocka_unit_test(a_json_line_is_utf8_whatever_went_into_it),
         cmocka_unit_test(rows_are_read_strictly),
+        cmocka_unit_test(who_comes_first_has_his_share_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

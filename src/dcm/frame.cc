@@ -15,7 +15,6 @@
 
 #include <cstring>
 #include <memory>
-#include <utility>
 
 extern "C" {
 #include "pixels.h"
@@ -151,65 +150,33 @@ bool decode(const char *syntax, const yq_buf &stream, yq_frame &facts, yq_buf &o
     return take_decoded(dataset, facts, out, err);
 }
 
-bool read_compressed(yq_pixels *pixels, unsigned number, uint64_t most, yq_buf *out, yq_err *err)
+// Takes the codestream out of the frame and puts the pixels in its place.
+bool replace(yq_frame &frame, codec by, yq_err *err)
 {
-    const char *syntax = pixels->part10.transfer_syntax;
-    yq_frame &facts = pixels->facts;
-    codec by = codec_of(syntax);
-    if (std::strcmp(syntax, YQ_TS_EXPLICIT_LE) == 0)
-        return yq_fail(err, YQ_BAD_INPUT, room,
-                       "the pixel data come in fragments although the transfer syntax has none");
-    if (by == CODEC_NONE)
-        return yq_fail(err, YQ_REFUSED, room, "no decoder for transfer syntax %s", syntax);
-    uint64_t size = yq_pixels_frame_bytes(pixels);
-    if (size > most)
-        return yq_fail(err, YQ_FULL, room, "one frame takes %llu bytes",
-                       static_cast<unsigned long long>(size));
-    yq_cleanup(yq_buf_fini) struct yq_buf stream = {};
-    if (!yq_pixels_index(pixels, err) || !yq_pixels_gather(pixels, number, most, &stream, err))
-        return false;
-    if (by == CODEC_INFLATE)
-        return yq_pixels_inflate(&stream, size, out, err);
-    if (is_deep_jpeg(stream))
-        return yq_pixels_jpeg_fits(&facts, &stream, err) &&
-               decode(YQ_TS_JPEG_EXTENDED, stream, facts, *out, err);
-    std::swap(*out, stream);
-    return yq_copy(facts.codestream_syntax, sizeof facts.codestream_syntax, syntax);
-}
-
-bool read_frame(yq_pixels *pixels, unsigned number, uint64_t most, yq_frame *out, yq_err *err)
-{
-    if (!yq_pixels_check(pixels, err))
-        return false;
-    if (number >= pixels->facts.frames)
-        return yq_fail(err, YQ_ABSENT, room, "the object has %u frames", pixels->facts.frames);
-    bool fine = pixels->encapsulated ? read_compressed(pixels, number, most, &out->pixels, err)
-                                     : yq_pixels_plain(pixels, number, most, &out->pixels, err);
-    if (!fine)
-        return false;
-    yq_buf bytes = out->pixels;
-    *out = pixels->facts; // with what it owns
-    out->pixels = bytes;
-    std::memset(&pixels->facts, 0, sizeof pixels->facts);
-    return true;
+    yq_cleanup(yq_buf_fini) struct yq_buf stream = frame.pixels;
+    frame.pixels = {};
+    frame.codestream_syntax[0] = '\0';
+    if (by != CODEC_INFLATE)
+        return decode(YQ_TS_JPEG_EXTENDED, stream, frame, frame.pixels, err);
+    uint64_t bits =
+        static_cast<uint64_t>(frame.rows) * frame.columns * frame.samples * frame.bits_allocated;
+    return yq_stream_inflate(&stream, (bits + 7) / 8, &frame.pixels, err);
 }
 } // namespace
 
-extern "C" bool yq_dcm_read_frame(int fd, unsigned number, uint64_t most, struct yq_frame *out,
-                                  struct yq_err *err)
+extern "C" bool yq_frame_decode(struct yq_frame *frame, struct yq_err *err)
 {
-    std::memset(out, 0, sizeof *out);
-    struct yq_pixels pixels;
-    if (!yq_pixels_open(fd, number, &pixels, err))
+    codec by = codec_of(frame->codestream_syntax);
+    if (by == CODEC_NONE)
+        return yq_fail(err, YQ_REFUSED, room, "no decoder for transfer syntax %s",
+                       frame->codestream_syntax);
+    if (by == CODEC_IMAGE_ROOM && !is_deep_jpeg(frame->pixels))
+        return true;
+    if (by == CODEC_IMAGE_ROOM && !yq_stream_fits(frame, &frame->pixels, err))
         return false;
-    bool fine = false;
     try {
-        fine = read_frame(&pixels, number, most, out, err);
+        return replace(*frame, by, err);
     } catch (...) {
-        yq_fail(err, YQ_FULL, room, "no memory to decode a frame");
+        return yq_fail(err, YQ_FULL, room, "no memory to decode a frame");
     }
-    yq_pixels_close(&pixels);
-    if (!fine)
-        yq_frame_fini(out);
-    return fine;
 }

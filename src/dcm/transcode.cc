@@ -123,8 +123,9 @@ bool pixels_allow(const yq_pixels &pixels, const char *to, uint64_t most, yq_err
         return yq_fail(err, YQ_BAD_INPUT, room,
                        "the pixel data come in fragments although the transfer syntax has none");
     if (from_plain && to_plain) {
-        if (pixels.there && pixels.length > most)
-            return yq_fail(err, YQ_FULL, room, "the pixel data take %u bytes", pixels.length);
+        if (pixels.there && pixels.element.length > most)
+            return yq_fail(err, YQ_FULL, room, "the pixel data take %u bytes",
+                           pixels.element.length);
         return true;
     }
     if (!yq_pixels_check(&pixels, err)) {
@@ -135,13 +136,13 @@ bool pixels_allow(const yq_pixels &pixels, const char *to, uint64_t most, yq_err
     if (pixels.facts.bits_allocated != 8 && (abilities(to) & LOSSY))
         return yq_fail(err, YQ_REFUSED, room,
                        "only pixels of eight bits can be compressed lossily");
-    if (pixels.facts.bits_allocated == 1)
-        return yq_fail(err, YQ_REFUSED, room, "pixels of one bit cannot be compressed");
+    if (pixels.facts.bits_allocated == 1 || pixels.packed || pixels.facts.is_float)
+        return yq_fail(err, YQ_REFUSED, room, "such pixels cannot be compressed");
     uint64_t frame = yq_pixels_frame_bytes(&pixels);
     if (frame > most / pixels.facts.frames)
         return yq_fail(err, YQ_FULL, room, "%u frames of %llu bytes are too many",
                        pixels.facts.frames, static_cast<unsigned long long>(frame));
-    if (from_plain && pixels.length < frame * pixels.facts.frames)
+    if (from_plain && pixels.element.length < frame * pixels.facts.frames)
         return yq_fail(err, YQ_BAD_INPUT, room,
                        "the pixel data are shorter than rows, columns and frames say");
     return true;
@@ -247,7 +248,7 @@ bool replace_fragments(yq_pixels &pixels, bool jpeg, uint64_t most, DcmDataset &
     for (unsigned i = 0; i < pixels.facts.frames; i++) {
         yq_cleanup(yq_buf_fini) struct yq_buf stream = {};
         if (!yq_pixels_gather(&pixels, i, left, &stream, err) ||
-            (jpeg && !yq_pixels_jpeg_fits(&pixels.facts, &stream, err)))
+            (jpeg && !yq_stream_fits(&pixels.facts, &stream, err)))
             return false;
         left -= stream.length;
         append_fragment(*sequence, stream);
@@ -342,7 +343,7 @@ bool decode_icon(DcmStack &stack, bool jpeg, yq_err *err)
     uint64_t size = static_cast<uint64_t>(facts.rows) * facts.columns * facts.samples;
     if (facts.samples > 3 || facts.bits_allocated > 16 || size > icon_most)
         return yq_fail(err, YQ_REFUSED, room, "an icon image is too large");
-    if (jpeg && !yq_pixels_jpeg_fits(&facts, &stream, err))
+    if (jpeg && !yq_stream_fits(&facts, &stream, err))
         return false;
     auto whole = new_sequence();
     append_fragment(*whole, stream);
@@ -453,7 +454,7 @@ bool yq_dcm_can_transcode(const char *from, const char *to)
 bool yq_dcm_transcode(int fd, const char *to, uint64_t most, int out_fd, struct yq_err *err)
 {
     struct yq_pixels pixels;
-    if (!yq_pixels_open(fd, YQ_NO_FRAME, &pixels, err))
+    if (!yq_pixels_open(fd, &pixels, err))
         return false;
     bool fine = false;
     try {

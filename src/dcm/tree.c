@@ -39,6 +39,7 @@ struct open {                     /* an item being read, and the sequence it is 
 
 struct tree {
     const struct yq_reading *how;
+    const struct yq_tree_part *part;
     struct yq_scan *scan;
     struct yq_dataset *out;
     size_t left; /* bytes that may still be taken */
@@ -230,9 +231,28 @@ static bool settle_item(struct tree *t, struct yq_item *item, struct yq_err *err
     return own_label(t, item, open->texts, err);
 }
 
+/* Remembers where an item of the per-frame functional groups begins, or ends. */
+static bool note_group(struct tree *t, const struct yq_element *mark, struct yq_err *err)
+{
+    struct yq_group_items *items = t->part->items;
+    if (!items || mark->depth != 1 || mark->within != TAG_FRAME_GROUPS)
+        return true;
+    if (mark->tag == TAG_ITEM) {
+        if (!grow(t, &items->items, items->count, &items->room, sizeof *items->items, err))
+            return false;
+        items->items[items->count++].position = mark->position;
+        items->layout = yq_scan_layout(t->scan);
+    } else if (items->count) {
+        items->items[items->count - 1].end = mark->position - mark->header;
+    }
+    return true;
+}
+
 static bool begin_item(struct tree *t, const struct yq_element *mark, struct yq_err *err)
 {
     uint32_t wanted = t->how->frame;
+    if (!note_group(t, mark, err))
+        return false;
     if (mark->depth == 1 && mark->within == TAG_FRAME_GROUPS && wanted != YQ_ALL_FRAMES &&
         mark->item != wanted) {
         t->skip_until = TAG_ITEM_END;
@@ -248,13 +268,20 @@ static bool begin_item(struct tree *t, const struct yq_element *mark, struct yq_
     return true;
 }
 
+static void leave_out(struct tree *t, const struct yq_element *element)
+{
+    if (strcmp(element->vr, "SQ") != 0)
+        return;
+    t->skip_until = TAG_SEQUENCE_END;
+    t->skip_depth = element->depth;
+}
+
 static bool begin_sequence(struct tree *t, const struct yq_element *element, struct yq_err *err)
 {
     unsigned most = t->how->depth_most ? t->how->depth_most : DEPTH_MOST;
     if (element->depth >= most) {
         t->entries[t->entry_count - 1].data.left_out = true;
-        t->skip_until = TAG_SEQUENCE_END;
-        t->skip_depth = element->depth;
+        leave_out(t, element);
         return true;
     }
     if (!grow(t, &t->opens, t->open_count, &t->open_room, sizeof *t->opens, err))
@@ -278,8 +305,28 @@ static bool end_sequence(struct tree *t, struct yq_err *err)
     return true;
 }
 
+/* What describes an image, and how it is to be shown. */
+static bool is_of_image(uint32_t tag)
+{
+    switch (tag >> 16) {
+    case 0x0008: return tag == TAG_CHARSET || tag == 0x00080016;
+    case 0x0018:
+        return tag == 0x00181164 || tag == 0x00182010 || (tag & 0xfff0) == 0x1600 ||
+               (tag & 0xfff0) == 0x1610 || (tag & 0xfff0) == 0x1620;
+    case 0x0028:
+    case 0x2050:
+    case 0x5200:
+    case 0x7fe0: return true;
+    default: return (tag >> 16 & 0xffe1) == 0x6000;
+    }
+}
+
 static bool take_element(struct tree *t, const struct yq_element *element, struct yq_err *err)
 {
+    if (t->part->image_only && !element->depth && !is_of_image(element->tag)) {
+        leave_out(t, element);
+        return true;
+    }
     if (!grow(t, &t->entries, t->entry_count, &t->entry_room, sizeof *t->entries, err))
         return false;
     struct entry *entry = &t->entries[t->entry_count];
@@ -303,13 +350,16 @@ static bool take(struct tree *t, const struct yq_element *element, struct yq_err
 {
     uint32_t tag = element->tag;
     if (t->skip_until) {
-        if (tag == t->skip_until && element->depth == t->skip_depth)
-            t->skip_until = 0;
-        return true;
+        if (tag != t->skip_until || element->depth != t->skip_depth)
+            return true;
+        t->skip_until = 0;
+        return tag != TAG_ITEM_END || note_group(t, element, err);
     }
     switch (tag) {
     case TAG_ITEM: return begin_item(t, element, err);
-    case TAG_ITEM_END: return !t->items || settle_item(t, &t->items[t->item_count - 1], err);
+    case TAG_ITEM_END:
+        return note_group(t, element, err) &&
+               (!t->items || settle_item(t, &t->items[t->item_count - 1], err));
     case TAG_SEQUENCE_END: return end_sequence(t, err);
     default: return take_element(t, element, err);
     }
@@ -398,10 +448,12 @@ static bool build(struct tree *t, struct yq_element *pixels, struct yq_err *err)
     return err->code == YQ_OK && settle_item(t, &t->out->root, err) && settle_texts(t, err);
 }
 
-bool yq_tree_read(struct yq_scan *scan, const struct yq_reading *how, struct yq_dataset *out,
+bool yq_tree_read(struct yq_scan *scan, const struct yq_reading *how,
+                  const struct yq_tree_part *part, struct yq_dataset *out,
                   struct yq_element *pixels, struct yq_err *err)
 {
-    struct tree tree = {.how = how, .scan = scan, .out = out, .left = how->most ? how->most : MOST};
+    struct tree tree = {
+        .part = part, .how = how, .scan = scan, .out = out, .left = how->most ? how->most : MOST};
     memset(out, 0, sizeof *out);
     memset(pixels, 0, sizeof *pixels);
     bool fine = build(&tree, pixels, err);
@@ -427,5 +479,5 @@ bool yq_dcm_read_dataset(int fd, const struct yq_reading *how, struct yq_dataset
         part10 = &own;
     return yq_part10_read(fd, part10, err) &&
            yq_scan_open_fd(fd, part10->dataset_offset, part10->transfer_syntax, &scan, err) &&
-           yq_tree_read(scan, how, out, &pixels, err);
+           yq_tree_read(scan, how, &(struct yq_tree_part){0}, out, &pixels, err);
 }

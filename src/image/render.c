@@ -4,12 +4,36 @@
  *
  * Refuses a frame whose attributes and pixels do not agree, so that nothing below reads outside;
  * it does not rely on its caller for that. Thread-safe. */
+#include <math.h>
 #include <string.h>
 
 #include "codec.h"
 #include "render.h"
 
 #define ROOM "image"
+
+enum { HALVINGS_MOST = 6 };
+
+/* How often the decoder may halve the frame: what is left still has more pixels than the picture,
+ * so that the last step is an average. Never where it would be seen as more than that: colours by
+ * number, what is laid over single pixels, greys that come from the whole image's range. JPEG
+ * 2000's images of less resolution sit up to half a pixel of theirs to the top left: less than is
+ * seen. */
+static unsigned halvings(const struct yq_frame *frame, const struct place *place,
+                         const struct yq_look *look, const struct yq_view *view)
+{
+    struct tone tone;
+    bool grey = yq_source_samples(frame) == 1;
+    const struct yq_shutter *shutter = &look->shutter;
+    if (frame->palette[0].entries || look->overlay_count || shutter->rectangular ||
+        shutter->circular || shutter->vertex_count || (grey && !yq_tone_choose(&tone, frame, view)))
+        return 0;
+    unsigned count = 0;
+    double scale = fmax(place->scale_x, place->scale_y);
+    for (; count < HALVINGS_MOST && scale * 2 <= 1; scale *= 2)
+        count++;
+    return count;
+}
 
 /* A decoded frame. `place` speaks of the frame as it was before. */
 static bool show(const struct yq_frame *plain, const struct place *place,
@@ -37,16 +61,18 @@ bool yq_image_render(const struct yq_frame *frame, const struct yq_view *view, u
     memset(out, 0, sizeof *out);
     if (!view)
         view = &as_it_is;
+    const struct yq_look *look = view->look ? view->look : &frame->look;
     struct place place;
-    if (!yq_source_check(frame, err) ||
-        !yq_place_find(&place, frame, view->look ? view->look : &frame->look, view, most, err))
+    if (!yq_source_check(frame, err) || !yq_place_find(&place, frame, look, view, most, err))
         return false;
     struct yq_frame decoded = *frame;
     bool compressed = frame->codestream_syntax[0];
-    if (compressed && !yq_codec_decode(frame, 0, most, &decoded, err))
+    if (compressed &&
+        !yq_codec_decode(frame, halvings(frame, &place, look, view), most, &decoded, err))
         return false;
     struct source source = {.full_rows = frame->rows, .full_columns = frame->columns};
-    bool fine = show(&decoded, &place, view, &source, out, err);
+    bool fine = show(&decoded, &place, view, &source, out, err) &&
+                yq_annotate(out, &place, source.look, view, most, err);
     yq_source_fini(&source);
     if (compressed)
         yq_buf_fini(&decoded.pixels);

@@ -105,4 +105,10 @@ void yq_overlay_draw(const struct source *source, const struct yq_overlay *overl
                      const struct span *span, uint8_t *out);
 void yq_shutter_line(const struct source *source, const struct span *span, uint8_t *out);
 
+/* ---- annotate.c ---- */
+
+yq_must_check bool yq_annotate(struct yq_picture *picture, const struct place *place,
+                               const struct yq_look *look, const struct yq_view *view,
+                               uint64_t most, struct yq_err *err);
+
 #endif

@@ -170,11 +170,19 @@ static void put_row(struct work *work, unsigned index, unsigned row, uint8_t *ou
         across(&work->x, work->values, 3, out);
 }
 
+/* A frame decoded in a lower resolution has fewer pixels than the place speaks of. */
+static double shrunk(unsigned full, unsigned size)
+{
+    unsigned halvings = 0;
+    while (((full - 1) >> halvings) + 1 > size)
+        halvings++;
+    return 1.0 / (1u << halvings);
+}
+
 static bool work_init(struct work *work, const struct source *source, const struct place *place)
 {
-    /* A frame decoded in a lower resolution has fewer pixels than the place speaks of. */
-    double across_by = (double)source->plain.columns / source->full_columns;
-    double down_by = (double)source->plain.rows / source->full_rows;
+    double across_by = shrunk(source->full_columns, source->plain.columns);
+    double down_by = shrunk(source->full_rows, source->plain.rows);
     work->source = source;
     if (!axis_init(&work->x, place->left * across_by, place->right * across_by, place->columns,
                    source->plain.columns) ||

@@ -11,10 +11,17 @@
 
 enum { UNPACKED = 2048 };
 
-static bool usable(enum yq_voi_function function, const struct yq_window *window)
+static bool take_window(struct tone *tone, enum yq_voi_function function,
+                        const struct yq_window *window)
 {
-    double least = function == YQ_VOI_LINEAR ? 1 : 1e-9; /* C.11.2.1.2 */
-    return isfinite(window->center) && isfinite(window->width) && window->width >= least;
+    if (!isfinite(window->center) || !isfinite(window->width) || window->width < 1e-9)
+        return false;
+    /* LINEAR has no widths below 1 (C.11.2.1.2); who writes them, of values that are small after
+     * the rescale, means this. */
+    tone->function =
+        function == YQ_VOI_LINEAR && window->width < 1 ? YQ_VOI_LINEAR_EXACT : function;
+    tone->window = *window;
+    return true;
 }
 
 static const struct yq_lut *or_null(const struct yq_lut *lut)
@@ -34,18 +41,11 @@ bool yq_tone_choose(struct tone *tone, const struct yq_frame *frame, const struc
         .inverse =
             look->inverse || (!look->presented && strcmp(frame->photometric, "MONOCHROME1") == 0),
     };
-    if (view->has_window && usable(view->function, &view->window)) {
-        tone->function = view->function;
-        tone->window = view->window;
+    if (view->has_window && take_window(tone, view->function, &view->window))
         return true;
-    }
-    for (size_t i = 0; i < look->window_count && i < YQ_WINDOWS_LOOK; i++) {
-        if (!usable(look->function, &look->windows[i]))
-            continue;
-        tone->function = look->function;
-        tone->window = look->windows[i];
-        return true;
-    }
+    for (size_t i = 0; i < look->window_count && i < YQ_WINDOWS_LOOK; i++)
+        if (take_window(tone, look->function, &look->windows[i]))
+            return true;
     for (size_t i = 0; i < look->voi_count && !tone->voi; i++)
         tone->voi = or_null(&look->voi[i]);
     return tone->voi;

@@ -1,7 +1,7 @@
 /* show.c: a frame of a file as PNM, for the cases that hold our pictures beside those of others.
  *
  *   show [frame=N] [window=C,W[,exact|sigmoid]] [rows=N] [columns=N] [region=L,T,R,B]
- *        [repeat=N] FILE OUT
+ *        [font=FILE] [corners=TEXT|TEXT|TEXT|TEXT] [repeat=N] FILE OUT
  *
  * Ends with 3 where the frame cannot be shown; says why. `repeat`: renders as often, and says how
  * many milliseconds one took. */
@@ -19,6 +19,8 @@
 
 struct wish {
     struct yq_view view;
+    const char *font;
+    char corners[1000];
     unsigned frame, repeat;
     const char *files[2];
     size_t file_count;
@@ -70,6 +72,16 @@ static bool take(struct wish *wish, const char *arg)
     if (numbers(arg, "region", n, 4, &rest) == 4) {
         view->has_region = true;
         view->left = n[0], view->top = n[1], view->right = n[2], view->bottom = n[3];
+        return true;
+    }
+    if (strncmp(arg, "font=", 5) == 0) {
+        wish->font = arg + 5;
+        return true;
+    }
+    if (strncmp(arg, "corners=", 8) == 0 && yq_copy(wish->corners, sizeof wish->corners, arg + 8)) {
+        char *at = wish->corners;
+        for (size_t i = 0; i < 4 && at; i++)
+            view->corners[i] = strsep(&at, "|");
         return true;
     }
     if (wish->file_count == 2)
@@ -126,7 +138,7 @@ int main(int count, char **args)
     yq_dcm_init();
     struct yq_picture picture = {0};
     struct yq_err err = {0};
-    if (!show(&wish, &picture, &err)) {
+    if ((wish.font && !yq_image_use_font(wish.font, &err)) || !show(&wish, &picture, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 3;
     }

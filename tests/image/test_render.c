@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -561,6 +562,176 @@ static void shutters_hide(void **state)
     yq_frame_fini(&f);
 }
 
+/* ---- annotations ---- */
+
+#define FONT "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"
+
+static uint8_t at(const struct yq_picture *picture, unsigned column, unsigned row)
+{
+    return picture->pixels.bytes[((size_t)row * picture->columns + column) * picture->samples];
+}
+
+/* A black image of 100 by 60 with one graphic of white on it. */
+static struct yq_picture drawn(enum yq_shape shape, bool filled, bool of_display, float *points,
+                               size_t count, struct yq_look *how, unsigned rows)
+{
+    static const uint8_t nothing[60 * 100];
+    struct yq_frame f = bytes_of(60, 100, nothing);
+    struct yq_graphic graphic = {shape, filled, of_display, {255, 255, 255}, count, points};
+    how->presented = true;
+    how->slope = 1;
+    how->function = f.look.function;
+    how->window_count = 1;
+    how->windows[0] = f.look.windows[0];
+    how->graphics = &graphic;
+    how->graphic_count = 1;
+    struct yq_picture picture = shown(&f, &(struct yq_view){.look = how, .rows = rows});
+    yq_frame_fini(&f);
+    return picture;
+}
+
+static void graphics_are_drawn_where_they_belong(void **state)
+{
+    (void)state;
+    struct yq_look look = {.aspect = 1};
+    float line[] = {10, 20.5f, 90, 20.5f}; /* along the middle of row 20 */
+    struct yq_picture p = drawn(YQ_SHAPE_POLYLINE, false, false, line, 2, &look, 0);
+    assert_int_equal(p.samples, 1);
+    assert_int_equal(at(&p, 50, 20), 255);
+    assert_int_equal(at(&p, 50, 25), 0);
+    assert_int_equal(at(&p, 5, 20), 0);
+    assert_int_equal(at(&p, 95, 20), 0);
+    yq_picture_fini(&p);
+
+    p = drawn(YQ_SHAPE_POLYLINE, false, false, line, 2, &look, 120); /* twice as large */
+    assert_true(at(&p, 100, 40) > 100 || at(&p, 100, 41) > 100);
+    yq_picture_fini(&p);
+
+    float share[] = {0, 0.25f, 1, 0.25f};
+    look.rotation = 90; /* 60 wide, 100 high; the display is what is seen */
+    p = drawn(YQ_SHAPE_POLYLINE, false, true, share, 2, &look, 0);
+    assert_int_equal(p.columns, 60);
+    assert_true(at(&p, 30, 24) > 100 || at(&p, 30, 25) > 100);
+    yq_picture_fini(&p);
+    p = drawn(YQ_SHAPE_POLYLINE, false, false, line, 2, &look, 0); /* it turns with the image */
+    assert_int_equal(at(&p, 60 - 1 - 20, 50), 255);
+    yq_picture_fini(&p);
+    look.rotation = 0;
+
+    float circle[] = {50.5f, 30.5f, 60.5f, 30.5f};
+    p = drawn(YQ_SHAPE_CIRCLE, false, false, circle, 2, &look, 0);
+    assert_true(at(&p, 60, 30) > 200 && at(&p, 40, 30) > 200 && at(&p, 50, 20) > 200);
+    assert_int_equal(at(&p, 50, 30), 0);
+    yq_picture_fini(&p);
+    p = drawn(YQ_SHAPE_CIRCLE, true, false, circle, 2, &look, 0);
+    assert_in_range(at(&p, 50, 30), 50, 200); /* the image is seen through it */
+    yq_picture_fini(&p);
+    float ellipse[] = {30.5f, 30.5f, 70.5f, 30.5f, 50.5f, 20.5f, 50.5f, 40.5f};
+    p = drawn(YQ_SHAPE_ELLIPSE, false, false, ellipse, 4, &look, 0);
+    assert_true(at(&p, 30, 30) > 200 && at(&p, 70, 30) > 200 && at(&p, 50, 20) > 200);
+    assert_int_equal(at(&p, 50, 30), 0);
+    yq_picture_fini(&p);
+    float curve[] = {10.5f, 30.5f, 50.5f, 10.5f, 90.5f, 30.5f};
+    p = drawn(YQ_SHAPE_CURVE, false, false, curve, 3, &look, 0);
+    assert_true(at(&p, 10, 30) > 200 && at(&p, 50, 10) > 200 && at(&p, 90, 30) > 200);
+    yq_picture_fini(&p);
+    p = drawn(YQ_SHAPE_POINT, false, false, curve, 1, &look, 0);
+    assert_int_equal(at(&p, 10, 30), 255);
+    yq_picture_fini(&p);
+}
+
+static void hostile_graphics_do_no_harm(void **state)
+{
+    (void)state;
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 1e-40f, 0, 50, 1e6f, -7};
+    enum { MANY = 100000 };
+    float *points = malloc(2 * MANY * sizeof *points);
+    assert_non_null(points);
+    for (unsigned round = 0; round < 40; round++) {
+        struct yq_look look = {.aspect = 1, .rotation = 90 * dice(4)};
+        size_t count = round < 5 ? MANY : dice(6);
+        for (size_t i = 0; i < 2 * count; i++)
+            points[i] = round < 5 ? (float)dice(120) : odd[dice(10)];
+        struct yq_picture p = drawn((enum yq_shape)(round % 5), dice(2), dice(2),
+                                    count ? points : NULL, count, &look, 0);
+        yq_picture_fini(&p);
+    }
+    free(points);
+}
+
+static size_t lit(const struct yq_picture *p, unsigned left, unsigned top, unsigned right,
+                  unsigned bottom)
+{
+    size_t count = 0;
+    for (unsigned y = top; y < bottom; y++)
+        for (unsigned x = left; x < right; x++)
+            count += at(p, x, y) > 128;
+    return count;
+}
+
+static void texts_stand_in_corners_and_boxes(void **state)
+{
+    (void)state;
+    static uint8_t nothing[200 * 200];
+    struct yq_frame f = bytes_of(200, 200, nothing);
+    struct yq_view view = {.corners = {"\xe5\xbd\xb1\xe6\xa1\xa5\nCT", NULL, "", "w 400"}};
+    struct yq_picture p;
+    struct yq_err err = {0};
+    assert_false(yq_image_render(&f, &view, MOST, &p, &err));
+    assert_int_equal(err.code, YQ_REFUSED); /* no font yet */
+    assert_false(yq_image_use_font("/nonexistent", &err));
+    assert_int_equal(err.code, YQ_ABSENT);
+    assert_false(yq_image_use_font("/proc/self/exe", &err));
+    if (access(FONT, R_OK) != 0) {
+        yq_frame_fini(&f);
+        skip();
+    }
+    assert_true(yq_image_use_font(FONT, &err));
+    p = shown(&f, &view);
+    assert_true(lit(&p, 0, 0, 100, 100) > 40);
+    assert_int_equal(lit(&p, 100, 0, 200, 100), 0);
+    assert_int_equal(lit(&p, 0, 100, 100, 200), 0);
+    assert_true(lit(&p, 100, 100, 200, 200) > 20);
+    yq_picture_fini(&p);
+    memset(f.pixels.bytes, 255, 200 * 200); /* on white it has a rim */
+    p = shown(&f, &view);
+    assert_true(200 * 200 - lit(&p, 0, 0, 200, 200) > 60);
+    yq_picture_fini(&p);
+
+    struct yq_caption caption = {.text = (char[]){"\xff\xc3\nred\xe5\xbd"},
+                                 .has_box = true,
+                                 .box = {20, 30, 120, 60},
+                                 .has_anchor = true,
+                                 .anchor = {150, 150},
+                                 .anchor_visible = true,
+                                 .rgb = {255, 0, 0}};
+    struct yq_look look = f.look;
+    look.captions = &caption;
+    look.caption_count = 1;
+    view = (struct yq_view){.look = &look};
+    p = shown(&f, &view);
+    assert_int_equal(p.samples, 3); /* it has a colour now */
+    size_t red = 0;
+    for (size_t i = 0; i < p.pixels.length; i += 3)
+        red += p.pixels.bytes[i] > 200 && p.pixels.bytes[i + 1] < 60;
+    assert_true(red > 50);
+    assert_in_range(p.pixels.bytes[(150 * 200 + 150) * 3 + 1], 0, 60);
+    yq_picture_fini(&p);
+    static const float odd[] = {NAN, INFINITY, -3e38f, 3e38f, 0, 100};
+    for (unsigned round = 0; round < 200; round++) {
+        for (unsigned i = 0; i < 4; i++)
+            caption.box[i] = odd[dice(6)];
+        for (unsigned i = 0; i < 2; i++)
+            caption.anchor[i] = odd[dice(6)];
+        caption.has_box = dice(2);
+        caption.box_of_display = dice(2);
+        look.rotation = 90 * dice(4);
+        p = shown(&f, &view);
+        yq_picture_fini(&p);
+    }
+    yq_frame_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -575,6 +746,9 @@ int main(void)
         cmocka_unit_test(big_pictures_are_turned_in_blocks),
         cmocka_unit_test(overlays_are_white),
         cmocka_unit_test(shutters_hide),
+        cmocka_unit_test(graphics_are_drawn_where_they_belong),
+        cmocka_unit_test(hostile_graphics_do_no_harm),
+        cmocka_unit_test(texts_stand_in_corners_and_boxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,8 +20,8 @@ void yq_picture_fini(struct yq_picture *picture);
 
 /* ---- one frame, from its codestream and into one ---- */
 
-/* Whether yq_image_decode and yq_image_encode know the transfer syntax. What DCMTK decodes while a
- * frame is read, and encodes (JPEG lossless), is not theirs. */
+/* Whether yq_image_decode and yq_image_encode know the transfer syntax. (JPEG of twelve bits is
+ * decoded by DCMTK while dcm/ reads the frame.) */
 bool yq_image_can_decode(const char *syntax);
 bool yq_image_can_encode(const char *syntax);
 

@@ -37,8 +37,8 @@ static const struct codec {
     {YQ_TS_JPEG_EXTENDED, yq_jpeg_decode, NULL, 0},
     {"1.2.840.10008.1.2.4.53", yq_jpeg_decode, NULL, 0}, /* retired: spectral selection, */
     {"1.2.840.10008.1.2.4.55", yq_jpeg_decode, NULL, 0}, /* full progression */
-    {YQ_TS_JPEG_LOSSLESS, yq_lossless_decode, NULL, SIGNLESS},
-    {YQ_TS_JPEG_LOSSLESS_SV1, yq_lossless_decode, NULL, SIGNLESS},
+    {YQ_TS_JPEG_LOSSLESS, yq_lossless_decode, yq_lossless_encode, SIGNLESS},
+    {YQ_TS_JPEG_LOSSLESS_SV1, yq_lossless_decode, yq_lossless_encode, SIGNLESS},
     {YQ_TS_JPEGLS_LOSSLESS, yq_jpegls_decode, yq_jpegls_encode, SIGNLESS},
     {YQ_TS_JPEGLS_NEAR, yq_jpegls_decode, yq_jpegls_encode, SIGNLESS | BY_NEAR},
     {YQ_TS_J2K_LOSSLESS, yq_j2k_decode, yq_j2k_encode, 0},

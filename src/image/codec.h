@@ -21,13 +21,14 @@ typedef bool yq_encoder(const struct yq_frame *plain, const struct yq_coding *co
  * colour by pixel, no padding; of a cell's other bits each is 0 or the sign. It borrows the pixels
  * of `frame` where they are like that; other pixels the caller frees. *out has the attributes that
  * the codestream will have, and no pixels. `loses`: the values count, not every bit. `signless`:
- * the codec must not be given a sign that stands below the top of the cell, nor single bits. */
+ * the codec must not be given a sign that stands below the top of the cell. Single bits are given
+ * to none. */
 yq_must_check bool yq_codec_tighten(const struct yq_frame *frame, bool loses, bool signless,
                                     struct yq_frame *tight, struct yq_frame *out,
                                     struct yq_err *err);
 
 yq_decoder yq_lossless_decode, yq_j2k_decode, yq_rle_decode, yq_jpeg_decode, yq_jpegls_decode;
-yq_encoder yq_j2k_encode, yq_rle_encode, yq_jpeg_encode, yq_jpegls_encode;
+yq_encoder yq_lossless_encode, yq_j2k_encode, yq_rle_encode, yq_jpeg_encode, yq_jpegls_encode;
 
 /* Decodes without changing `coded`; `plain` borrows all but its pixels, which the caller frees. */
 yq_must_check bool yq_codec_decode(const struct yq_frame *coded, unsigned reduce, uint64_t most,

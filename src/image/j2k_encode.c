@@ -2,7 +2,8 @@
  * 15444-1; PS3.5 8.2.4, A.4.4; PS3.3 C.7.6.3.1.2.
  *
  * Without loss: reversible 5/3 wavelet, RGB as YBR_RCT; with loss: 9/7, RGB as YBR_ICT. OpenJPEG
- * computes in 32 bits, so that samples of more than BITS_MOST are refused. Thread-safe. */
+ * computes in 32 bits, which samples of 24 bits overflow: those of more than BITS_MOST are refused.
+ * Thread-safe. */
 #include <openjpeg.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 #define ROOM "image"
 
-enum { BITS_MOST = 16, LEVELS = 5 };
+enum { BITS_MOST = 20, LEVELS = 5 };
 
 /* ---- OpenJPEG's stream into a yq_buf ---- */
 

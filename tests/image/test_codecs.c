@@ -128,7 +128,7 @@ static size_t place(const struct yq_frame *f, size_t i)
 }
 
 /* Every bit of every cell. */
-static void same_cells(const struct yq_frame *a, const struct yq_frame *b)
+static void same_cells(const char *what, const struct yq_frame *a, const struct yq_frame *b)
 {
     unsigned cell = a->bits_allocated / 8;
     same_attributes(a, b);
@@ -136,9 +136,9 @@ static void same_cells(const struct yq_frame *a, const struct yq_frame *b)
     for (size_t i = 0; i < samples_of(a); i++)
         if (memcmp(a->pixels.bytes + place(a, i) * cell, b->pixels.bytes + place(b, i) * cell,
                    cell))
-            fail_msg("sample %zu of %u x %u x %u, %u/%u/%u %d: %lld is %lld", i, a->columns,
-                     a->rows, a->samples, a->bits_allocated, a->bits_stored, a->high_bit,
-                     a->is_signed, (long long)sample_of(a, place(a, i)),
+            fail_msg("%s: sample %zu of %u x %u x %u, %u/%u/%u %d: %lld is %lld", what, i,
+                     a->columns, a->rows, a->samples, a->bits_allocated, a->bits_stored,
+                     a->high_bit, a->is_signed, (long long)sample_of(a, place(a, i)),
                      (long long)sample_of(b, place(b, i)));
 }
 
@@ -172,7 +172,7 @@ static void there_and_back(const char *syntax, unsigned allocated)
     encode(&copy, &(struct yq_coding){.syntax = syntax});
     assert_string_equal(copy.codestream_syntax, syntax);
     decode(&copy);
-    same_cells(&f, &copy);
+    same_cells(syntax, &f, &copy);
     yq_frame_fini(&f);
     yq_frame_fini(&copy);
 }
@@ -184,12 +184,16 @@ static void without_loss_every_bit_comes_back(void **state)
         const char *syntax;
         unsigned widest;
     } table[] = {
-        {YQ_TS_RLE, 32},         {YQ_TS_JPEGLS_LOSSLESS, 16},
-        {YQ_TS_JPEGLS_NEAR, 16}, {YQ_TS_J2K_LOSSLESS, 16},
+        {YQ_TS_RLE, 32},
+        {YQ_TS_JPEG_LOSSLESS, 16},
+        {YQ_TS_JPEG_LOSSLESS_SV1, 16},
+        {YQ_TS_JPEGLS_LOSSLESS, 16},
+        {YQ_TS_JPEGLS_NEAR, 16},
+        {YQ_TS_J2K_LOSSLESS, 16},
         {YQ_TS_J2K, 16},
     };
     for (size_t t = 0; t < sizeof table / sizeof *table; t++)
-        for (int i = 0; i < 150; i++)
+        for (int i = 0; i < 100; i++)
             for (unsigned allocated = 8; allocated <= table[t].widest; allocated *= 2)
                 there_and_back(table[t].syntax, allocated);
 }
@@ -214,10 +218,35 @@ static void near_lossless_keeps_its_word(void **state)
     }
 }
 
+/* JPEG 2000 takes what fits into the arithmetic, and refuses the rest. */
+static void wide_samples_in_jpeg_2000(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        unsigned bits = 9 + draw(24);
+        struct yq_frame f = frame_of(1 + draw(40), 1 + draw(40), i % 2 ? 3 : 1, 32, bits, bits - 1,
+                                     draw(2), false, false);
+        struct yq_frame copy = copy_of(&f);
+        const struct yq_coding coding = {.syntax = YQ_TS_J2K_LOSSLESS};
+        struct yq_err err = {0};
+        if (bits > 20) {
+            assert_false(yq_image_encode(&copy, &coding, &err));
+            assert_int_equal(err.code, YQ_REFUSED);
+        } else {
+            encode(&copy, &coding);
+            decode(&copy);
+        }
+        same_cells(coding.syntax, &f, &copy);
+        yq_frame_fini(&f);
+        yq_frame_fini(&copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(near_lossless_keeps_its_word),
+        cmocka_unit_test(wide_samples_in_jpeg_2000),
         cmocka_unit_test(without_loss_every_bit_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,23 +22,11 @@ static const enum yq_attr listed[] = {
     YQ_IssuerOfPatientID, YQ_StudyID,
 };
 
-/* "Zhang^Wei=张^伟" as "张伟 Zhang Wei". */
 static void name_text(const char *name, char *text, size_t size)
 {
     struct yq_buf out yq_cleanup(yq_buf_fini) = {0};
-    if (!name)
-        name = "";
-    size_t alphabetic = strcspn(name, "=");
-    const char *other = name[alphabetic] ? name + alphabetic + 1 : "";
-    size_t length = strcspn(other, "=");
-    for (size_t i = 0; i < length; i++)
-        if (other[i] != '^')
-            yq_buf_put(&out, &other[i], 1);
-    if (length && alphabetic)
-        yq_buf_puts(&out, " ");
-    for (size_t i = 0; i < alphabetic; i++)
-        yq_buf_put(&out, name[i] == '^' ? " " : &name[i], 1);
-    (void)yq_copy_trimmed(text, size, yq_buf_text(&out), out.length);
+    yq_form_person(name ? name : "", &out);
+    (void)yq_copy(text, size, yq_buf_text(&out));
 }
 
 static void add_row(struct yq_table *table, const char *const *values)

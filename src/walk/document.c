@@ -15,14 +15,19 @@
 #include "object.h"
 #include "yq/dcm.h"
 #include "yq/file.h"
+#include "yq/sr.h"
 
 #define TAG_DOCUMENT 0x00420011u
 #define TAG_PIXELS 0x7fe00010u
 #define INFLATED_MOST ((size_t)512 << 20)
-#define SR_CLASSES "1.2.840.10008.5.1.4.1.1.88." /* PS3.4 B.5: all of this root are SR IODs */
+
+enum { SR_TEXT_MOST = 4 << 20, SR_DEPTH_MOST = 72 };
 
 /* A document of somebody else is shown by itself, without a script and as of no origin. */
 #define POLICY_FOREIGN "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+#define POLICY_REPORT                                                                              \
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; "             \
+    "form-action 'none'"
 
 /* ---- what it can be given as ---- */
 
@@ -36,6 +41,19 @@ static const struct class_types encapsulated[] = {
     {"1.2.840.10008.5.1.4.1.1.104.4", {"model/obj"}, "obj", POLICY_FOREIGN},
     {"1.2.840.10008.5.1.4.1.1.104.5", {"model/mtl"}, "mtl", POLICY_FOREIGN},
 };
+
+/* PS3.4 B.5: every class below the root of SR is one, and a report that stands elsewhere. */
+static bool is_report(const struct yq_entry *entry)
+{
+    static const char root[] = "1.2.840.10008.5.1.4.1.1.88.";
+    return strncmp(entry->sop_class, root, strlen(root)) == 0 ||
+           strcmp(entry->sop_class, "1.2.840.10008.5.1.4.1.1.79.1") == 0;
+}
+static const struct {
+    const char *type, *extension, *policy;
+    bool html;
+} report_types[YQ_DOCUMENT_TYPES] = {{"text/html", "html", POLICY_REPORT, true},
+                                     {"text/plain", "txt", NULL, false}};
 
 enum coder { CODER_NONE, CODER_MPEG2, CODER_AVC, CODER_HEVC };
 static const struct {
@@ -131,7 +149,13 @@ bool yq_document_kind(struct yq_house *house, const struct yq_entry *entry,
         memcpy(out->types, class->types, sizeof out->types);
         out->count = out->types[1] ? 2 : 1;
     }
-    if (class || coder == CODER_NONE)
+    if (is_report(entry)) {
+        for (size_t i = 0; i < YQ_DOCUMENT_TYPES; i++)
+            out->types[i] = report_types[i].type;
+        out->count = YQ_DOCUMENT_TYPES;
+        out->text = true;
+    }
+    if (out->count || coder == CODER_NONE)
         return true;
     int fd yq_cleanup(yq_close) = -1;
     struct yq_bulk bulk yq_cleanup(yq_bulk_fini) = {0};
@@ -229,16 +253,64 @@ static bool open_bytes(struct yq_house *house, const struct yq_entry *entry, con
     return give(house, &fd, &bulk, out, err) && (!class || cut_padding(&bulk, out, err));
 }
 
+/* ---- reports ---- */
+
+/* What to read the text of this sender with. */
+static void assume(struct yq_house *house, const struct yq_entry *entry, char charset[64])
+{
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    const struct yq_peer *peer =
+        *entry->source ? yq_conf_peer(conf, entry->source, "", NULL) : NULL;
+    (void)yq_copy(charset, 64, peer ? peer->assume_charset : "");
+    yq_conf_release(house->conf, conf);
+}
+
+static bool open_report(struct yq_house *house, const struct yq_entry *entry,
+                        const char *media_type, struct yq_document *out, struct yq_err *err)
+{
+    char charset[64];
+    struct yq_sr_wish wish = {
+        .charset = out->charset, .wado = "wado", .class_name = yq_dcm_uid_name};
+    struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
+    struct yq_dataset report yq_cleanup(yq_dataset_fini) = {0};
+    for (size_t i = 0; i < YQ_DOCUMENT_TYPES && !out->media_type; i++) {
+        if (strcmp(report_types[i].type, media_type) != 0)
+            continue;
+        wish.html = report_types[i].html;
+        out->media_type = report_types[i].type;
+        out->extension = report_types[i].extension;
+        out->policy = report_types[i].policy;
+    }
+    if (!out->media_type)
+        return yq_fail(err, YQ_REFUSED, "walk", "a report is text/html or text/plain");
+    assume(house, entry, charset);
+    struct yq_reading how = {.value_most = SR_TEXT_MOST,
+                             .depth_most = SR_DEPTH_MOST,
+                             .frame = YQ_ALL_FRAMES,
+                             .assume_charset = charset};
+    if (!yq_retrieve_open(house, entry, NULL, 0, &object, err) ||
+        !yq_dcm_read_dataset(object.fd, &how, &report, NULL, err) ||
+        !yq_sr_print(&report.root, &wish, &out->bytes, err))
+        return false;
+    out->length = out->bytes.length;
+    return true;
+}
+
 bool yq_document_open(struct yq_house *house, const struct yq_entry *entry, const char *media_type,
                       const char *charset, struct yq_document *out, struct yq_err *err)
 {
     *out = (struct yq_document){.fd = -1};
-    (void)charset;
-    bool known = as_encapsulated(entry) || as_video(entry) != CODER_NONE;
-    if (!known)
-        return yq_fail(err, YQ_REFUSED, "walk", "the object has no form as %s", media_type);
-    if (open_bytes(house, entry, media_type, out, err))
-        return true;
-    yq_document_fini(out);
-    return false;
+    bool fine;
+    if (is_report(entry)) {
+        out->charset = yq_form_charset(charset);
+        fine = out->charset ? open_report(house, entry, media_type, out, err)
+                            : yq_fail(err, YQ_REFUSED, "walk", "none of these character sets");
+    } else if (as_encapsulated(entry) || as_video(entry) != CODER_NONE) {
+        fine = open_bytes(house, entry, media_type, out, err);
+    } else {
+        fine = yq_fail(err, YQ_REFUSED, "walk", "the object has no form as %s", media_type);
+    }
+    if (!fine)
+        yq_document_fini(out);
+    return fine;
 }

@@ -106,6 +106,17 @@ yq_must_check bool yq_catalog_hurry(struct yq_catalog *catalog, bool on, struct 
 yq_must_check bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance,
                                   struct yq_entry *out, struct yq_err *err);
 
+/* The same with what a picture, and the audit trail, want to know of it: one look instead of three.
+ */
+struct yq_glance {
+    struct yq_entry entry;
+    bool image;                                             /* it has rows of pixels */
+    unsigned frames;                                        /* 1 where it does not say */
+    char patient_id[130], patient_name[390], accession[66]; /* of its study */
+};
+yq_must_check bool yq_catalog_glance(struct yq_catalog *catalog, const char *sop_instance,
+                                     struct yq_glance *out, struct yq_err *err);
+
 /* What was coerced in the instance of this row when it came in. YQ_ABSENT: nothing was, or it is
  * gone. YQ_IO: it cannot be read. The caller ends *out with yq_coercions_fini. */
 yq_must_check bool yq_catalog_coerced(struct yq_catalog *catalog, int64_t id,
@@ -148,6 +159,15 @@ yq_must_check bool yq_catalog_entries(struct yq_catalog *catalog, int64_t after_
  * the caller moves their files to the trash afterwards). YQ_ABSENT when nothing matches. */
 yq_must_check bool yq_catalog_remove(struct yq_catalog *catalog, const struct yq_key *key,
                                      struct yq_entry **out, size_t *count, struct yq_err *err);
+
+/* Whether an instance, a series or a study was here and was deleted: parts of the key that are ""
+ * do not narrow. YQ_ABSENT: that is not known (any more), or it came again. A series or study of
+ * which only parts were deleted counts too: who asks has looked for what is here first. */
+yq_must_check bool yq_catalog_deleted(struct yq_catalog *catalog, const struct yq_key *key,
+                                      int64_t *deleted_ms, struct yq_err *err);
+/* Forgets what was deleted before this time; *gone instances. */
+yq_must_check bool yq_catalog_forget(struct yq_catalog *catalog, int64_t before_ms, uint64_t *gone,
+                                     struct yq_err *err);
 
 /* Contradictions that nobody has settled, newest first; at most 20000 (yq_catalog_totals counts
  * all). */

@@ -23,6 +23,7 @@ enum yq_unknown_peers { YQ_UNKNOWN_REFUSE, YQ_UNKNOWN_ACCEPT };
 enum yq_find_pinyin { YQ_FIND_PINYIN_NEGOTIATED, YQ_FIND_PINYIN_ALWAYS, YQ_FIND_PINYIN_NEVER };
 enum yq_fallback_charset { YQ_FALLBACK_UTF8, YQ_FALLBACK_GB18030 };
 enum yq_user_identity { YQ_IDENTITY_ACCEPT, YQ_IDENTITY_CHECK, YQ_IDENTITY_REQUIRE };
+enum yq_wado_default { YQ_WADO_STANDARD, YQ_WADO_AS_STORED };
 enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
 
 /* X(type, c_name, "key", default as text, least, most, "help")  -- types: text, number, flag,
@@ -80,16 +81,26 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "already")                                                                                   \
     X(number, store_trash_days, "store.trash_days", "30", 0, 36500,                                \
       "days that deleted objects stay in the trash")                                               \
+    X(number, store_deleted_days, "store.deleted_days", "365", 0, 36500,                           \
+      "days for which HTTP says of a deleted object that it is gone (410), not unknown (404)")     \
     X(number, cache_megabytes, "cache.megabytes", "1024", 0, 1048576,                              \
       "disk that converted objects and pictures may take, MB; 0: none are kept")                   \
     X(number, memory_pixels_megabytes, "memory.pixels_megabytes", "0", 0, 1048576,                 \
       "memory for decoding and encoding pixels, MB, all work together; 0: a quarter of the "       \
       "machine's")                                                                                 \
+    X(text, image_font, "image.font", "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc", 0, 255,    \
+      "font file for text on pictures, one that has Chinese; empty: no text is drawn")             \
     X(text, http_bind, "http.bind", "127.0.0.1", 1, 64, "address to listen on for HTTP")           \
     X(number, http_port, "http.port", "8080", 0, 65535, "TCP port for HTTP; 0: no HTTP")           \
     X(number, http_workers, "http.workers", "4", 1, 64, "HTTP worker threads")                     \
     X(number, http_connections, "http.connections", "512", 8, 10000,                               \
       "HTTP connections at the same time")                                                         \
+    X(choice, http_wado_default, "http.wado_default", "standard", 0, 0,                            \
+      "standard|as-stored: transfer syntax of a DICOM file when the client names none: explicit "  \
+      "little endian where nothing is lost by it, or as it is stored")                             \
+    X(text, http_cors_origins, "http.cors_origins", "", 0, 255,                                    \
+      "web pages that may read what is here, as https://host[:port] with blanks between them; "    \
+      "*: all; empty: none")                                                                       \
     X(text, audit_site, "audit.site", "", 0, 64, "name of the hospital in audit messages")         \
     X(text, audit_syslog, "audit.syslog", "", 0, 255,                                              \
       "collector of audit messages: udp://host:port or tcp://host:port; empty: none")              \

@@ -185,6 +185,10 @@ yq_must_check bool yq_dcm_transcode(int fd, const char *to, uint64_t most, int o
 yq_must_check bool yq_dcm_read_frame(int fd, unsigned number, uint64_t most, struct yq_frame *out,
                                      struct yq_err *err);
 
+/* Appends bytes as a gzip stream (RFC 1952); zlib is seen by this room only. False without memory.
+ */
+yq_must_check bool yq_gzip(const void *bytes, size_t length, struct yq_buf *out);
+
 /* Once, before threads start, and at the end. */
 void yq_dcm_init(void);
 /* Reads what else would be read when it is first needed, and says in the log what is missing. Any

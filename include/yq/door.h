@@ -23,4 +23,7 @@ yq_must_check bool yq_http_open(struct yq_house *house, struct yq_http **out, st
 void yq_http_close(struct yq_http *door);
 unsigned yq_http_port(const struct yq_http *door); /* the port it got, when 0 was asked in tests */
 
+/* Appends what WADO-URI takes and gives, as a page of Markdown or as JSON. */
+void yq_wado_help(bool json, struct yq_buf *out);
+
 #endif

@@ -15,7 +15,9 @@
 #include "yq/cache.h"
 #include "yq/catalog.h"
 #include "yq/conf.h"
+#include "yq/dcm.h"
 #include "yq/err.h"
+#include "yq/image.h"
 #include "yq/model.h"
 #include "yq/store.h"
 #include "yq/sync.h"
@@ -160,12 +162,20 @@ yq_must_check bool yq_retrieve_send(struct yq_house *house, struct yq_assoc *ass
 
 /* ---- render (render.c) ---- */
 
-/* Appends a frame, counted from 0, as a JPEG picture of `quality` 1 to 100. YQ_ABSENT (no such
- * frame, no pixels, or the file is gone), YQ_REFUSED (pixels of a kind we cannot show),
- * YQ_BAD_INPUT (the object contradicts itself), YQ_FULL (too large), YQ_IO. */
-yq_must_check bool yq_render_jpeg(struct yq_house *house, const struct yq_entry *entry,
-                                  unsigned frame, int quality, struct yq_buf *out,
-                                  struct yq_err *err);
+enum yq_as { YQ_AS_JPEG, YQ_AS_PNG, YQ_AS_GIF, YQ_AS_JP2 };
+struct yq_rendering { /* how a picture is wanted */
+    enum yq_as media;
+    uint32_t frame;          /* from 0; YQ_ALL_FRAMES: each in a GIF, the first in the others */
+    int quality;             /* 1 to 100, of JPEG and JPEG 2000; 0: 90 */
+    bool patient, technique; /* into the corners: whose it is, how it was made */
+    struct yq_view view;
+};
+/* Appends it. YQ_ABSENT (the object is gone: "store"; no such frame, no pixels: "dcm"), YQ_REFUSED
+ * (pixels of a kind we cannot show), YQ_BAD_INPUT (the object contradicts itself), YQ_FULL (too
+ * large), YQ_IO. */
+yq_must_check bool yq_render(struct yq_house *house, const struct yq_entry *entry,
+                             const struct yq_rendering *how, struct yq_buf *out,
+                             struct yq_err *err);
 
 /* ---- DIMSE statuses (status.c): PS3.7 annex C, PS3.4 B.2.3, C.4.1.1.4, C.4.2.1.5 ---- */
 unsigned yq_status_store(enum yq_code code);

@@ -357,7 +357,9 @@ static bool add_instance(struct connection *writer, struct yq_adding *adding, st
     bind_columns(add, 12, &adding->values, YQ_IMAGE);
     if (!statement_run(writer, add, err))
         return false;
-    return !arrival->unsynced || mark(writer, adding, err);
+    if (arrival->unsynced && !mark(writer, adding, err))
+        return false;
+    return tombstone_take(writer, arrival->header->key.instance, err);
 }
 
 static bool grow(struct connection *writer, struct yq_adding *adding, struct yq_err *err)

@@ -12,7 +12,7 @@
 
 #include "yq/catalog.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define RETRY_MS 1000
 #define IDLE_READERS_MOST 16
 
@@ -70,6 +70,14 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_NAME_KEY_ADD,
                  ST_NAME_KEY_REMOVE,
                  ST_STUDY_NAMES,
+                 ST_TOMBSTONE_SERIES,
+                 ST_TOMBSTONE_PUT,
+                 ST_TOMBSTONE_TAKE,
+                 ST_TOMBSTONE_PRUNE,
+                 ST_TOMBSTONE_OF_INSTANCE,
+                 ST_TOMBSTONE_OF_SERIES,
+                 ST_TOMBSTONE_OF_STUDY,
+                 ST_GLANCE,
                  ST_COUNT
 };
 
@@ -267,6 +275,12 @@ bool names_remove(struct connection *writer, int64_t study, enum yq_attr attr, c
 bool names_prune(struct connection *writer, int64_t study, struct yq_err *err);
 /* Makes the keys of all studies where a catalog has none, or old ones. */
 bool names_fill(struct connection *writer, struct yq_err *err);
+
+/* ---- tombstone.c ---- */
+
+/* An instance that was served is deleted; one that is added takes its tombstone away. */
+bool tombstone_put(struct connection *writer, const struct yq_entry *entry, struct yq_err *err);
+bool tombstone_take(struct connection *writer, const char *instance, struct yq_err *err);
 
 /* ---- suspect.c ---- */
 

@@ -23,6 +23,32 @@ bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance, struct
     return ok && (row || yq_fail(err, YQ_ABSENT, "catalog", "there is no such instance"));
 }
 
+bool yq_catalog_glance(struct yq_catalog *catalog, const char *sop_instance, struct yq_glance *out,
+                       struct yq_err *err)
+{
+    bool row = false;
+    struct connection *reader = reader_take(catalog, err);
+    if (!reader)
+        return false;
+    sqlite3_stmt *get = connection_statement(reader, ST_GLANCE, err);
+    if (get)
+        sqlite3_bind_text(get, 1, sop_instance, -1, SQLITE_STATIC);
+    bool ok = get && statement_step(reader, get, &row, err);
+    if (ok && row) {
+        int64_t frames = sqlite3_column_int64(get, ENTRY_WIDTH + 1);
+        entry_read(get, &out->entry);
+        out->image = *column_text(get, ENTRY_WIDTH);
+        out->frames = frames < 1 ? 1 : frames > INT32_MAX ? INT32_MAX : (unsigned)frames;
+        copy_characters(out->patient_id, sizeof out->patient_id, column_text(get, ENTRY_WIDTH + 2));
+        copy_characters(out->patient_name, sizeof out->patient_name,
+                        column_text(get, ENTRY_WIDTH + 3));
+        copy_characters(out->accession, sizeof out->accession, column_text(get, ENTRY_WIDTH + 4));
+    }
+    sqlite3_reset(get);
+    reader_give(catalog, reader);
+    return ok && (row || yq_fail(err, YQ_ABSENT, "catalog", "there is no such instance"));
+}
+
 static bool entries_after(struct yq_catalog *catalog, enum statement which, int64_t after_id,
                           struct yq_entry *entries, size_t room, size_t *count, struct yq_err *err)
 {
@@ -131,7 +157,7 @@ static bool remove_row(struct connection *writer, const struct yq_entry *entry, 
     if (!remove)
         return false;
     sqlite3_bind_int64(remove, 1, entry->id);
-    if (!statement_run(writer, remove, err))
+    if (!statement_run(writer, remove, err) || !tombstone_put(writer, entry, err))
         return false;
     remove = connection_statement(writer, ST_CONTRADICTION_OF_INSTANCE_REMOVE, err);
     if (!remove)

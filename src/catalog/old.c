@@ -192,12 +192,18 @@ static bool carry_studies(struct connection *writer, void *with, struct yq_err *
 
 static bool carry_waiting(struct connection *writer, void *with, struct yq_err *err)
 {
-    static const char *const waiting[] = {"commitment", "outbox_job", "outbox_item", "outbox_lane"};
+    static const char *const waiting[] = {"commitment",  "outbox_job",       "outbox_item",
+                                          "outbox_lane", "tombstone_series", "tombstone"};
     struct carrying *carrying = with;
     for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
         if (!copy_table(carrying->old, waiting[i], writer, err))
             return false;
-    return true;
+    /* what was found among the files is here */
+    return sqlite3_exec(writer->db,
+                        "DELETE FROM tombstone WHERE instance IN (SELECT SOPInstanceUID FROM "
+                        "instance)",
+                        NULL, NULL, NULL) == SQLITE_OK ||
+           connection_fail(writer, "write the catalog", err);
 }
 
 bool yq_old_carry(struct yq_old *old, struct yq_catalog *into, uint64_t *corrections,

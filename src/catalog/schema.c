@@ -78,6 +78,10 @@ static const char other_tables[] =
     " PRIMARY KEY(kind, destination)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS name_key(kind INTEGER NOT NULL, key TEXT NOT NULL,"
     " study_id INTEGER NOT NULL, PRIMARY KEY(kind, key, study_id)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS tombstone_series(id INTEGER PRIMARY KEY, study TEXT NOT NULL,"
+    " series TEXT NOT NULL, deleted_ms INTEGER NOT NULL, UNIQUE(study, series));"
+    "CREATE TABLE IF NOT EXISTS tombstone(instance TEXT PRIMARY KEY, series_id INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -112,6 +116,9 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS contradiction_instance ON contradiction(instance);"
     "CREATE INDEX IF NOT EXISTS charset_suspect ON charset_reading(id)"
     " WHERE settled = 0 AND (reading = 2 OR doubtful = 1);"
+    "CREATE INDEX IF NOT EXISTS tombstone_of_series ON tombstone(series_id);"
+    "CREATE INDEX IF NOT EXISTS tombstone_series_uid ON tombstone_series(series);"
+    "CREATE INDEX IF NOT EXISTS tombstone_series_age ON tombstone_series(deleted_ms);"
     "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);"
     "CREATE UNIQUE INDEX IF NOT EXISTS outbox_study ON outbox_job(study, destination, kind, rule);"
     "CREATE INDEX IF NOT EXISTS outbox_due ON outbox_job(kind, destination, priority, next_ms)"
@@ -268,6 +275,24 @@ static const char *const fixed_sql[ST_COUNT] = {
     [ST_OUTBOX_FORGET] =
         "UPDATE outbox_item SET state = 2, reason = 'deleted from this node' WHERE state = 0 AND "
         "job_id IN (SELECT id FROM outbox_job WHERE study = ? AND kind = 0) AND instance = ?",
+    [ST_TOMBSTONE_SERIES] =
+        "INSERT INTO tombstone_series(study, series, deleted_ms) VALUES(?, ?, ?) ON "
+        "CONFLICT(study, series) DO UPDATE SET deleted_ms = excluded.deleted_ms RETURNING id",
+    [ST_TOMBSTONE_PUT] = "INSERT OR REPLACE INTO tombstone(instance, series_id) VALUES(?, ?)",
+    [ST_TOMBSTONE_TAKE] = "DELETE FROM tombstone WHERE instance = ? RETURNING series_id",
+    [ST_TOMBSTONE_PRUNE] = "DELETE FROM tombstone_series WHERE id = ?1 AND NOT EXISTS (SELECT 1 "
+                           "FROM tombstone WHERE series_id = ?1)",
+    /* what is not given is NULL and does not narrow */
+    [ST_TOMBSTONE_OF_INSTANCE] =
+        "SELECT deleted_ms FROM tombstone JOIN tombstone_series ON id = series_id WHERE "
+        "(?1 IS NULL OR study = ?1) AND (?2 IS NULL OR series = ?2) AND instance = ?3",
+    [ST_TOMBSTONE_OF_SERIES] = "SELECT max(deleted_ms) FROM tombstone_series WHERE (?1 IS NULL OR "
+                               "study = ?1) AND series = ?2 GROUP BY series",
+    [ST_TOMBSTONE_OF_STUDY] =
+        "SELECT max(deleted_ms) FROM tombstone_series WHERE study = ?1 GROUP BY study",
+    [ST_GLANCE] = "SELECT " ENTRY_COLUMNS ", instance.Rows, instance.NumberOfFrames, "
+                  "study.PatientID, study.PatientName, study.AccessionNumber FROM " ENTRY_FROM
+                  " WHERE instance.SOPInstanceUID = ? AND instance.copy = 0",
 };
 
 const char *statement_sql(enum statement which, struct yq_buf *made)

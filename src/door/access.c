@@ -4,7 +4,11 @@
  * name this machine, so that a web page elsewhere cannot reach the node by pointing its own name at
  * 127.0.0.1; and what a proxy passes on (http.c) does not count as of this machine. While the node
  * listens anywhere else, every client needs a token, also those of this
- * machine: behind a reverse proxy everybody comes from loopback. Pure functions, any thread. */
+ * machine: behind a reverse proxy everybody comes from loopback.
+ *
+ * A page of somebody else's that runs in the browser of a person of this machine is let in as this
+ * machine; the browser lets it read the answer only where http.cors_origins names it (Fetch
+ * standard, CORS protocol). Pure functions, any thread. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -64,4 +68,17 @@ bool yq_token_fits(const struct yq_conf *conf, const char *authorization, char n
         fits = true;
     }
     return fits;
+}
+
+bool yq_cors_allows(const struct yq_conf *conf, const char *origin)
+{
+    size_t length = strlen(origin);
+    for (const char *at = conf->http_cors_origins; *at;) {
+        size_t size = strcspn(at, " ,");
+        if ((size == 1 && *at == '*') || (size == length && strncasecmp(at, origin, size) == 0))
+            return true;
+        at += size;
+        at += strspn(at, " ,");
+    }
+    return false;
 }

@@ -7,8 +7,8 @@
  * at a time: the socket thread until it is queued, then a worker, and after the resume the socket
  * thread again; libmicrohttpd's own lock orders them.
  *
- * Refused here: requests with a body, methods other than GET and HEAD, long URLs, and whoever may
- * not come in (access.c). RFC 9110, RFC 9112. */
+ * Refused here: requests with a body, methods other than GET, HEAD and a browser's OPTIONS, long
+ * URLs, and whoever may not come in (access.c). RFC 9110, RFC 9112. */
 #include "http.h"
 
 #include <errno.h>
@@ -32,6 +32,8 @@
 #define SOCKET_THREADS 2
 #define IDLE_SECONDS 30 /* a connection on which nothing moves */
 #define ASK_SECONDS 60  /* from when a client may ask until its headers are there */
+#define TAKE_SECONDS 60 /* in each such span of its answer a client must take TAKE_BYTES */
+#define TAKE_BYTES (60 * 1024)
 #define SWEEP_SECONDS 5
 #define HEADER_BYTES (32 * 1024) /* request line, headers and reply headers of a connection */
 #define QUEUE_PER_WORKER 64
@@ -47,6 +49,7 @@ struct yq_http {
     unsigned port;
     bool loopback; /* listens there only */
     atomic_uint traces;
+    atomic_llong swept_ms; /* when slow clients were last looked for */
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -67,6 +70,7 @@ struct visit {
     char *uri; /* as sent; path and query end up as two strings in it */
     bool uri_too_long;
     const struct yq_route *route;
+    const char *origin; /* of the page that asks, where it may read the answer; else NULL */
     struct request request;
     struct reply reply;
     char trace[16];
@@ -134,6 +138,18 @@ static void add_headers(struct MHD_Response *response, struct reply *reply)
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
 }
 
+/* The page may read the answer, whatever it is. Fetch standard, CORS protocol. */
+static void add_cors(struct MHD_Response *response, const struct visit *visit)
+{
+    if (!visit->origin)
+        return;
+    MHD_add_response_header(response, "Access-Control-Allow-Origin", visit->origin);
+    MHD_add_response_header(response, "Vary", "Origin");
+    MHD_add_response_header(response, "Access-Control-Expose-Headers",
+                            "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, "
+                            "ETag, Last-Modified, Link, Retry-After");
+}
+
 static enum MHD_Result send_reply(struct visit *visit)
 {
     struct MHD_Response *response = make_response(&visit->reply);
@@ -141,6 +157,8 @@ static enum MHD_Result send_reply(struct visit *visit)
     if (!response)
         return MHD_NO; /* no memory: the connection closes */
     add_headers(response, &visit->reply);
+    add_cors(response, visit);
+    yq_patience_taking(visit->door->patience, visit->asker, yq_monotonic_ms());
     enum MHD_Result done = MHD_queue_response(visit->connection, visit->reply.status, response);
     MHD_destroy_response(response);
     return done;
@@ -156,18 +174,29 @@ static enum MHD_Result answer_now(struct visit *visit, const char *method)
 
 /* ---- workers ---- */
 
-/* Waits for work at most SWEEP_SECONDS; a worker that finds none looks after slow clients. */
+/* Whichever worker comes by first, whether or not there is work. */
+static void look_after_slow_clients(struct yq_http *door)
+{
+    static const struct yq_patience_rules rules = {
+        .ask_ms = ASK_SECONDS * 1000, .take_ms = TAKE_SECONDS * 1000, .take_bytes = TAKE_BYTES};
+    long long now = yq_monotonic_ms(), last = atomic_load(&door->swept_ms);
+    if (now - last < SWEEP_SECONDS * 1000 ||
+        !atomic_compare_exchange_strong(&door->swept_ms, &last, now))
+        return;
+    size_t slow = yq_patience_sweep(door->patience, &rules, now);
+    if (slow)
+        yq_log(YQ_LOG_INFO, "http-slow-clients", "closed=%zu", slow);
+}
+
+/* For work, at most SWEEP_SECONDS. */
 static void wait_for_visit(struct yq_http *door)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SWEEP_SECONDS;
-    if (pthread_cond_timedwait(&door->arrived, &door->lock, &until) != ETIMEDOUT)
-        return;
+    pthread_cond_timedwait(&door->arrived, &door->lock, &until);
     pthread_mutex_unlock(&door->lock);
-    size_t slow = yq_patience_sweep(door->patience, yq_monotonic_ms() - ASK_SECONDS * 1000);
-    if (slow)
-        yq_log(YQ_LOG_INFO, "http-slow-clients", "closed=%zu seconds=%d", slow, ASK_SECONDS);
+    look_after_slow_clients(door);
     pthread_mutex_lock(&door->lock);
 }
 
@@ -197,9 +226,11 @@ static void *work(void *argument)
         visit->route->function(door->house, &visit->request, &visit->reply);
         if (visit->reply.headers.failed || !visit->reply.status)
             yq_reply_problem(&visit->reply, 500, "no memory for an answer");
+        yq_reply_compress(&visit->request, &visit->reply);
         log_visit(visit, visit->request.method == YQ_HEAD ? "HEAD" : "GET");
         visit->state = ANSWERED;
         MHD_resume_connection(visit->connection); /* from here on it is the socket thread's */
+        look_after_slow_clients(door);
     }
     yq_log_set_trace("");
     return NULL;
@@ -245,9 +276,36 @@ static bool came_by_proxy(struct visit *visit)
     return false;
 }
 
-/* Who it is. False with a reply when it may not come in; request.trusted says whether it may do
- * more than ask an open route. */
-static bool may_come_in(struct visit *visit)
+/* A browser asks beforehand whether a page may ask, and shows no token then. */
+static bool is_preflight(struct visit *visit, const char *method)
+{
+    return visit->origin && strcmp(method, "OPTIONS") == 0 &&
+           *header_of(visit, "Access-Control-Request-Method");
+}
+
+static void answer_preflight(struct visit *visit)
+{
+    struct reply *reply = &visit->reply;
+    reply->status = 204;
+    yq_reply_header(reply, "Access-Control-Allow-Methods", "GET, HEAD");
+    yq_reply_header(reply, "Access-Control-Allow-Headers",
+                    "Accept, Authorization, If-Match, If-Modified-Since, If-None-Match, If-Range, "
+                    "If-Unmodified-Since, Range");
+    yq_reply_header(reply, "Access-Control-Max-Age", "600");
+}
+
+static void find_origin(struct visit *visit)
+{
+    const char *origin = header_of(visit, "Origin");
+    const struct yq_conf *conf = yq_conf_hold(visit->door->house->conf);
+    if (*origin && yq_cors_allows(conf, origin))
+        visit->origin = origin;
+    yq_conf_release(visit->door->house->conf, conf);
+}
+
+/* Who it is. False with a reply when it may not come in, or when that was all it wanted to know;
+ * request.trusted says whether it may do more than ask an open route. */
+static bool may_come_in(struct visit *visit, const char *method)
 {
     struct yq_http *door = visit->door;
     const char *host = header_of(visit, "Host");
@@ -266,6 +324,11 @@ static bool may_come_in(struct visit *visit)
                          "localhost, 127.0.0.1 and [::1]");
         return false;
     }
+    find_origin(visit);
+    if (is_preflight(visit, method)) {
+        answer_preflight(visit);
+        return false;
+    }
     const struct yq_conf *conf = yq_conf_hold(door->house->conf);
     bool token = yq_token_fits(conf, header_of(visit, "Authorization"), visit->request.from.user);
     visit->request.trusted = near || token;
@@ -277,10 +340,12 @@ static bool may_come_in(struct visit *visit)
     return false;
 }
 
-static bool check_access(struct visit *visit)
+static bool check_access(struct visit *visit, const char *method)
 {
-    if (may_come_in(visit))
+    if (may_come_in(visit, method))
         return true;
+    if (visit->reply.status < 400)
+        return false;
     yq_audit_refused(visit->door->house->audit, &visit->request.from,
                      visit->reply.status == 401 ? "HTTP without a token of tokens.json"
                                                 : "HTTP with the host name of another machine");
@@ -345,7 +410,7 @@ static bool admit(struct visit *visit, const char *method)
     else
         query = visit->uri + strlen(visit->uri);
     find_route(visit);
-    if (!check_access(visit))
+    if (!check_access(visit, method))
         return false;
     if (!visit->route) {
         yq_reply_problem(&visit->reply, 404, "there is nothing under this path; / lists what is");
@@ -364,8 +429,11 @@ static bool admit(struct visit *visit, const char *method)
     request->path = visit->uri;
     request->memo = visit->door->memo;
     request->accept = header_of(visit, "Accept");
+    request->accept_encoding = header_of(visit, "Accept-Encoding");
     request->range = header_of(visit, "Range");
     request->if_range = header_of(visit, "If-Range");
+    request->if_match = header_of(visit, "If-Match");
+    request->if_unmodified_since = header_of(visit, "If-Unmodified-Since");
     request->if_none_match = header_of(visit, "If-None-Match");
     request->if_modified_since = header_of(visit, "If-Modified-Since");
     return true;
@@ -568,6 +636,7 @@ bool yq_http_open_routes(struct yq_house *house, const struct yq_route *routes, 
     door->routes = routes;
     door->route_count = count;
     door->last = &door->first;
+    atomic_init(&door->swept_ms, yq_monotonic_ms());
     atomic_init(&door->traces, (unsigned)yq_now_ms() << 8); /* differ from those before a restart */
     pthread_mutex_init(&door->lock, NULL);
     pthread_condattr_init(&monotonic);

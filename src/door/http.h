@@ -15,14 +15,15 @@
 
 struct yq_memo; /* status.c: answers that are kept for a moment */
 
-enum yq_method { YQ_GET = 1, YQ_HEAD = 2 };
+enum yq_method { YQ_GET = 1, YQ_HEAD = 2 }; /* OPTIONS is answered before a route is asked */
 
 struct request { /* lives until its reply is on the wire */
     enum yq_method method;
     const char *path;
     struct yq_params params;
     /* headers, "" when absent */
-    const char *accept, *range, *if_range, *if_none_match, *if_modified_since;
+    const char *accept, *accept_encoding, *range, *if_range;
+    const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since;
     struct yq_origin from; /* who asks, for the audit trail: address, name of the token */
     bool trusted;          /* may see what is kept here; only routes with `open` meet others */
     struct yq_memo *memo;
@@ -67,13 +68,15 @@ void yq_reply_error(struct reply *reply, const struct yq_err *err);
 void yq_reply_error_as(struct reply *reply, unsigned status, const struct yq_err *err);
 /* The body is complete: sets status and type; 500 when the buffer failed. */
 void yq_reply_body(struct reply *reply, unsigned status, const char *type);
-/* Stands for a stored state: ETag, Last-Modified (0: none). True when the client has it already:
- * then the reply is a 304 and nothing is left to do. */
+/* Stands for a stored state: ETag, Last-Modified (0: none). True when nothing is left to do: the
+ * client has it already (304), or wants it only in another state (412). */
 bool yq_reply_unchanged(const struct request *request, struct reply *reply, const char *etag,
                         int64_t modified_ms);
-/* `take_fd` from its start, whole or the one range that was asked for. */
-void yq_reply_file(const struct request *request, struct reply *reply, int take_fd, uint64_t size,
-                   const char *type, const char *etag, int64_t modified_ms);
+/* `size` bytes of `take_fd` from `offset`, or the one range of them that was asked for. */
+void yq_reply_file(const struct request *request, struct reply *reply, int take_fd, uint64_t offset,
+                   uint64_t size, const char *type, const char *etag, int64_t modified_ms);
+/* A text that gains by it is compressed, where the client takes that. */
+void yq_reply_compress(const struct request *request, struct reply *reply);
 void yq_reply_fini(struct reply *reply);
 
 /* ---- access (access.c) ---- */
@@ -85,19 +88,30 @@ bool yq_host_is_local(const char *host);
 /* True when an Authorization header carries a bearer token of the configuration; *name: whose. */
 bool yq_token_fits(const struct yq_conf *conf, const char *authorization, char name[64]);
 
+/* Whether a page of this origin (RFC 6454) may read what is here: http.cors_origins. */
+bool yq_cors_allows(const struct yq_conf *conf, const char *origin);
+
 /* ---- slow clients (patience.c) ---- */
 
+struct yq_patience_rules {
+    int64_t ask_ms;      /* a request's headers must be there within this */
+    int64_t take_ms;     /* in each such span of an answer ... */
+    uint64_t take_bytes; /* ... it must have taken so much */
+};
 struct yq_patience;
 struct yq_asker;                           /* a connection; NULL is let pass everywhere */
 struct yq_patience *yq_patience_new(void); /* NULL without memory */
 void yq_patience_free(struct yq_patience *patience);
 struct yq_asker *yq_patience_begin(struct yq_patience *patience, int fd, int64_t now_ms);
-/* Its request's headers are complete; it may ask again from now on; it is about to be closed. */
+/* Its request's headers are complete; its answer begins to leave; it may ask again from now on; it
+ * is about to be closed. */
 void yq_patience_asked(struct yq_patience *patience, struct yq_asker *asker);
+void yq_patience_taking(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);
 void yq_patience_again(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);
 void yq_patience_end(struct yq_patience *patience, struct yq_asker *asker);
-/* Shuts down the sockets that have been asking since before this time; how many those are. */
-size_t yq_patience_sweep(struct yq_patience *patience, int64_t before_ms);
+/* Shuts down the sockets of those that ask or take too slowly; how many those are. */
+size_t yq_patience_sweep(struct yq_patience *patience, const struct yq_patience_rules *rules,
+                         int64_t now_ms);
 
 /* ---- status.c ---- */
 

@@ -1,9 +1,14 @@
-/* patience.c: how long a client may take to say what it wants. libmicrohttpd's time-out counts from
- * the last byte, so that one byte now and then would hold a connection for ever, and a few hundred
- * of them all there are. Here the time counts from when the connection was free to ask.
+/* patience.c: how long a client may take to say what it wants, and to take what it gets.
+ * libmicrohttpd's time-out counts from the last byte, so that one byte now and then would hold a
+ * connection, and the file behind its answer, for ever, and a few hundred of them all there are.
+ * Here the time counts from when the connection was free to ask; and of an answer so much must have
+ * reached the client in each span of time.
  *
  * Called from the socket threads and the workers; one lock around the list, under which a socket is
- * at most shut down (its number cannot have become another's as long as it is in the list). */
+ * at most asked how far it is and shut down (its number cannot have become another's as long as it
+ * is in the list). */
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -13,8 +18,9 @@
 struct yq_asker {
     struct yq_asker *next, **at;
     int fd;
-    bool asking;
+    enum { IDLE, ASKING, TAKING } state;
     int64_t since_ms;
+    uint64_t taken; /* by then */
 };
 
 struct yq_patience {
@@ -45,7 +51,7 @@ struct yq_asker *yq_patience_begin(struct yq_patience *patience, int fd, int64_t
     struct yq_asker *asker = calloc(1, sizeof *asker);
     if (!asker)
         return NULL;
-    *asker = (struct yq_asker){.fd = fd, .asking = true, .since_ms = now_ms};
+    *asker = (struct yq_asker){.fd = fd, .state = ASKING, .since_ms = now_ms};
     pthread_mutex_lock(&patience->lock);
     asker->next = patience->first;
     asker->at = &patience->first;
@@ -61,7 +67,30 @@ void yq_patience_asked(struct yq_patience *patience, struct yq_asker *asker)
     if (!asker)
         return;
     pthread_mutex_lock(&patience->lock);
-    asker->asking = false;
+    asker->state = IDLE;
+    pthread_mutex_unlock(&patience->lock);
+}
+
+/* Bytes that the other side has acknowledged; UINT64_MAX: nobody can say. */
+static uint64_t taken_by(int fd)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+        length < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+        return UINT64_MAX;
+    return info.tcpi_bytes_acked;
+}
+
+void yq_patience_taking(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms)
+{
+    if (!asker)
+        return;
+    uint64_t taken = taken_by(asker->fd);
+    pthread_mutex_lock(&patience->lock);
+    asker->state = TAKING;
+    asker->since_ms = now_ms;
+    asker->taken = taken;
     pthread_mutex_unlock(&patience->lock);
 }
 
@@ -70,7 +99,7 @@ void yq_patience_again(struct yq_patience *patience, struct yq_asker *asker, int
     if (!asker)
         return;
     pthread_mutex_lock(&patience->lock);
-    asker->asking = true;
+    asker->state = ASKING;
     asker->since_ms = now_ms;
     pthread_mutex_unlock(&patience->lock);
 }
@@ -87,15 +116,32 @@ void yq_patience_end(struct yq_patience *patience, struct yq_asker *asker)
     free(asker);
 }
 
-size_t yq_patience_sweep(struct yq_patience *patience, int64_t before_ms)
+static bool is_too_slow(struct yq_asker *asker, const struct yq_patience_rules *rules,
+                        int64_t now_ms)
+{
+    int64_t passed = now_ms - asker->since_ms;
+    if (asker->state == ASKING)
+        return passed > rules->ask_ms;
+    if (asker->state == IDLE || passed < rules->take_ms)
+        return false;
+    uint64_t taken = taken_by(asker->fd);
+    if (taken != UINT64_MAX && taken - asker->taken < rules->take_bytes)
+        return true;
+    asker->since_ms = now_ms;
+    asker->taken = taken;
+    return false;
+}
+
+size_t yq_patience_sweep(struct yq_patience *patience, const struct yq_patience_rules *rules,
+                         int64_t now_ms)
 {
     size_t count = 0;
     pthread_mutex_lock(&patience->lock);
     for (struct yq_asker *asker = patience->first; asker; asker = asker->next) {
-        if (!asker->asking || asker->since_ms >= before_ms)
+        if (!is_too_slow(asker, rules, now_ms))
             continue;
         shutdown(asker->fd, SHUT_RDWR); /* its owner meets the end and closes it */
-        asker->asking = false;
+        asker->state = IDLE;
         count++;
     }
     pthread_mutex_unlock(&patience->lock);

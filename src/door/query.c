@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 /* ---- parameters ---- */
 
@@ -200,7 +201,7 @@ static bool take_parameter(const char **p, struct yq_media *media)
     *p = at;
     if (known && strcmp(name, "q") == 0)
         media->q = weight(value);
-    if (known && strcmp(name, "transfer-syntax") == 0 && strcmp(value, "*") != 0)
+    if (known && strcmp(name, "transfer-syntax") == 0)
         (void)yq_copy(media->syntax, sizeof media->syntax, length < YQ_UID_SIZE ? value : "?");
     return true;
 }
@@ -259,7 +260,7 @@ unsigned yq_media_weight(const struct yq_media *list, size_t count, const char *
     *which = 0;
     for (size_t i = 0; i < count; i++) {
         int fit = specificity(list[i].type, type);
-        if (fit > best) {
+        if (fit > best || (fit && fit == best && list[i].q > q)) {
             best = fit;
             q = list[i].q;
             *which = i;
@@ -314,6 +315,8 @@ enum yq_range yq_range_parse(const char *text, uint64_t size, uint64_t *first, u
 
 bool yq_etag_listed(const char *header, const char *etag)
 {
+    if (etag[0] == 'W') /* the comparison is weak */
+        etag += 2;
     size_t length = strlen(etag);
     for (const char *p = header; *p;) {
         while (*p == ' ' || *p == '\t' || *p == ',')
@@ -332,4 +335,64 @@ bool yq_etag_listed(const char *header, const char *etag)
         p = end + 1;
     }
     return false;
+}
+
+/* ---- codings and dates ---- */
+
+bool yq_coding_wanted(const char *header, const char *coding)
+{
+    char name[32];
+    for (const char *p = header; *p;) {
+        p = past_blanks(p);
+        bool this = take_token(&p, name, sizeof name) &&
+                    (strcmp(name, coding) == 0 || strcmp(name, "*") == 0);
+        unsigned q = 1000;
+        p = past_blanks(p);
+        if (*p == ';') {
+            p = past_blanks(p + 1);
+            if ((*p == 'q' || *p == 'Q') && p[1] == '=')
+                q = weight(p + 2);
+        }
+        if (this && (q || strcmp(name, coding) == 0))
+            return q;
+        while (*p && *p != ',')
+            p++;
+        p += *p == ',';
+    }
+    return false;
+}
+
+/* Digits at a fixed place; -1: others. */
+static int digits_at(const char *text, size_t count)
+{
+    int value = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        value = 10 * value + (text[i] - '0');
+    }
+    return value;
+}
+
+bool yq_http_date(const char *text, int64_t *seconds)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    if (strlen(text) != 29 || strcmp(text + 25, " GMT") != 0)
+        return false;
+    char month[4] = {text[8], text[9], text[10], 0};
+    const char *name = strstr(months, month);
+    int day = digits_at(text + 5, 2), year = digits_at(text + 12, 4);
+    int hour = digits_at(text + 17, 2), minute = digits_at(text + 20, 2);
+    int second = digits_at(text + 23, 2);
+    if (!name || (name - months) % 3 || day < 1 || day > 31 || year < 1970 || hour < 0 ||
+        hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+        return false;
+    struct tm tm = {.tm_sec = second,
+                    .tm_min = minute,
+                    .tm_hour = hour,
+                    .tm_mday = day,
+                    .tm_mon = (int)((name - months) / 3),
+                    .tm_year = year - 1900};
+    *seconds = (int64_t)timegm(&tm);
+    return true;
 }

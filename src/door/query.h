@@ -60,6 +60,10 @@ enum yq_range { YQ_RANGE_ALL, YQ_RANGE_PART, YQ_RANGE_OUTSIDE };
  * understood mean the whole (RFC 9110 14.2). */
 enum yq_range yq_range_parse(const char *text, uint64_t size, uint64_t *first, uint64_t *length);
 
+/* Whether an Accept-Encoding header takes this content coding. */
+bool yq_coding_wanted(const char *header, const char *coding);
+/* An IMF-fixdate (RFC 9110 5.6.7), the one form of today, as seconds since 1970. False: none. */
+bool yq_http_date(const char *text, int64_t *seconds);
 /* True when an If-None-Match header names this entity tag (quoted), or is "*". Weak comparison. */
 bool yq_etag_listed(const char *header, const char *etag);
 

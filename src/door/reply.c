@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "http.h"
+#include "yq/dcm.h"
 #include "yq/file.h"
 #include "yq/form.h"
 #include "yq/log.h"
@@ -121,48 +122,94 @@ static void http_date(char *text, size_t size, int64_t ms)
              tm.tm_sec);
 }
 
+/* Whether a precondition holds that a date of ours is not later than this one. */
+static bool not_later(const char *header, int64_t modified_ms)
+{
+    int64_t date;
+    return yq_http_date(header, &date) && modified_ms / 1000 <= date;
+}
+
 bool yq_reply_unchanged(const struct request *request, struct reply *reply, const char *etag,
                         int64_t modified_ms)
 {
-    char date[64] = "";
+    /* RFC 9110 13.2.2: in this order; a tag counts more than a date */
+    bool lost = *request->if_match ? !yq_etag_listed(request->if_match, etag)
+                                   : modified_ms && *request->if_unmodified_since &&
+                                         !not_later(request->if_unmodified_since, modified_ms);
+    if (lost) {
+        yq_reply_problem(reply, 412, "the object is not in the state that was asked for");
+        return true;
+    }
     if (modified_ms) {
+        char date[64];
         http_date(date, sizeof date, modified_ms);
         yq_reply_header(reply, "Last-Modified", "%s", date);
     }
     yq_reply_header(reply, "ETag", "%s", etag);
     /* Health data: only in the cache of who asked, and asked for again each time. */
     yq_reply_header(reply, "Cache-Control", "private, no-cache");
-    /* What is stored never changes, so a date is either ours or another object's. */
-    bool same = *request->if_none_match ? yq_etag_listed(request->if_none_match, etag)
-                                        : *date && strcmp(request->if_modified_since, date) == 0;
+    bool same = *request->if_none_match
+                    ? yq_etag_listed(request->if_none_match, etag)
+                    : modified_ms && not_later(request->if_modified_since, modified_ms);
     if (same)
         reply->status = 304;
     return same;
 }
 
-void yq_reply_file(const struct request *request, struct reply *reply, int take_fd, uint64_t size,
-                   const char *type, const char *etag, int64_t modified_ms)
+void yq_reply_file(const struct request *request, struct reply *reply, int take_fd, uint64_t offset,
+                   uint64_t size, const char *type, const char *etag, int64_t modified_ms)
 {
     char date[64];
     enum yq_range kind = YQ_RANGE_ALL;
+    uint64_t first = 0;
     http_date(date, sizeof date, modified_ms);
     reply->fd = take_fd;
-    reply->offset = 0;
     reply->length = size;
     yq_reply_header(reply, "Accept-Ranges", "bytes");
     bool current = !*request->if_range || strcmp(request->if_range, etag) == 0 ||
                    strcmp(request->if_range, date) == 0;
     if (request->method == YQ_GET && *request->range && current)
-        kind = yq_range_parse(request->range, size, &reply->offset, &reply->length);
+        kind = yq_range_parse(request->range, size, &first, &reply->length);
+    reply->offset = offset + first;
     if (kind == YQ_RANGE_OUTSIDE) {
         yq_reply_problem(reply, 416, "the object has %llu bytes", (unsigned long long)size);
         yq_reply_header(reply, "Content-Range", "bytes */%llu", (unsigned long long)size);
         return;
     }
     if (kind == YQ_RANGE_PART)
-        yq_reply_header(
-            reply, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)reply->offset,
-            (unsigned long long)(reply->offset + reply->length - 1), (unsigned long long)size);
+        yq_reply_header(reply, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)first,
+                        (unsigned long long)(first + reply->length - 1), (unsigned long long)size);
     reply->status = kind == YQ_RANGE_PART ? 206 : 200;
     yq_reply_header(reply, "Content-Type", "%s", type);
+}
+
+/* ---- compression ---- */
+
+static bool is_text(const char *headers)
+{
+    static const char *const types[] = {"text/", "application/json", "application/problem+json",
+                                        "application/xml"};
+    const char *type = headers ? strstr(headers, "Content-Type: ") : NULL;
+    for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
+        if (strncmp(type + strlen("Content-Type: "), types[i], strlen(types[i])) == 0)
+            return true;
+    return false;
+}
+
+void yq_reply_compress(const struct request *request, struct reply *reply)
+{
+    struct yq_buf squeezed yq_cleanup(yq_buf_fini) = {0};
+    enum { LEAST = 1024 };
+    if (reply->fd >= 0 || reply->body.length < LEAST || reply->headers.failed ||
+        !is_text(yq_buf_text(&reply->headers)))
+        return;
+    yq_reply_header(reply, "Vary", "Accept-Encoding");
+    if (!yq_coding_wanted(request->accept_encoding, "gzip") ||
+        !yq_gzip(reply->body.bytes, reply->body.length, &squeezed) ||
+        squeezed.length >= reply->body.length)
+        return;
+    yq_buf_fini(&reply->body);
+    reply->body = squeezed;
+    squeezed = (struct yq_buf){0};
+    yq_reply_header(reply, "Content-Encoding", "gzip");
 }

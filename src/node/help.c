@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "yq/door.h"
 
 static void print_options(const struct yq_option *options)
 {
@@ -191,6 +192,13 @@ static void print_words(const struct yq_verb *command)
         printf("--%s\n", o->name);
 }
 
+static void print_wado(bool json)
+{
+    struct yq_buf page yq_cleanup(yq_buf_fini) = {0};
+    yq_wado_help(json, &page);
+    fputs(yq_buf_text(&page), stdout);
+}
+
 int yq_run_help(struct yq_cli *cli)
 {
     const struct yq_verb *command = NULL;
@@ -203,6 +211,8 @@ int yq_run_help(struct yq_cli *cli)
     }
     if (yq_cli_flag(cli, "man"))
         print_man();
+    else if (yq_cli_flag(cli, "wado"))
+        print_wado(cli->json);
     else if (yq_cli_flag(cli, "words"))
         print_words(command);
     else if (command)

@@ -95,6 +95,7 @@ static const struct yq_option demo_options[] = {
 };
 static const struct yq_option help_options[] = {
     {"man", NULL, "print the man page"},
+    {"wado", NULL, "print the parameters and media types of WADO-URI (docs/wado.md)"},
     {"words", NULL, "print commands or options, one per line, for shell completion"},
     {NULL, NULL, NULL},
 };

@@ -238,6 +238,19 @@ static void prune_queue(struct node *node)
         yq_log(YQ_LOG_INFO, "queue-pruned", "jobs=%" PRIu64, gone);
 }
 
+static void forget_deleted(struct node *node)
+{
+    struct yq_err err = {0};
+    uint64_t gone;
+    const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
+    int64_t days = conf->store_deleted_days;
+    yq_conf_release(node->home.house.conf, conf);
+    if (!yq_catalog_forget(node->home.house.catalog, yq_now_ms() - days * 86400000, &gone, &err))
+        yq_log_err(YQ_LOG_WARN, "deleted-forgotten", &err, "%s", "");
+    else if (gone)
+        yq_log(YQ_LOG_INFO, "deleted-forgotten", "instances=%" PRIu64, gone);
+}
+
 static void purge_trash(struct node *node, int64_t now)
 {
     if (now < node->next_purge_ms)
@@ -250,6 +263,7 @@ static void purge_trash(struct node *node, int64_t now)
     if (gone)
         yq_log(YQ_LOG_INFO, "trash-purged", "files=%zu", gone);
     prune_queue(node);
+    forget_deleted(node);
 }
 
 /* Until SIGTERM or SIGINT; returns which. */
@@ -284,10 +298,22 @@ static int door_failed(const struct yq_err *err, const char *key, int64_t port)
     return yq_cli_fail_err(err);
 }
 
+/* Pictures without text are pictures all the same. */
+static void load_font(const struct yq_conf *conf)
+{
+    struct yq_err err = {0};
+    if (*conf->image_font && !yq_image_use_font(conf->image_font, &err))
+        yq_log_err(YQ_LOG_WARN, "no-font", &err,
+                   "text=\"annotations are refused, texts of presentation states left out: install "
+                   "fonts-wqy-microhei or set image.font\"%s",
+                   "");
+}
+
 static int open_doors(struct node *node, const struct yq_conf *conf)
 {
     struct yq_err err = {0};
     bool changed;
+    load_font(conf);
     if (!look_at_tls(node, conf, &changed, &err) ||
         !yq_dimse_open(&node->home.house, &node->dimse, &err))
         return yq_cli_fail_err(&err);

@@ -2,6 +2,8 @@
 import os
 import re
 
+from conftest import yingqiao
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -25,8 +27,13 @@ def test_both_readmes_say_the_same_commands():
     assert [one.split(" --note")[0] for one in english] == [one.split(" --note")[0] for one in chinese]
 
 
+def test_the_page_of_wado_is_made_from_its_table():
+    """After a change: build/.../yingqiao help --wado > docs/wado.md"""
+    assert text("docs", "wado.md") == yingqiao("help", "--wado").out
+
+
 def test_links_between_documents_lead_somewhere():
-    for name in ("README.md", "README.zh-CN.md", "docs/operations.md", "docs/architecture.md", "docs/conformance.md"):
+    for name in ("README.md", "README.zh-CN.md", "docs/operations.md", "docs/architecture.md", "docs/conformance.md", "docs/wado.md"):
         for link in re.findall(r"\]\(([^)#]+)", text(*name.split("/"))):
             if "://" not in link:
                 assert os.path.exists(os.path.join(ROOT, os.path.dirname(name), link)), f"{name}: {link}"

@@ -397,6 +397,90 @@ static void commitments_wait_until_done(void **state)
     yq_buf_fini(&asked.pairs);
 }
 
+static bool is_deleted(const char *study, const char *series, const char *instance)
+{
+    struct yq_key key = {.study = ""};
+    int64_t deleted_ms = 0;
+    yq_copy(key.study, YQ_UID_SIZE, study);
+    yq_copy(key.series, YQ_UID_SIZE, series);
+    yq_copy(key.instance, YQ_UID_SIZE, instance);
+    bool deleted = yq_catalog_deleted(catalog, &key, &deleted_ms, &err);
+    assert_true(deleted ? deleted_ms > 0 : err.code == YQ_ABSENT);
+    return deleted;
+}
+
+static void delete_part(const char *study, const char *series)
+{
+    struct yq_key key = {.study = ""};
+    struct yq_entry *gone;
+    size_t count;
+    yq_copy(key.study, YQ_UID_SIZE, study);
+    yq_copy(key.series, YQ_UID_SIZE, series);
+    ok(yq_catalog_remove(catalog, &key, &gone, &count, &err));
+    free(gone);
+}
+
+static void what_was_deleted_is_known_until_it_comes_again(void **state)
+{
+    (void)state;
+    uint64_t forgotten;
+    put(1, 1, 1, -1);
+    put(1, 1, 2, -1);
+    put(1, 2, 1, -1);
+    put(2, 1, 1, -1);
+    assert_false(is_deleted("", "", "1.1.1.1") || is_deleted("1.1", "", ""));
+    delete_part("1.1", "1.1.1");
+    assert_true(is_deleted("", "", "1.1.1.1") && is_deleted("1.1", "1.1.1", "1.1.1.2"));
+    assert_true(is_deleted("", "1.1.1", "") && is_deleted("1.1", "1.1.1", ""));
+    assert_false(is_deleted("1.2", "", "1.1.1.1") || is_deleted("1.2", "1.1.1", ""));
+    assert_false(is_deleted("", "", "1.1.2.1") || is_deleted("1.1", "1.1.2", ""));
+    delete_part("1.1", "");
+    assert_true(is_deleted("1.1", "", "") && is_deleted("", "", "1.1.2.1"));
+    put(1, 1, 1, -1);
+    assert_false(is_deleted("", "", "1.1.1.1"));
+    assert_true(is_deleted("", "", "1.1.1.2") && is_deleted("", "1.1.1", ""));
+    put(1, 1, 2, -1);
+    assert_false(is_deleted("", "", "1.1.1.2") || is_deleted("", "1.1.1", ""));
+    assert_true(is_deleted("", "1.1.2", ""));
+    ok(yq_catalog_forget(catalog, 1000, &forgotten, &err));
+    assert_int_equal(forgotten, 0);
+    ok(yq_catalog_forget(catalog, INT64_MAX, &forgotten, &err));
+    assert_int_equal(forgotten, 1);
+    assert_false(is_deleted("", "1.1.2", "") || is_deleted("", "", "1.1.2.1"));
+}
+
+static void many_series_are_forgotten_in_portions(void **state)
+{
+    (void)state;
+    uint64_t forgotten;
+    for (int i = 1; i <= 25; i++)
+        put(1, i, 1, -1);
+    delete_part("1.1", "");
+    ok(yq_catalog_forget(catalog, INT64_MAX, &forgotten, &err));
+    assert_int_equal(forgotten, 25);
+    assert_false(is_deleted("1.1", "", "") || is_deleted("", "", "1.1.25.1"));
+}
+
+static void a_glance_shows_what_a_picture_needs(void **state)
+{
+    (void)state;
+    struct yq_glance glance;
+    put(1, 1, 1, YQ_PatientID, "P1", YQ_PatientName, "Wang^Wu", YQ_AccessionNumber, "A1", YQ_Rows,
+        "512", YQ_NumberOfFrames, "7", -1);
+    put(1, 1, 2, -1);
+    ok(yq_catalog_glance(catalog, "1.1.1.1", &glance, &err));
+    assert_string_equal(glance.entry.key.series, "1.1.1");
+    assert_true(glance.image);
+    assert_int_equal(glance.frames, 7);
+    assert_string_equal(glance.patient_name, "Wang^Wu");
+    assert_string_equal(glance.patient_id, "P1");
+    assert_string_equal(glance.accession, "A1");
+    ok(yq_catalog_glance(catalog, "1.1.1.2", &glance, &err));
+    assert_false(glance.image);
+    assert_int_equal(glance.frames, 1);
+    refused(yq_catalog_glance(catalog, "1.1.1.3", &glance, &err), YQ_ABSENT);
+}
+
 #define THREADS 8
 #define PER_THREAD 25
 
@@ -461,6 +545,9 @@ int main(void)
         CASE(another_issuer_is_another_patient),
         CASE(removing),
         CASE(commitments_wait_until_done),
+        CASE(what_was_deleted_is_known_until_it_comes_again),
+        CASE(many_series_are_forgotten_in_portions),
+        CASE(a_glance_shows_what_a_picture_needs),
         CASE(parts_of_one_new_study_at_once_make_one_study),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,7 @@ static void route_file(struct yq_house *house, const struct request *request, st
     if (yq_reply_unchanged(request, reply, ETAG, 1772352000000))
         yq_close(&fd);
     else
-        yq_reply_file(request, reply, fd, 10, "application/dicom", ETAG, 1772352000000);
+        yq_reply_file(request, reply, fd, 0, 10, "application/dicom", ETAG, 1772352000000);
 }
 
 static void route_injects(struct yq_house *house, const struct request *request,

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -140,7 +142,7 @@ static void a_media_type_may_carry_a_transfer_syntax(void **state)
                                     media, 2),
                      2);
     assert_string_equal(media[0].syntax, "1.2.840.10008.1.2.1");
-    assert_string_equal(media[1].syntax, "");
+    assert_string_equal(media[1].syntax, "*"); /* as it is stored */
 }
 
 static enum yq_range range(const char *text, uint64_t size, uint64_t first, uint64_t length)
@@ -232,6 +234,7 @@ static bool at_end(int fd)
 static void who_does_not_come_to_the_point_is_cut_off(void **state)
 {
     (void)state;
+    static const struct yq_patience_rules rules = {.ask_ms = 4000};
     struct yq_patience *patience = yq_patience_new();
     struct yq_asker *askers[4];
     int pairs[4][2];
@@ -242,18 +245,105 @@ static void who_does_not_come_to_the_point_is_cut_off(void **state)
     yq_patience_asked(patience, askers[0]);
     yq_patience_asked(patience, askers[1]);
     yq_patience_again(patience, askers[1], 5000);
-    assert_int_equal(yq_patience_sweep(patience, 1002), 0); /* 2 has been asking since 1002 */
-    assert_int_equal(yq_patience_sweep(patience, 1003), 1);
+    assert_int_equal(yq_patience_sweep(patience, &rules, 5002), 0); /* 2 asks since 1002 */
+    assert_int_equal(yq_patience_sweep(patience, &rules, 5003), 1);
     assert_false(at_end(pairs[0][1]) || at_end(pairs[1][1]) || at_end(pairs[3][1]));
     assert_true(at_end(pairs[2][1]));
     yq_patience_end(patience, askers[2]);
     yq_patience_end(patience, askers[3]);
-    assert_int_equal(yq_patience_sweep(patience, 5001), 1);
+    assert_int_equal(yq_patience_sweep(patience, &rules, 9001), 1);
     assert_true(at_end(pairs[1][1]));
     assert_false(at_end(pairs[0][1]) || at_end(pairs[3][1]));
     yq_patience_free(patience);
     for (int i = 0; i < 8; i++)
         close(pairs[i / 2][i % 2]);
+}
+
+/* A connection over loopback: [0] is the server's side, [1] the client's. */
+static void connect_pair(int pair[2])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof at;
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&at, &length), 0);
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(pair[1], (struct sockaddr *)&at, sizeof at), 0);
+    pair[0] = accept(listening, NULL, NULL);
+    assert_true(pair[0] >= 0);
+    close(listening);
+}
+
+static void pass_on(const int pair[2], size_t length)
+{
+    char bytes[1000] = "";
+    for (size_t done = 0; done < length;) {
+        size_t now = length - done < sizeof bytes ? length - done : sizeof bytes;
+        assert_int_equal(send(pair[0], bytes, now, 0), (ssize_t)now);
+        assert_int_equal(recv(pair[1], bytes, now, MSG_WAITALL), (ssize_t)now);
+        done += now;
+    }
+}
+
+static void who_takes_too_slowly_is_cut_off(void **state)
+{
+    (void)state;
+    static const struct yq_patience_rules rules = {
+        .ask_ms = 1000000, .take_ms = 1000, .take_bytes = 5000};
+    struct yq_patience *patience = yq_patience_new();
+    struct yq_asker *askers[3];
+    int pairs[3][2];
+    for (int i = 0; i < 3; i++) {
+        connect_pair(pairs[i]);
+        askers[i] = yq_patience_begin(patience, pairs[i][0], 0);
+        yq_patience_asked(patience, askers[i]);
+        pass_on(pairs[i], 20000); /* of an earlier answer: does not count */
+        yq_patience_taking(patience, askers[i], 0);
+    }
+    pass_on(pairs[0], 100000);
+    pass_on(pairs[1], 100);
+    yq_patience_again(patience, askers[2], 500); /* has got it all, which was little */
+    assert_int_equal(yq_patience_sweep(patience, &rules, 999), 0);
+    assert_int_equal(yq_patience_sweep(patience, &rules, 1000), 1);
+    assert_true(at_end(pairs[1][1]));
+    assert_false(at_end(pairs[0][1]) || at_end(pairs[2][1]));
+    assert_int_equal(yq_patience_sweep(patience, &rules, 1999), 0); /* a new span has begun */
+    assert_int_equal(yq_patience_sweep(patience, &rules, 2000), 1);
+    assert_true(at_end(pairs[0][1]));
+    yq_patience_free(patience);
+    for (int i = 0; i < 6; i++)
+        close(pairs[i / 2][i % 2]);
+}
+
+static void a_content_coding_is_wanted_or_not(void **state)
+{
+    (void)state;
+    assert_true(yq_coding_wanted("gzip", "gzip"));
+    assert_true(yq_coding_wanted("deflate, GZIP;q=0.5, br", "gzip"));
+    assert_true(yq_coding_wanted("*", "gzip"));
+    assert_false(yq_coding_wanted("", "gzip"));
+    assert_false(yq_coding_wanted("gzip;q=0", "gzip"));
+    assert_false(yq_coding_wanted("gzip; q=0.000, *", "gzip"));
+    assert_false(yq_coding_wanted("x-gzip, gzip2", "gzip"));
+    assert_false(yq_coding_wanted(";;;,,q=1", "gzip"));
+}
+
+static void dates_of_http(void **state)
+{
+    (void)state;
+    int64_t seconds = 0;
+    assert_true(yq_http_date("Sun, 06 Nov 1994 08:49:37 GMT", &seconds));
+    assert_int_equal(seconds, 784111777);
+    static const char *const wrong[] = {"",
+                                        "Sunday, 06-Nov-94 08:49:37 GMT",
+                                        "Sun Nov  6 08:49:37 1994",
+                                        "Sun, 06 Nov 1994 08:49:37 CET",
+                                        "Sun, 06 ovD 1994 08:49:37 GMT",
+                                        "Sun, 06 Nov 1994 25:49:37 GMT",
+                                        "Sun, xx Nov 1994 08:49:37 GMT"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(yq_http_date(wrong[i], &seconds));
 }
 
 int main(void)
@@ -271,6 +361,9 @@ int main(void)
         cmocka_unit_test(host_names_of_this_machine),
         cmocka_unit_test(tokens_of_the_configuration),
         cmocka_unit_test(who_does_not_come_to_the_point_is_cut_off),
+        cmocka_unit_test(who_takes_too_slowly_is_cut_off),
+        cmocka_unit_test(a_content_coding_is_wanted_or_not),
+        cmocka_unit_test(dates_of_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

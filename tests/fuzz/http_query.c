@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query.h"
+#include "wado.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,6 +55,52 @@ static void fuzz_range(const char *text)
     (void)yq_etag_listed(text, "\"abc\"");
 }
 
+/* A whole WADO query: read by the table, then negotiated for every kind of object. */
+static void fuzz_wado(const char *text, size_t length)
+{
+    struct yq_params params;
+    struct wado_values values;
+    struct wado_wish wish;
+    struct wado_choice choice;
+    struct yq_err err = {0};
+    unsigned status = 0;
+    if (!yq_params_parse(text, length, &params, &err))
+        return;
+    if (!wado_read(&params, &values, &status, &err)) {
+        assert(status == 400 || status == 406);
+        assert(*err.text);
+        yq_params_fini(&params);
+        return;
+    }
+    assert(values.given & WADO_BIT(OBJECT) && yq_uid_valid(values.text[WADO_OBJECT]));
+    for (int i = 0; i < WADO_PARAMS; i++) {
+        const struct wado_rule *rule = &wado_rules[i];
+        bool number = rule->form == WADO_WHOLE || rule->form == WADO_DECIMAL;
+        if (number && values.given & 1u << i)
+            assert(values.number[i] >= rule->least && values.number[i] <= rule->most);
+    }
+    const char *accept = yq_params_get(&params, "accept"); /* stands for the header */
+    wado_wish_read(&values, accept ? accept : "", &wish);
+    for (unsigned category = WADO_SINGLE_FRAME; category <= WADO_OTHER; category <<= 1) {
+        if (wado_choose(&wish, &values, (enum wado_category)category, &choice, &status, &err)) {
+            assert(choice.count && choice.count <= WADO_TYPES);
+            for (size_t i = 0; i < choice.count; i++)
+                assert(choice.types[i]->made_of & category && choice.names[i]);
+        } else {
+            assert(status == 400 || status == 406);
+        }
+    }
+    yq_params_fini(&params);
+}
+
+static void fuzz_headers(const char *text)
+{
+    int64_t seconds;
+    (void)yq_coding_wanted(text, "gzip");
+    if (yq_http_date(text, &seconds))
+        assert(seconds >= 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -64,9 +110,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
-    switch (data[0] % 3) {
+    switch (data[0] % 5) {
     case 0: fuzz_params(text, size - 1); break;
     case 1: fuzz_media(text); break;
+    case 3: fuzz_wado(text, size - 1); break;
+    case 4: fuzz_headers(text); break;
     default: fuzz_range(text);
     }
     free(text);

@@ -1,0 +1,643 @@
+"""WADO-URI: an object by its UIDs, as a file, as a picture, as a page. PIL and pydicom judge."""
+import concurrent.futures
+import gzip
+import io
+import json
+import socket
+import urllib.parse
+
+import conftest
+import dul
+import pydicom
+import pytest
+import samples
+from PIL import Image
+from web import ask, jpeg_size, wado
+
+KIND = "application%2Fdicom"
+
+
+@pytest.fixture(scope="module")
+def node(shared_nodes):
+    return shared_nodes(log__level="debug")
+
+
+@pytest.fixture(scope="module")
+def image(node):
+    one = samples.instance(size=20000)
+    assert node.send(one) == [0]
+    return one
+
+
+@pytest.fixture(scope="module")
+def stored(node, image):
+    """The image's file as the node keeps it."""
+    path, = [path for path in node.objects() if image.uid in path]
+    with open(path, "rb") as file:
+        return file.read()
+
+
+# ---- the stored object ----
+
+
+def test_the_stored_file_comes_as_it_is(node, image, stored):
+    answer = wado(node, image, contentType="application/dicom")
+    assert (answer.status, answer.type) == (200, "application/dicom")
+    assert answer.body == stored
+    assert answer.body.endswith(image.raw)
+    assert answer.headers["content-length"] == str(len(stored))
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("syntax", [samples.JPEG2000, samples.HTJ2K, samples.INVENTED])
+def test_what_cannot_be_decoded_comes_as_it_was_sent(node, syntax):
+    one = samples.instance(syntax)
+    assert node.send(one) == [0]
+    answer = wado(node, one, contentType="application/dicom")
+    assert answer.status == 200
+    assert samples.split_part10(answer.body) == (one.sop_class, one.uid, syntax, one.raw)
+
+
+@pytest.mark.parametrize("syntax", [dul.IMPLICIT, dul.BIG_ENDIAN, dul.DEFLATED])
+def test_the_default_is_explicit_little_endian(node, syntax):
+    """PS3.18 8.7.3.4, whatever it was sent in; the setting as-stored, or a wish for any syntax, leave it as it is."""
+    one = samples.instance(syntax)
+    assert node.send(one) == [0]
+    answer = wado(node, one, contentType="application/dicom")
+    assert answer.status == 200
+    sop_class, sop_instance, made, raw = samples.split_part10(answer.body)
+    assert (sop_class, sop_instance, made) == (one.sop_class, one.uid, dul.EXPLICIT)
+    pixels = one.dataset().PixelData
+    if syntax == dul.BIG_ENDIAN:
+        pixels = b"".join(pixels[n + 1:n - 1:-1] if n else pixels[1::-1] for n in range(0, len(pixels), 2))
+    assert dul.decode_dataset(raw, made).PixelData == pixels
+    any_syntax = wado(node, one, contentType="application/dicom;transfer-syntax=*")
+    assert samples.split_part10(any_syntax.body) == (one.sop_class, one.uid, syntax, one.raw)
+
+
+def test_the_default_may_be_as_stored(nodes):
+    node = nodes(http__wado_default="as-stored")
+    one = samples.instance(dul.IMPLICIT)
+    assert node.send(one) == [0]
+    answer = wado(node, one, contentType="application/dicom")
+    assert samples.split_part10(answer.body) == (one.sop_class, one.uid, dul.IMPLICIT, one.raw)
+
+
+def test_head_says_the_same_without_a_body(node, image, stored):
+    get = wado(node, image, contentType="application/dicom")
+    head = wado(node, image, "HEAD", contentType="application/dicom")
+    assert (head.status, head.body) == (200, b"")
+    for name in ("content-length", "content-type", "etag", "last-modified"):
+        assert head.headers[name] == get.headers[name]
+
+
+def test_what_the_client_has_is_not_sent_again(node, image):
+    first = wado(node, image, contentType="application/dicom")
+    for headers in ({"If_None_Match": first.headers["etag"]}, {"If_None_Match": f'"x", W/{first.headers["etag"]}'},
+                    {"If_Modified_Since": first.headers["last-modified"]}):
+        again = wado(node, image, contentType="application/dicom", headers=headers)
+        assert (again.status, again.body) == (304, b"")
+    other = wado(node, image, contentType="application/dicom", headers={"If_None_Match": '"other"'})
+    assert other.status == 200
+    later = {"If_Modified_Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    assert wado(node, image, contentType="application/dicom", headers=later).status == 304
+    for never in ("Sat, 01 Jan 2000 00:00:00 GMT", "yesterday"):
+        assert wado(node, image, contentType="application/dicom", headers={"If_Modified_Since": never}).status == 200
+
+
+def test_only_in_the_state_that_the_client_knows(node, image):
+    first = wado(node, image, contentType="application/dicom")
+    for headers, status in (({"If_Match": first.headers["etag"]}, 200), ({"If_Match": "*"}, 200),
+                            ({"If_Match": '"other"'}, 412),
+                            ({"If_Unmodified_Since": first.headers["last-modified"]}, 200),
+                            ({"If_Unmodified_Since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 412)):
+        assert wado(node, image, contentType="application/dicom", headers=headers).status == status, headers
+
+
+@pytest.mark.parametrize("wanted, first, last", [("0-0", 0, 0), ("100-199", 100, 199), ("-10", -10, -1),
+                                                 ("128-", 128, -1), ("5-999999999", 5, -1)])
+def test_a_part_of_the_file(node, image, stored, wanted, first, last):
+    answer = wado(node, image, contentType="application/dicom", headers={"Range": f"bytes={wanted}"})
+    first, last = first % len(stored), last % len(stored)
+    assert answer.status == 206
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(stored)}"
+    assert answer.body == stored[first:last + 1]
+
+
+def test_a_part_of_what_is_made(node):
+    """In another transfer syntax it is no file of the store, and has parts all the same."""
+    one = samples.instance(dul.BIG_ENDIAN, size=20000)
+    assert node.send(one) == [0]
+    whole = wado(node, one, contentType="application/dicom")
+    part = wado(node, one, contentType="application/dicom",
+                headers={"Range": "bytes=1000-1999", "If_Range": whole.headers["etag"]})
+    assert (part.status, part.body) == (206, whole.body[1000:2000])
+    assert wado(node, one, contentType="application/dicom", headers={"If_None_Match": whole.headers["etag"]}).status == 304
+    implicit = wado(node, one, contentType="application/dicom", transferSyntax=dul.IMPLICIT)
+    assert implicit.headers["etag"] != whole.headers["etag"]
+
+
+def test_a_part_that_is_not_there(node, image, stored):
+    answer = wado(node, image, contentType="application/dicom", headers={"Range": f"bytes={len(stored)}-"})
+    assert (answer.status, answer.headers["content-range"]) == (416, f"bytes */{len(stored)}")
+
+
+def test_the_object_uid_alone_is_enough(node, image, stored):
+    answer = wado(node, image, studyUID=None, seriesUID=None, contentType="application/dicom")
+    assert (answer.status, answer.body) == (200, stored)
+
+
+def test_many_at_once_and_the_impatient(node, image, stored):
+    """Clients that hang up in the middle harm nobody."""
+    path = f"/wado?requestType=WADO&objectUID={image.uid}&contentType={KIND}"
+
+    def fetch(n):
+        if n % 3 == 0:
+            with socket.create_connection(("127.0.0.1", node.http_port), timeout=60) as rude:
+                rude.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                return n % 2 or rude.recv(10)
+        return ask(node, path).body == stored
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(fetch, range(150)))
+    assert ask(node, "/health").status == 200
+
+
+# ---- another transfer syntax ----
+
+
+def test_another_transfer_syntax_on_demand(node, image):
+    answer = wado(node, image, contentType="application/dicom", transferSyntax=dul.IMPLICIT)
+    assert answer.status == 200, answer.body
+    sop_class, sop_instance, syntax, raw = samples.split_part10(answer.body)
+    assert (sop_class, sop_instance, syntax) == (image.sop_class, image.uid, dul.IMPLICIT)
+    assert dul.decode_dataset(raw, syntax).PixelData == image.dataset().PixelData
+
+
+def test_a_transfer_syntax_that_cannot_be_made(node, image):
+    assert wado(node, image, contentType="application/dicom", transferSyntax=samples.HTJ2K).status == 406
+    assert wado(node, image, contentType="application/dicom", transferSyntax="none").status == 400
+    assert wado(node, image, contentType="image/jpeg", transferSyntax=dul.IMPLICIT).status == 400
+
+
+def test_the_syntax_it_has_is_the_file_itself(node, image, stored):
+    answer = wado(node, image, contentType="application/dicom", transferSyntax=image.syntax)
+    assert (answer.status, answer.body) == (200, stored)
+
+
+# ---- a picture ----
+
+
+@pytest.mark.parametrize("how", [
+    {"contentType": "image/jpeg"}, {"contentType": "IMAGE/JPEG"}, {"contentType": "image/jpeg;q=1.0"},
+    {"contentType": "application/dicom;q=0.5, image/jpeg;q=0.9"}, {"contentType": "image/webp, image/jpeg"}, {},
+    {"contentType": " image/jpeg ; q=0.5 , image/webp"}, {"contentType": "image/*"}, {"contentType": "*/*"},
+    {"contentType": "image/jpeg;charset=utf-8"}, {"contentType": None, "CONTENTTYPE": "image/jpeg"},
+    {"headers": {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}},
+    {"headers": {"Accept": "image/avif,image/webp,image/*,*/*;q=0.8"}},
+])
+def test_an_image_is_shown(node, image, how):
+    answer = wado(node, image, **how)
+    assert (answer.status, answer.type) == (200, "image/jpeg"), answer.body[:300]
+    dataset = image.dataset()
+    assert jpeg_size(answer.body) == (dataset.Rows, dataset.Columns, 1)
+
+
+@pytest.mark.parametrize("how", [
+    {"contentType": "application/dicom"}, {"contentType": "Application/DICOM"},
+    {"contentType": "image/jpeg;q=0.1,application/dicom"}, {"contentType": "application/dicom,image/jpeg"},
+    {"headers": {"Accept": "application/dicom"}}, {"headers": {"Accept": "image/jpeg;q=0, */*"}},
+])
+def test_the_file_when_that_is_wanted_more(node, image, stored, how):
+    answer = wado(node, image, **how)
+    assert (answer.status, answer.type, answer.body) == (200, "application/dicom", stored)
+
+
+@pytest.mark.parametrize("how", [{"contentType": "image/webp"}, {"contentType": "rubbish"}, {"contentType": ";;,"},
+                                 {"contentType": "application/pdf"}, {"contentType": "image/jpeg;q=0"},
+                                 {"headers": {"Accept": "text/html"}}])
+def test_types_that_are_not_made(node, image, how):
+    assert wado(node, image, **how).status == 406
+
+
+def test_quality_is_heard(node, image):
+    fine, coarse = (wado(node, image, contentType="image/jpeg", imageQuality=q) for q in (100, 5))
+    assert fine.status == coarse.status == 200
+    assert len(coarse.body) < len(fine.body)
+    for wrong in ("0", "101", "-1", "best", "1.5"):
+        assert wado(node, image, contentType="image/jpeg", imageQuality=wrong).status == 400
+
+
+def test_the_same_picture_is_not_made_twice_for_one_client(node, image):
+    first = wado(node, image)
+    assert wado(node, image, headers={"If_None_Match": first.headers["etag"]}).status == 304
+    assert wado(node, image, imageQuality=50, headers={"If_None_Match": first.headers["etag"]}).status == 200
+
+
+def test_one_frame_of_several(node):
+    dataset = samples.header(samples.SC, Modality="OT")
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.NumberOfFrames = 1, "MONOCHROME2", 2
+    dataset.Rows, dataset.Columns = 16, 16
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
+    ramp = bytes(range(256))
+    dataset.PixelData = ramp + ramp[::-1]
+    dataset["PixelData"].VR = "OB"
+    one = samples.encode(dataset)
+    assert node.send(one) == [0]
+    plain, first, second = (wado(node, one, frameNumber=n) for n in (None, 1, 2))
+    assert plain.status == first.status == second.status == 200
+    assert plain.body == first.body != second.body
+    assert wado(node, one, frameNumber=3).status == 400  # PS3.18 9.5.2.1
+    assert wado(node, one, frameNumber=0).status == 400
+    assert wado(node, one, frameNumber=1, contentType="application/dicom").status == 400
+
+
+def test_an_object_without_pixels(node):
+    one = samples.encode(samples.header("1.2.840.10008.5.1.4.1.1.11.1", Modality="PR"))
+    assert node.send(one) == [0]
+    answer = wado(node, one)
+    assert (answer.status, answer.type) == (200, "application/dicom")
+    assert wado(node, one, contentType="image/jpeg").status == 406
+
+
+def test_a_kind_of_pixels_that_is_not_shown(node):
+    """In a syntax that nobody here decodes: the file where that will do, otherwise the reason."""
+    one = samples.instance(samples.INVENTED)
+    assert node.send(one) == [0]
+    assert wado(node, one).type == "application/dicom"
+    assert wado(node, one, contentType="image/jpeg").status == 406
+    assert wado(node, one, frameNumber=1).status == 406
+
+
+def test_rows_without_pixels(node):
+    one = samples.encode(samples.header(samples.CT, Rows=16, Columns=16))
+    assert node.send(one) == [0]
+    assert wado(node, one).type == "application/dicom"
+    assert wado(node, one, contentType="image/jpeg").status == 406
+
+
+def test_pixels_that_cannot_be_shown(node):
+    """Noise under a JPEG 2000 label: said so, and the file is still there to fetch."""
+    one = samples.instance(samples.JPEG2000)
+    assert node.send(one) == [0]
+    answer = wado(node, one)
+    assert (answer.status, answer.type) == (406, "application/problem+json")
+    assert wado(node, one, contentType="application/dicom").status == 200
+
+
+# ---- what is asked wrongly ----
+
+
+@pytest.mark.parametrize("change, status", [
+    ({"requestType": None}, 400), ({"requestType": "wado"}, 400), ({"requestType": "RETRIEVE"}, 400),
+    ({"objectUID": None}, 400), ({"objectUID": ""}, 400), ({"objectUID": "1.2.x"}, 400),
+    ({"objectUID": "../../etc/passwd"}, 400), ({"objectUID": "1." * 40 + "1"}, 400), ({"objectUID": "1.2' OR 1"}, 400),
+    ({"studyUID": "1..2"}, 400), ({"seriesUID": "a"}, 400),
+    ({"objectUID": "1.2.3.4.5"}, 404), ({"studyUID": "1.2.3"}, 404), ({"seriesUID": "1.2.3"}, 404),
+])
+def test_the_right_status_for_a_wrong_request(node, image, change, status):
+    answer = wado(node, image, **change)
+    assert (answer.status, answer.type) == (status, "application/problem+json")
+    problem = answer.json()
+    assert problem["status"] == status and problem["title"] and problem["detail"]
+
+
+# ---- line by line of the table ----
+
+
+TABLE = conftest.yingqiao("help", "--wado", "--json").json()
+RULES = {rule["name"]: rule for rule in TABLE["parameters"]}
+TYPE_OF = {"picture": "image/jpeg", "dicom": "application/dicom"}
+GOOD_UID = "1.2.3"
+
+
+def company(name):
+    """Good values of the others that a parameter needs."""
+    return {other: good(RULES[other])[0] for other in RULES[name]["needs"]}
+
+
+def good(rule):
+    """Values at the ends of what a line allows."""
+    form = rule["form"]
+    if form in ("word", "words"):
+        words = rule["words"].split("|")
+        return words + ([",".join(words), " , ".join(reversed(words))] if form == "words" else [])
+    if form == "uid":
+        return [GOOD_UID]
+    if form == "whole":
+        return [int(rule["least"]), 2, min(int(rule["most"]), 1024)]
+    if form == "decimal":
+        return [rule["least"], 1, "1.5", " +2e1 ", rule["most"]]
+    if form == "area":
+        return ["0,0,1,1", "0.25,0.5,0.75,1.0", " 0 , 0 , .5 , 5e-1 "]
+    return {"contentType": ["image/jpeg"], "charset": ["utf-8"]}[rule["name"]]
+
+
+def malformed(rule):
+    form = rule["form"]
+    if form in ("word", "words"):
+        first = rule["words"].split("|")[0]
+        return ["x", first + "x", first + "|" + first, first.swapcase(), " ", ",", first + ","]
+    if form == "uid":
+        return ["1..2", "x", "1." * 33 + "1", "1.2 ", "../1"]
+    if form == "whole":
+        return [int(rule["least"]) - 1, int(rule["most"]) + 1, "-1", "1.5", "x", "1 2", "9" * 30, "0x10", "+1"]
+    if form == "decimal":
+        return [f"{rule['least'] - 1:.0f}", f"{rule['most'] + 1:.0f}", "x", "1,5", "nan", "inf", "1e999", "1\\2", "--1",
+                "0" * 40]
+    if form == "area":
+        return ["0,0,1", "0,0,1,1,1", "-0.1,0,1,1", "0,0,1,1.01", "0.5,0,0.5,1", "0,1,1,0", "a,b,c,d", ",,,", "0 0 1 1"]
+    return []
+
+
+def asked(node, image, name, value, **more):
+    rule = next(rule for rule in RULES.values() if rule["name"].lower() == name.lower())
+    kind = "picture" if "picture" in rule["goes_with"] else "dicom"
+    query = {"contentType": TYPE_OF[kind], **company(rule["name"]), **more}
+    query[name] = value
+    return wado(node, image, **query)
+
+
+def test_the_table_is_complete():
+    """PS3.18 tables 9.1.2-1, 9.4.1-1 and 9.5.1-1, and the annotation of earlier editions."""
+    assert set(RULES) == {
+        "requestType", "studyUID", "seriesUID", "objectUID", "contentType", "charset", "anonymize", "annotation",
+        "imageAnnotation", "rows", "columns", "region", "windowCenter", "windowWidth", "frameNumber", "imageQuality",
+        "presentationUID", "presentationSeriesUID", "transferSyntax"}
+    for rule in RULES.values():
+        assert set(rule["needs"] + rule["bars"] + rule["dicom_needs"]) <= set(RULES)
+
+
+LINES = [name for name, rule in RULES.items() if rule["form"] not in ("uid", "list") and name != "anonymize"]
+
+
+@pytest.mark.parametrize("name, value", [(name, value) for name in LINES for value in good(RULES[name])])
+def test_a_good_value_is_taken(node, image, name, value):
+    many_frames = name == "frameNumber" and value != 1
+    answer = asked(node, image, name, value)
+    assert answer.status == (400 if many_frames else 200), answer.body  # the image has one frame
+
+
+@pytest.mark.parametrize("name, value", [(name, value) for name, rule in RULES.items() for value in malformed(rule)])
+def test_a_malformed_value_is_refused(node, image, name, value):
+    answer = asked(node, image, name, value)
+    assert answer.status == RULES[name]["status"], (answer.status, answer.body)
+    assert name in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name, other", [(name, other) for name, rule in RULES.items() for other in rule["needs"]])
+def test_a_parameter_without_the_one_that_it_needs(node, image, name, other):
+    answer = asked(node, image, name, good(RULES[name])[0], **{other: None})
+    assert (answer.status, name in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("name, other", [(name, other) for name, rule in RULES.items() for other in rule["bars"]])
+def test_parameters_that_bar_each_other(node, image, name, other):
+    more = {**company(other), other: good(RULES[other])[0]}
+    answer = asked(node, image, name, good(RULES[name])[0], **more)
+    assert (answer.status, "does not go with" in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("name, kind", [(name, kind) for name, rule in RULES.items() for kind in TYPE_OF
+                                        if kind not in rule["goes_with"]])
+def test_a_parameter_with_a_media_type_that_it_does_not_go_with(node, image, name, kind):
+    answer = wado(node, image, **{"contentType": TYPE_OF[kind], **company(name), name: good(RULES[name])[0]})
+    assert (answer.status, "does not go with" in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule["dicom_needs"]])
+def test_a_parameter_that_a_file_needs_another_for(node, image, name):
+    assert wado(node, image, contentType="application/dicom", **{name: good(RULES[name])[0]}).status == 400
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule["required"]])
+def test_a_required_parameter_is_missing(node, image, name):
+    for value in (None, ""):
+        answer = wado(node, image, **{name: value})
+        assert (answer.status, name in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.get("neutral")])
+def test_a_word_that_says_nothing(node, image, name):
+    assert wado(node, image, contentType="image/jpeg", **{name: RULES[name]["neutral"]}).status == 200
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_names_are_taken_in_any_case_and_once(node, image, name):
+    value = {"studyUID": image.study, "seriesUID": image.series, "objectUID": image.uid}.get(name, good(RULES[name])[0])
+    one = asked(node, image, name, value)
+    for spelling in (name.lower(), name.upper()):
+        if spelling == name:
+            continue
+        respelt = asked(node, image, spelling, value, **{name: None})
+        assert respelt.status == one.status, respelt.body
+        path = urllib.parse.urlencode({"requestType": "WADO", "objectUID": image.uid, **company(name), name: value})
+        twice = ask(node, f"/wado?{path}&{spelling}={urllib.parse.quote(str(value))}")
+        assert twice.status == 400 and "twice" in twice.json()["detail"]
+
+
+def test_the_page_is_of_this_table():
+    page = conftest.yingqiao("help", "--wado").out
+    for rule in RULES.values():
+        assert f"| `{rule['name']}`" in page
+    for one in TABLE["types"]:
+        assert f"| `{one['name']}`" in page
+
+
+def test_unknown_and_empty_parameters_do_no_harm(node, image):
+    assert wado(node, image, charset="utf-8", viewer="x", rows="", anonymize="no").status == 200
+
+
+def test_the_same_parameter_twice_is_refused(node, image):
+    path = f"/wado?requestType=WADO&objectUID={image.uid}&contentType={KIND}"
+    assert ask(node, path).status == 200
+    assert ask(node, path + f"&objectUID={image.uid}").status == 400
+    assert ask(node, path + "&%6fbjectUID=1.2").status == 400
+    assert ask(node, path + "&x=%00").status == 400
+    assert ask(node, path + "&x=%zz").status == 400
+    assert ask(node, path + "&x=" + "y" * 9000).status == 414
+
+
+
+
+
+# ---- the project's own samples ----
+
+
+def test_every_sample_comes_back_and_is_shown(node, demo_files):
+    kinds = set()
+    for path in demo_files:
+        one = samples.load(path)
+        assert node.send(one) == [0]
+        with open(path, "rb") as file:
+            sent = file.read()
+        got = wado(node, one, contentType="application/dicom;transfer-syntax=*").body
+        assert samples.split_part10(got)[3] == samples.split_part10(sent)[3]
+        if (one.sop_class, one.syntax) in kinds:
+            continue
+        kinds.add((one.sop_class, one.syntax))
+        picture = wado(node, one)
+        assert (picture.status, picture.type) == (200, "image/jpeg"), (path, picture.body[:300])
+        rows, columns, _ = jpeg_size(picture.body)
+        head = pydicom.dcmread(path, stop_before_pixels=True)
+        assert (rows, columns) == (head.Rows, head.Columns)
+
+
+# ---- what is shown of an image ----
+
+
+def ramp(rows=64, columns=128, frames=1, **attributes):
+    """A picture that grows brighter to the right, and by frame; the window shows stored values as they are."""
+    dataset = samples.header(samples.SC, Modality="OT", **attributes)
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    if frames > 1:
+        dataset.NumberOfFrames = frames
+    dataset.Rows, dataset.Columns = rows, columns
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
+    dataset.WindowCenter, dataset.WindowWidth = 128, 256
+    dataset.PixelData = b"".join(bytes((2 * x + 40 * n) % 256 for x in range(columns)) * rows for n in range(frames))
+    dataset["PixelData"].VR = "OB"
+    return samples.encode(dataset)
+
+
+@pytest.fixture(scope="module")
+def slope(node):
+    one = ramp()
+    assert node.send(one) == [0]
+    return one
+
+
+def picture(answer):
+    assert answer.status == 200, answer.body
+    return Image.open(io.BytesIO(answer.body))
+
+
+def test_rows_and_columns_are_what_it_fits_into(node, slope):
+    for wanted, size in (({"rows": 32}, (64, 32)), ({"columns": 32}, (32, 16)), ({"rows": 32, "columns": 32}, (32, 16)),
+                         ({"rows": 128}, (256, 128)), ({"rows": 1000, "columns": 256}, (256, 128))):
+        assert picture(wado(node, slope, contentType="image/jpeg", **wanted)).size == size
+
+
+def test_a_region_is_that_part(node, slope):
+    whole = picture(wado(node, slope, contentType="image/jpeg", imageQuality=100))
+    part = picture(wado(node, slope, contentType="image/jpeg", imageQuality=100, region="0.25,0.5,0.75,1"))
+    assert part.size == (64, 32)
+    for x in range(0, 64, 7):
+        assert abs(part.getpixel((x, 10)) - whole.getpixel((x + 32, 42))) <= 2
+
+
+def test_a_window_is_applied(node, slope):
+    dark = picture(wado(node, slope, contentType="image/jpeg", imageQuality=100, windowCenter=250, windowWidth=10))
+    assert dark.getpixel((60, 30)) <= 2 and dark.getpixel((127, 30)) >= 200
+    narrow = picture(wado(node, slope, contentType="image/jpeg", imageQuality=100, windowCenter=128, windowWidth="0.5"))
+    assert narrow.getpixel((20, 30)) <= 2 and narrow.getpixel((100, 30)) >= 253
+
+
+def test_words_are_drawn_into_the_corners(node):
+    one = ramp(512, 512, PatientName="Zhang^San=张^三", PatientID="P7")
+    assert node.send(one) == [0]
+    plain = picture(wado(node, one, contentType="image/jpeg"))
+    for how in ("annotation", "imageAnnotation"):
+        lettered = picture(wado(node, one, contentType="image/jpeg", **{how: "patient"}))
+        different = [(x, y) for x in range(0, 512, 2) for y in range(0, 512, 2)
+                     if abs(plain.getpixel((x, y)) - lettered.getpixel((x, y))) > 60]
+        assert len(different) > 50
+        assert all(x < 256 and y < 256 or x > 300 for x, y in different)
+    both = wado(node, one, contentType="image/jpeg", imageAnnotation="patient,technique")
+    only = wado(node, one, contentType="image/jpeg", imageAnnotation="patient")
+    assert both.status == only.status == 200 and both.body != only.body
+
+
+def test_each_way_to_show_it_has_a_tag_of_its_own(node, slope):
+    ways = [{}, {"rows": 32}, {"rows": 33}, {"columns": 32}, {"region": "0,0,1,1"}, {"windowCenter": 1, "windowWidth": 2},
+            {"windowCenter": 2, "windowWidth": 1}, {"imageQuality": 90}, {"imageAnnotation": "patient"}]
+    tags = [wado(node, slope, contentType="image/jpeg", **way).headers["etag"] for way in ways]
+    assert len(set(tags)) == len(ways)
+
+
+def test_a_size_that_nobody_can_make(node):
+    one = ramp(64, 64)
+    assert node.send(one) == [0]
+    assert wado(node, one, contentType="image/jpeg", rows=16384, columns=16384).status == 400
+
+
+# ---- what is gone ----
+
+
+def test_what_was_deleted_is_gone_and_not_unknown(nodes):
+    node = nodes()
+    first, second, other = (*samples.series_of(2), samples.instance())
+    assert node.send(first, second, other) == [0, 0, 0]
+    assert wado(node, first, contentType="application/dicom").status == 200
+    node.cli("delete", "--study", first.study)
+    for one in (first, second):
+        answer = wado(node, one)
+        assert (answer.status, answer.type) == (410, "application/problem+json")
+        assert wado(node, one, studyUID=None, seriesUID=None).status == 410
+        assert wado(node, one, studyUID=other.study).status == 404
+    assert wado(node, other).status == 200
+    assert wado(node, first, objectUID="1.2.3").status == 404
+    node.start_again()
+    assert wado(node, first).status == 410
+    assert node.send(first) == [0]  # it comes again
+    assert wado(node, first).status == 200
+    assert wado(node, second).status == 410
+
+
+def test_what_was_deleted_is_still_gone_in_a_new_catalog(nodes):
+    node = nodes()
+    gone, here = samples.instance(), samples.instance()
+    assert node.send(gone, here) == [0, 0]
+    node.cli("delete", "--study", gone.study)
+    node.stop()
+    node.cli("reindex")
+    node.start()
+    assert wado(node, gone).status == 410
+    assert wado(node, here).status == 200
+
+
+# ---- pages of others, compressed answers ----
+
+
+def test_pages_of_others_may_not_read_what_is_here(node, image):
+    """Not unless http.cors_origins names them."""
+    answer = wado(node, image, headers={"Origin": "https://ris.example"})
+    assert answer.status == 200
+    assert not any(name.startswith("access-control") for name in answer.headers)
+    preflight = ask(node, "/wado", "OPTIONS", Origin="https://ris.example", Access_Control_Request_Method="GET")
+    assert preflight.status == 405
+
+
+def test_pages_that_are_named_may(nodes):
+    node = nodes(http__cors_origins="https://ris.example http://viewer.example:3000")
+    one = samples.instance()
+    assert node.send(one) == [0]
+    for origin in ("https://ris.example", "http://viewer.example:3000"):
+        answer = wado(node, one, headers={"Origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert "Origin" in answer.headers["vary"]
+        assert "Content-Range" in answer.headers["access-control-expose-headers"]
+        assert wado(node, one, objectUID="1.2", headers={"Origin": origin}).headers["access-control-allow-origin"] == origin
+        preflight = ask(node, "/wado", "OPTIONS", Origin=origin, Access_Control_Request_Method="GET",
+                        Access_Control_Request_Headers="authorization,range")
+        assert (preflight.status, preflight.body) == (204, b"")
+        allowed = preflight.headers["access-control-allow-headers"].lower()
+        assert "authorization" in allowed and "range" in allowed
+    for origin in ("http://ris.example", "https://ris.example.evil", "https://ris.exampl", "null"):
+        assert "access-control-allow-origin" not in wado(node, one, headers={"Origin": origin}).headers
+
+
+def test_all_pages_may_where_the_setting_says_so(nodes):
+    node = nodes(http__cors_origins="*")
+    assert ask(node, "/health", Origin="https://any.example").headers["access-control-allow-origin"] == "https://any.example"
+
+
+def test_texts_are_compressed_for_those_who_take_it(node):
+    plain = ask(node, "/metrics")
+    squeezed = ask(node, "/metrics", Accept_Encoding="gzip, deflate")
+    assert "content-encoding" not in plain.headers and "Accept-Encoding" in plain.headers["vary"]
+    assert squeezed.headers["content-encoding"] == "gzip"
+    assert len(squeezed.body) < len(plain.body) / 2
+    assert b"yingqiao_uptime_seconds" in gzip.decompress(squeezed.body)
+    assert "content-encoding" not in ask(node, "/metrics", Accept_Encoding="gzip;q=0").headers
+    assert "content-encoding" not in ask(node, "/health", Accept_Encoding="gzip").headers  # too short to gain by it

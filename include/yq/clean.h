@@ -14,13 +14,14 @@
 
 /* What the table says of a tag. */
 enum yq_clean_fate {
-    YQ_CLEAN_KEEP,     /* K: it is nobody's */
+    YQ_CLEAN_KEEP,     /* K */
     YQ_CLEAN_REMOVE,   /* X */
     YQ_CLEAN_EMPTY,    /* Z */
     YQ_CLEAN_DUMMY,    /* D: a value that says nothing */
     YQ_CLEAN_UID,      /* U: a new UID, the same for the same one */
     YQ_CLEAN_PATIENT,  /* P: the patient's pseudonym */
     YQ_CLEAN_INSIDE,   /* R: the sequence stays, its items are judged by the table */
+    YQ_CLEAN_NESTED,   /* T: goes at top level, is emptied within items, where it must be there */
     YQ_CLEAN_MASK,     /* M: the sequence stays, every text in it becomes a dummy */
     YQ_CLEAN_UNLISTED, /* the table has nothing: its VR decides */
 };

@@ -33,6 +33,7 @@ struct yq_house {
     struct yq_tls_box *tls;         /* our certificate for those who call; NULL: none */
     struct yq_audit *audit;         /* NULL: no trail is kept */
     struct yq_collector *collector; /* NULL: this is no node that serves */
+    const char *secret;             /* file with the secret of the node; NULL: no place for one */
     struct yq_claims ingesting;     /* by SOP Instance UID */
     struct yq_bell outbox;   /* rung when something is put into the outbox that may go at once */
     struct yq_tally sending; /* studies, by the associations that have sent of them */

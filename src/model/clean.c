@@ -153,6 +153,8 @@ bool yq_clean_judge(struct yq_cleaner *cleaner, const struct yq_clean_place *pla
     if (!items && strcmp(vr, "SQ") == 0) /* items that nobody can look into */
         return true;
     enum yq_clean_fate fate = row ? row->fate : items ? YQ_CLEAN_INSIDE : by_vr(vr);
+    if (fate == YQ_CLEAN_NESTED)
+        fate = place->depth ? YQ_CLEAN_EMPTY : YQ_CLEAN_REMOVE;
     if (cleaner->masked != UINT_MAX)
         fate = mask(fate, vr);
     *out = that_fits(fate, items);
@@ -217,6 +219,9 @@ void yq_clean_value(const struct yq_cleaner *cleaner, const struct yq_clean_plac
         put_uids(cleaner->marks, value, length, out);
     else
         put_dummy(place, length, out);
+    /* what is said to be of no known kind is padded as such, and is text all the same */
+    if (out->length & 1 && strcmp(place->vr, "UN") == 0 && strcmp(place->dictionary, "UI") != 0)
+        yq_buf_puts(out, " ");
 }
 
 /* ---- the object as a whole ---- */

@@ -16,8 +16,8 @@ static const char *fate_of(char letter)
     static const struct {
         char letter;
         const char *name;
-    } fates[] = {{'K', "KEEP"}, {'X', "REMOVE"},  {'Z', "EMPTY"},  {'D', "DUMMY"},
-                 {'U', "UID"},  {'P', "PATIENT"}, {'R', "INSIDE"}, {'M', "MASK"}};
+    } fates[] = {{'K', "KEEP"},    {'X', "REMOVE"}, {'Z', "EMPTY"}, {'D', "DUMMY"}, {'U', "UID"},
+                 {'P', "PATIENT"}, {'R', "INSIDE"}, {'M', "MASK"},  {'T', "NESTED"}};
     for (size_t i = 0; i < sizeof fates / sizeof *fates; i++)
         if (fates[i].letter == letter)
             return fates[i].name;
@@ -40,7 +40,7 @@ static void write_row(FILE *out, char *text, unsigned line)
         give_up("a tag is eight digits, each greater than the one before", line);
     const char *fate = strlen(fields[3]) == 1 ? fate_of(*fields[3]) : NULL;
     if (!fate || strpbrk(fields[1], "\"\\") || strpbrk(fields[2], "\"\\"))
-        give_up("the fate is one of K X Z D U P R M", line);
+        give_up("the fate is one of K X Z D U P R M T", line);
     fprintf(out, "    {0x%08lx, YQ_CLEAN_%s, \"%s\", \"%s\"},\n", tag, fate, fields[1], fields[2]);
     last = tag;
 }

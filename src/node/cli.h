@@ -96,6 +96,7 @@ int yq_run_send(struct yq_cli *cli);
 int yq_run_pull(struct yq_cli *cli);
 int yq_run_studies(struct yq_cli *cli);
 int yq_run_coerce(struct yq_cli *cli);
+int yq_run_anonymize(struct yq_cli *cli);
 int yq_run_queue(struct yq_cli *cli);
 int yq_run_delete(struct yq_cli *cli);
 int yq_run_reindex(struct yq_cli *cli);

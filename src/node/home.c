@@ -201,7 +201,9 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
     home->house.tls = yq_tls_box_new();
     if (!home->house.tls)
         return yq_fail(err, YQ_FULL, "node", "no memory for TLS");
-    return yq_path_join(home->catalog, home->data, catalog, err);
+    home->house.secret = home->secret;
+    return yq_path_join(home->catalog, home->data, catalog, err) &&
+           yq_path_join(home->secret, home->data, "anonymize.key", err);
 }
 
 bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,

@@ -78,6 +78,13 @@ static const struct yq_option coerce_options[] = {
     {"from", "AET", "the AE title that would send the file"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option anonymize_options[] = {
+    {"out", "FOLDER", "folder for what is anonymised"},
+    {"study", "UID", "Study Instance UID"},
+    {"series", "UID", "Series Instance UID"},
+    {"instance", "UID", "SOP Instance UID"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option audit_options[] = {
     {"since", "WHEN",
      "a day (2026-03-01), a time (2026-03-01T08:00, UTC), or how long ago (8h, 7d)"},
@@ -171,6 +178,22 @@ const struct yq_verb yq_verbs[] = {
     {"coerce", yq_run_coerce, "test FILE --from AET", "try the rules of coercion.json",
      "Shows what the rules would change if this AE title sent the DICOM file. Changes nothing.",
      coerce_options},
+    {"anonymize", yq_run_anonymize,
+     "PATH... --out FOLDER\n--study UID|--series UID|--instance UID --out FOLDER",
+     "write objects without who they are of",
+     "PATH is a DICOM file, a folder or a DICOMDIR; otherwise it is what the node has under a "
+     "UID.\n"
+     "Written is FOLDER/PSEUDONYM/STUDY/SERIES/INSTANCE.dcm, after the Basic Application Level\n"
+     "Confidentiality Profile of PS3.15: names, dates, places and texts go, private elements too.\n"
+     "UIDs and the patient become others, the same ones each time, under the secret in\n"
+     "DIR/anonymize.key of the data folder (made when it is missing: keep it as you keep the "
+     "data;\n"
+     "copied to another node it makes the same ones there).\n\n"
+     "Refused and listed, exit status 1: documents, reports with free text, and images of kinds\n"
+     "that carry names in their pixels (ultrasound, endoscopy, photographs, captured screens,\n"
+     "digitised films) which neither say that they carry none, nor have ultrasound regions, nor a\n"
+     "rule in DIR/conf/anonymize.json that says where.",
+     anonymize_options},
     {"queue", yq_run_queue,
      "list [--to AET] [--state STATE] [--all] [--limit N]\nshow ID\nretry ID|--to AET|--all\n"
      "hold ID|--to AET [--reason TEXT]\nrelease ID|--to AET\ndrop ID|--to AET --reason TEXT",

@@ -122,6 +122,24 @@ void yq_codec_settle(struct yq_frame *plain, const struct yq_decoded *d)
     plain->is_signed = d->is_signed;
 }
 
+/* The tile of a larger frame at its top left; what it does not reach is black. */
+static bool pad(const struct yq_frame *coded, struct yq_frame *tile, struct yq_err *err)
+{
+    size_t cell = (size_t)tile->samples * (tile->bits_allocated / 8);
+    size_t from = tile->columns * cell, to = coded->columns * cell;
+    struct yq_buf whole = {0};
+    uint8_t *p = yq_buf_room(&whole, coded->rows * to);
+    if (!p)
+        return yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
+    for (size_t row = 0; row < tile->rows; row++)
+        memcpy(p + row * to, tile->pixels.bytes + row * from, from);
+    yq_buf_fini(&tile->pixels);
+    tile->pixels = whole;
+    tile->rows = coded->rows;
+    tile->columns = coded->columns;
+    return true;
+}
+
 bool yq_codec_decode(const struct yq_frame *coded, unsigned reduce, uint64_t most,
                      struct yq_frame *plain, struct yq_err *err)
 {
@@ -134,17 +152,28 @@ bool yq_codec_decode(const struct yq_frame *coded, unsigned reduce, uint64_t mos
     };
     const struct codec *codec = codec_of(coded->codestream_syntax);
     yq_decoder *decode = codec ? codec->decode : NULL;
+    struct yq_frame as = *coded;
     struct yq_codestream said;
-    (void)yq_codestream_read(coded->pixels.bytes, coded->pixels.length, &said);
+    bool sized = yq_codestream_read(coded->pixels.bytes, coded->pixels.length, &said);
     if (said.kind < sizeof by_kind / sizeof *by_kind && by_kind[said.kind])
         decode = by_kind[said.kind];
-    *plain = *coded;
+    /* The last tiles of a slide in rows and columns are met smaller than the others. */
+    bool tile = sized && coded->frames > 1 && said.rows <= coded->rows &&
+                said.columns <= coded->columns &&
+                (said.rows < coded->rows || said.columns < coded->columns) &&
+                (uint64_t)coded->rows * coded->columns * coded->samples <= most;
+    if (tile) {
+        as.rows = said.rows;
+        as.columns = said.columns;
+        reduce = 0;
+    }
+    *plain = as;
     plain->pixels = (struct yq_buf){0};
     plain->codestream_syntax[0] = '\0';
     if (!decode)
         return yq_fail(err, YQ_REFUSED, ROOM, "no decoder for a frame in transfer syntax %s",
                        coded->codestream_syntax);
-    if (decode(coded, reduce, most, plain, err))
+    if (decode(&as, reduce, most, plain, err) && (!tile || pad(coded, plain, err)))
         return true;
     yq_buf_fini(&plain->pixels);
     return false;

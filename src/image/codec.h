@@ -21,7 +21,7 @@ typedef bool yq_encoder(const struct yq_frame *plain, const struct yq_coding *co
  * colour by pixel, no padding; of a cell's other bits each is 0 or the sign. It borrows the pixels
  * of `frame` where they are like that; other pixels the caller frees. *out has the attributes that
  * the codestream will have, and no pixels. `loses`: the values count, not every bit. `signless`:
- * the codec must not be given a sign that stands below the top of the cell. Single bits are given
+ * the codec must not be given a sign that stands below the top of the cell. Very few bits are given
  * to none. */
 yq_must_check bool yq_codec_tighten(const struct yq_frame *frame, bool loses, bool signless,
                                     struct yq_frame *tight, struct yq_frame *out,

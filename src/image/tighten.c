@@ -161,7 +161,8 @@ bool yq_codec_tighten(const struct yq_frame *frame, bool loses, bool signless,
     }
     /* The whole cell as the sample. Decoders of others stumble over samples of few bits in large
      * cells, so these go the same way. */
-    bool misread = (signless && frame->is_signed) || stored < 2; /* OpenJPEG loses single bits */
+    /* OpenJPEG loses single bits; DCMTK's JPEG-LS cannot read fewer than eight. */
+    bool misread = signless ? frame->is_signed || stored < 8 : stored < 2;
     if (misread || (!loses && (!clean || (roomy && allocated == 16)))) {
         tight->bits_stored = allocated;
         tight->high_bit = allocated - 1;

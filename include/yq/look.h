@@ -84,7 +84,8 @@ struct yq_look {
     size_t voi_count;
     struct yq_lut *voi; /* owned; those of the VOI LUT Sequence */
     struct yq_lut presentation;
-    bool inverse; /* Presentation LUT Shape INVERSE; MONOCHROME1 is not said here */
+    bool has_shape; /* a Presentation LUT Shape is said, and counts for more than MONOCHROME1 */
+    bool inverse;   /* it is INVERSE */
     size_t overlay_count;
     struct yq_overlay *overlays; /* owned */
     struct yq_shutter shutter;

@@ -81,8 +81,10 @@ bool yq_looks_presentation(const struct yq_item *item, struct yq_look *look, str
 {
     char shape[20];
     const struct yq_item *table = yq_item_first(item, 0x20500010);
-    if (yq_item_value(item, 0x20500020, 0, shape, sizeof shape))
+    if (yq_item_value(item, 0x20500020, 0, shape, sizeof shape)) {
         look->inverse = strcmp(shape, "INVERSE") == 0;
+        look->has_shape = look->inverse || strcmp(shape, "IDENTITY") == 0;
+    }
     yq_lut_fini(&look->presentation);
     return yq_lut_read(table, 0x00283002, 0x00283006, false, &look->presentation, err);
 }

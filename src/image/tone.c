@@ -37,9 +37,10 @@ bool yq_tone_choose(struct tone *tone, const struct yq_frame *frame, const struc
         .intercept = look->intercept,
         .modality = or_null(&look->modality),
         .presentation = or_null(&look->presentation),
-        /* A presentation state's own shape says it all. C.11.6.1.2 */
-        .inverse =
-            look->inverse || (!look->presented && strcmp(frame->photometric, "MONOCHROME1") == 0),
+        /* A shape says it all; so does a presentation state. C.11.6.1.2 */
+        .inverse = look->has_shape || look->presented
+                       ? look->inverse
+                       : look->inverse || strcmp(frame->photometric, "MONOCHROME1") == 0,
     };
     if (view->has_window && take_window(tone, view->function, &view->window))
         return true;

@@ -28,4 +28,13 @@ yq_must_check bool yq_frames_read(struct yq_frames *frames, unsigned number, uin
 yq_must_check bool yq_frames_stored(struct yq_frames *frames, unsigned number, uint64_t most,
                                     struct yq_frame *out, struct yq_err *err);
 
+/* ---- presentation states ---- */
+
+/* Makes the look of frame `number` (from 0) of an image the one that the presentation state in the
+ * Part 10 file `fd` gives it. Where it has neither windows nor look-up tables then, all values are
+ * shown. YQ_BAD_INPUT (no presentation state, or broken), YQ_ABSENT (it does not speak of this
+ * image and frame), YQ_REFUSED (a kind that we cannot apply); then `look` is as it was. */
+yq_must_check bool yq_dcm_read_presentation(int fd, const char *image_uid, unsigned number,
+                                            struct yq_look *look, struct yq_err *err);
+
 #endif

@@ -10,7 +10,7 @@
 
 #define ROOM "dcm"
 
-enum { PLANES_MOST = 16, BYTES_MOST = 64 * 1024 * 1024 };
+enum { BYTES_MOST = 64 * 1024 * 1024 };
 
 static int64_t whole_of(const struct yq_item *item, uint32_t tag, size_t index, int64_t otherwise)
 {
@@ -39,7 +39,8 @@ static bool frame_of(const struct yq_item *item, uint32_t group, unsigned number
     return true;
 }
 
-/* Bytes [from, to) of the value; false: they are not there. */
+/* Bytes [from, to) of the value; false: they are not there. `pixels`: NULL, or whose value it is.
+ */
 static bool read_bytes(const struct yq_pixels *pixels, const struct yq_data *data, uint64_t from,
                        uint64_t to, struct yq_buf *out, struct yq_err *err)
 {
@@ -50,7 +51,7 @@ static bool read_bytes(const struct yq_pixels *pixels, const struct yq_data *dat
         return !out->failed;
     }
     size_t got = 0;
-    if (pixels->deflated || data->stored == 0xffffffff || to > data->stored)
+    if (!pixels || pixels->deflated || data->stored == 0xffffffff || to > data->stored)
         return false;
     uint8_t *room = yq_buf_room(out, (size_t)(to - from));
     if (!room ||
@@ -103,10 +104,10 @@ static bool is_embedded(const struct yq_pixels *pixels, const struct yq_item *it
            plane->rows == f->rows && plane->columns == f->columns;
 }
 
-static bool read_plane(const struct yq_pixels *pixels, uint32_t group, unsigned number,
-                       struct yq_overlay *plane, struct yq_err *err)
+bool yq_overlay_plane(const struct yq_item *root, const struct yq_pixels *pixels, uint32_t group,
+                      unsigned number, struct yq_overlay *plane, struct yq_err *err)
 {
-    const struct yq_item *root = &pixels->dataset.root;
+    group <<= 16;
     int64_t rows = whole_of(root, group | 0x0010, 0, 0);
     int64_t columns = whole_of(root, group | 0x0011, 0, 0);
     uint64_t frame;
@@ -125,27 +126,34 @@ static bool read_plane(const struct yq_pixels *pixels, uint32_t group, unsigned 
     };
     const struct yq_data *data = yq_item_find(root, group | 0x3000);
     if (!data)
-        return is_embedded(pixels, root, group, plane);
+        return pixels && is_embedded(pixels, root, group, plane);
     plane->bits = read_bits(pixels, data, frame, (uint64_t)rows * (uint64_t)columns, err);
     return plane->bits;
+}
+
+bool yq_overlay_add(struct yq_look *look, struct yq_overlay *take, struct yq_err *err)
+{
+    struct yq_overlay *more = realloc(look->overlays, (look->overlay_count + 1) * sizeof *more);
+    if (!more) {
+        free(take->bits);
+        return yq_fail(err, YQ_FULL, ROOM, "no memory for overlays");
+    }
+    look->overlays = more;
+    look->overlays[look->overlay_count++] = *take;
+    return true;
 }
 
 bool yq_overlays_read(const struct yq_pixels *pixels, unsigned number, struct yq_look *look,
                       struct yq_err *err)
 {
     const struct yq_item *root = &pixels->dataset.root;
-    for (uint32_t i = 0; i < PLANES_MOST; i++) {
+    for (uint32_t i = 0; i < YQ_OVERLAY_GROUPS; i++) {
         struct yq_overlay plane;
-        uint32_t group = (0x6000 + 2 * i) << 16;
-        if (!yq_item_find(root, group | 0x0010) || !read_plane(pixels, group, number, &plane, err))
-            continue;
-        struct yq_overlay *more = realloc(look->overlays, (look->overlay_count + 1) * sizeof *more);
-        if (!more) {
-            free(plane.bits);
-            return yq_fail(err, YQ_FULL, ROOM, "no memory for overlays");
-        }
-        look->overlays = more;
-        look->overlays[look->overlay_count++] = plane;
+        uint32_t group = 0x6000 + 2 * i;
+        if (yq_item_find(root, group << 16 | 0x0010) &&
+            yq_overlay_plane(root, pixels, group, number, &plane, err) &&
+            !yq_overlay_add(look, &plane, err))
+            return false;
     }
     return true;
 }

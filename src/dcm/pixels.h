@@ -86,6 +86,13 @@ yq_must_check bool yq_looks_presentation(const struct yq_item *item, struct yq_l
                                          struct yq_err *err);
 yq_must_check bool yq_shutter_read(const struct yq_item *item, struct yq_shutter *shutter,
                                    struct yq_err *err);
+enum { YQ_OVERLAY_GROUPS = 16 }; /* 6000, 6002, ... */
+/* One plane of the dataset `root`, as it lies over frame `number`; false: there is none. `pixels`:
+ * the image whose dataset it is; NULL for a presentation state. */
+bool yq_overlay_plane(const struct yq_item *root, const struct yq_pixels *pixels, uint32_t group,
+                      unsigned number, struct yq_overlay *plane, struct yq_err *err);
+yq_must_check bool yq_overlay_add(struct yq_look *look, struct yq_overlay *take,
+                                  struct yq_err *err);
 yq_must_check bool yq_overlays_read(const struct yq_pixels *pixels, unsigned number,
                                     struct yq_look *look, struct yq_err *err);
 

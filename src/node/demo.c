@@ -150,11 +150,11 @@ static bool make_all(struct demo *demo, uint64_t seed, unsigned studies, struct 
 {
     static bool (*const makers[])(const struct yq_demo_study *, struct yq_err *) = {
         yq_demo_ct, yq_demo_mr, yq_demo_cr, yq_demo_us};
-    static const unsigned objects[] = {52, 40, 2, 2};
+    static const unsigned objects[] = {53, 40, 3, 2};
     uint64_t total = 0;
     for (unsigned i = 0; i < studies; i++)
         total += objects[i % 4];
-    yq_meter_start(&demo->meter, "sample images", total, 0);
+    yq_meter_start(&demo->meter, "sample objects", total, 0);
     bool ok = true;
     for (unsigned i = 0; ok && i < studies; i++) {
         struct yq_demo_study study;
@@ -193,7 +193,7 @@ static int report(struct yq_cli *cli, const struct demo *demo, unsigned studies)
         yq_json_text(object, "out", demo->out);
         return yq_print_json(object) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
     }
-    printf("%u sample studies with %llu images%s%s", studies, (unsigned long long)demo->files,
+    printf("%u sample studies with %llu objects%s%s", studies, (unsigned long long)demo->files,
            demo->out ? " written to " : " taken into ", demo->out ? demo->out : cli->data);
     if (demo->already)
         printf(", %llu of them there already", (unsigned long long)demo->already);

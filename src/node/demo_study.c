@@ -1,6 +1,6 @@
 /* demo_study.c: the sample studies' datasets, complete as PS3.3 wants them (type 1 and 2
- * attributes): A.2 CR, A.3 CT, A.4 MR, A.7 US multi-frame. Patients are invented. Pure but for what
- * put does. */
+ * attributes): A.2 CR, A.3 CT, A.4 MR, A.7 US multi-frame; demo_report.c has the documents.
+ * Patients are invented. Pure but for what put does. */
 #include "demo_study.h"
 
 #include <math.h>
@@ -11,15 +11,9 @@
 #include "yq/image.h"
 
 #define SOP_CR "1.2.840.10008.5.1.4.1.1.1"
-#define SOP_CT "1.2.840.10008.5.1.4.1.1.2"
+#define SOP_CT YQ_DEMO_SOP_CT
 #define SOP_US_MULTI "1.2.840.10008.5.1.4.1.1.3.1"
 #define SOP_MR "1.2.840.10008.5.1.4.1.1.4"
-
-struct series {
-    unsigned number;
-    const char *modality, *sop_class, *transfer_syntax, *description, *body_part, *protocol;
-    const char *maker, *model;
-};
 
 void yq_demo_uid(const struct yq_demo_study *study, const char *purpose, unsigned a, unsigned b,
                  char *uid)
@@ -41,10 +35,8 @@ void yq_demo_uid(const struct yq_demo_study *study, const char *purpose, unsigne
     uid[5 + count] = '\0';
 }
 
-/* Begins a dataset with what all of a study's objects share (patient, study, equipment, SOP
- * common, series). */
-static void begin(const struct yq_demo_study *study, const struct series *series, unsigned number,
-                  struct yq_sample *s)
+void yq_demo_begin(const struct yq_demo_study *study, const struct yq_demo_series *series,
+                   unsigned number, struct yq_sample *s)
 {
     char instance[YQ_UID_SIZE], series_uid[YQ_UID_SIZE];
     *s = (struct yq_sample){.layout = yq_layout_of(series->transfer_syntax)};
@@ -58,11 +50,9 @@ static void begin(const struct yq_demo_study *study, const struct series *series
     yq_sample_text(s, 0x00080018, "UI", instance);
     yq_sample_text(s, 0x00080020, "DA", study->date);
     yq_sample_text(s, 0x00080021, "DA", study->date);
-    yq_sample_text(s, 0x00080022, "DA", study->date);
     yq_sample_text(s, 0x00080023, "DA", study->date);
     yq_sample_text(s, 0x00080030, "TM", study->time);
     yq_sample_text(s, 0x00080031, "TM", study->time);
-    yq_sample_text(s, 0x00080032, "TM", study->time);
     yq_sample_text(s, 0x00080033, "TM", study->time);
     yq_sample_text(s, 0x00080050, "SH", study->accession);
     yq_sample_text(s, 0x00080060, "CS", series->modality);
@@ -78,21 +68,29 @@ static void begin(const struct yq_demo_study *study, const struct series *series
     yq_sample_text(s, 0x00100030, "DA", study->birth_date);
     yq_sample_text(s, 0x00100040, "CS", study->sex);
     yq_sample_text(s, 0x00101010, "AS", study->age);
-    yq_sample_text(s, 0x00180015, "CS", series->body_part);
     yq_sample_text(s, 0x00181000, "LO", "0001");
     yq_sample_text(s, 0x00181020, "LO", YQ_VERSION);
-    yq_sample_text(s, 0x00181030, "LO", series->protocol);
     yq_sample_text(s, 0x0020000d, "UI", study->study_uid);
     yq_sample_text(s, 0x0020000e, "UI", series_uid);
     yq_sample_text(s, 0x00200010, "SH", study->study_id);
     yq_sample_textf(s, 0x00200011, "IS", "%u", series->number);
-    yq_sample_text(s, 0x00200012, "IS", "1");
     yq_sample_textf(s, 0x00200013, "IS", "%u", number);
 }
 
-/* Hands a finished object on. `take` is consumed. */
-static bool finish(const struct yq_demo_study *study, const struct series *series, unsigned number,
-                   struct yq_sample *take, struct yq_err *err)
+/* The same of an image. */
+static void begin(const struct yq_demo_study *study, const struct yq_demo_series *series,
+                  unsigned number, struct yq_sample *s)
+{
+    yq_demo_begin(study, series, number, s);
+    yq_sample_text(s, 0x00080022, "DA", study->date);
+    yq_sample_text(s, 0x00080032, "TM", study->time);
+    yq_sample_text(s, 0x00180015, "CS", series->body_part);
+    yq_sample_text(s, 0x00181030, "LO", series->protocol);
+    yq_sample_text(s, 0x00200012, "IS", "1");
+}
+
+bool yq_demo_finish(const struct yq_demo_study *study, const struct yq_demo_series *series,
+                    unsigned number, struct yq_sample *take, struct yq_err *err)
 {
     char instance[YQ_UID_SIZE], series_uid[YQ_UID_SIZE];
     yq_demo_uid(study, "series", series->number, 0, series_uid);
@@ -147,8 +145,7 @@ static bool no_memory(struct yq_err *err)
     return yq_fail(err, YQ_FULL, "node", "no memory for a sample");
 }
 
-/* A radiograph study has its request's words; the same for all series. */
-static void study_words(struct yq_sample *s, const char *description, const char *code)
+void yq_demo_words(struct yq_sample *s, const char *description, const char *code)
 {
     yq_sample_text(s, 0x00081030, "LO", description);
     yq_sample_code(s, 0x00081032, code, "99YINGQIAO", description);
@@ -169,7 +166,7 @@ static void image_plane(struct yq_sample *s, const struct yq_demo_study *study, 
 
 /* ---- CT ---- */
 
-static bool ct_slice(const struct yq_demo_study *study, const struct series *series,
+static bool ct_slice(const struct yq_demo_study *study, const struct yq_demo_series *series,
                      unsigned number, unsigned count, double gap, uint16_t *pixels,
                      struct yq_err *err)
 {
@@ -182,7 +179,7 @@ static bool ct_slice(const struct yq_demo_study *study, const struct series *ser
         return no_memory(err);
     little_endian(pixels, (size_t)SIZE * SIZE);
     begin(study, series, number, &s);
-    study_words(&s, "胸部CT增强", "CT-CHEST-C");
+    yq_demo_words(&s, "胸部CT增强", "CT-CHEST-C");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\AXIAL");
     image_plane(&s, study, YQ_PHANTOM_CT_MM, gap, gap, half, -z);
     yq_sample_text(&s, 0x00180060, "DS", "120");
@@ -202,12 +199,12 @@ static bool ct_slice(const struct yq_demo_study *study, const struct series *ser
     yq_sample_text(&s, 0x00281054, "LO", "HU");
     struct yq_demo_pixels p = {SIZE, SIZE, 1, 1, 16, 12, "MONOCHROME2", pixels, 2 * SIZE * SIZE};
     yq_demo_pixels(&s, &p);
-    return finish(study, series, number, &s, err);
+    return yq_demo_finish(study, series, number, &s, err);
 }
 
 bool yq_demo_ct(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct series series[] = {
+    const struct yq_demo_series series[] = {
         {1, "CT", SOP_CT, YQ_TS_EXPLICIT_LE, "胸部 5mm 纵隔窗", "CHEST", "胸部增强", "影桥演示",
          "Phantom CT"},
         {2, "CT", SOP_CT, YQ_TS_JPEGLS_LOSSLESS, "胸部 肺窗", "CHEST", "胸部增强", "影桥演示",
@@ -216,19 +213,19 @@ bool yq_demo_ct(const struct yq_demo_study *study, struct yq_err *err)
     const struct {
         unsigned count;
         double gap;
-    } stack[] = {{40, 5}, {12, 16}};
+    } stack[] = {{40, YQ_DEMO_CT_GAP_1}, {12, YQ_DEMO_CT_GAP_2}};
     uint16_t *pixels = malloc(sizeof *pixels * 512 * 512);
     bool ok = pixels || no_memory(err);
     for (size_t i = 0; ok && i < 2; i++)
         for (unsigned n = 1; ok && n <= stack[i].count; n++)
             ok = ct_slice(study, &series[i], n, stack[i].count, stack[i].gap, pixels, err);
     free(pixels);
-    return ok;
+    return ok && yq_demo_report(study, err);
 }
 
 /* ---- MR ---- */
 
-static bool mr_slice(const struct yq_demo_study *study, const struct series *series,
+static bool mr_slice(const struct yq_demo_study *study, const struct yq_demo_series *series,
                      unsigned number, uint16_t *pixels, struct yq_err *err)
 {
     enum { SIZE = 256, COUNT = 20 };
@@ -239,7 +236,7 @@ static bool mr_slice(const struct yq_demo_study *study, const struct series *ser
     yq_phantom_mr(&slice, t2, pixels);
     little_endian(pixels, (size_t)SIZE * SIZE);
     begin(study, series, number, &s);
-    study_words(&s, "头颅MR平扫", "MR-HEAD");
+    yq_demo_words(&s, "头颅MR平扫", "MR-HEAD");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\OTHER");
     image_plane(&s, study, YQ_PHANTOM_MR_MM, 5, 6, half, -42 + 5.6 * number);
     yq_sample_text(&s, 0x00180020, "CS", "SE");
@@ -259,12 +256,12 @@ static bool mr_slice(const struct yq_demo_study *study, const struct series *ser
     yq_sample_text(&s, 0x00281051, "DS", t2 ? "1400" : "960");
     struct yq_demo_pixels p = {SIZE, SIZE, 1, 1, 16, 12, "MONOCHROME2", pixels, 2 * SIZE * SIZE};
     yq_demo_pixels(&s, &p);
-    return finish(study, series, number, &s, err);
+    return yq_demo_finish(study, series, number, &s, err);
 }
 
 bool yq_demo_mr(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct series series[] = {
+    const struct yq_demo_series series[] = {
         {1, "MR", SOP_MR, YQ_TS_IMPLICIT_LE, "横断 T1WI", "HEAD", "头颅平扫", "影桥演示",
          "Phantom MR"},
         {2, "MR", SOP_MR, YQ_TS_JPEG_LOSSLESS_SV1, "横断 T2WI", "HEAD", "头颅平扫", "影桥演示",
@@ -281,7 +278,7 @@ bool yq_demo_mr(const struct yq_demo_study *study, struct yq_err *err)
 
 /* ---- CR ---- */
 
-static bool cr_image(const struct yq_demo_study *study, const struct series *series,
+static bool cr_image(const struct yq_demo_study *study, const struct yq_demo_series *series,
                      uint16_t *pixels, struct yq_err *err)
 {
     enum { ROWS = 2000, COLUMNS = 1600 };
@@ -290,7 +287,7 @@ static bool cr_image(const struct yq_demo_study *study, const struct series *ser
     yq_phantom_cr(study->seed + study->number, lateral, ROWS, COLUMNS, pixels);
     little_endian(pixels, (size_t)ROWS * COLUMNS);
     begin(study, series, 1, &s);
-    study_words(&s, "胸部正侧位", "CR-CHEST-2");
+    yq_demo_words(&s, "胸部正侧位", "CR-CHEST-2");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY");
     yq_sample_text(&s, 0x00180060, "DS", lateral ? "125" : "120");
     yq_sample_text(&s, 0x00181110, "DS", "1800");
@@ -303,12 +300,12 @@ static bool cr_image(const struct yq_demo_study *study, const struct series *ser
     struct yq_demo_pixels p = {
         ROWS, COLUMNS, 1, 1, 16, 12, "MONOCHROME1", pixels, (size_t)2 * ROWS * COLUMNS};
     yq_demo_pixels(&s, &p);
-    return finish(study, series, 1, &s, err);
+    return yq_demo_finish(study, series, 1, &s, err);
 }
 
 bool yq_demo_cr(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct series series[] = {
+    const struct yq_demo_series series[] = {
         {1, "CR", SOP_CR, YQ_TS_JPEG_LOSSLESS_SV1, "胸部正位", "CHEST", "胸部正侧位", "影桥演示",
          "Phantom CR"},
         {2, "CR", SOP_CR, YQ_TS_RLE, "胸部侧位", "CHEST", "胸部正侧位", "影桥演示", "Phantom CR"},
@@ -318,7 +315,7 @@ bool yq_demo_cr(const struct yq_demo_study *study, struct yq_err *err)
     for (size_t i = 0; ok && i < 2; i++)
         ok = cr_image(study, &series[i], pixels, err);
     free(pixels);
-    return ok;
+    return ok && yq_demo_letter(study, err);
 }
 
 /* ---- US ---- */
@@ -370,15 +367,15 @@ static bool compress_clip(struct yq_sample *s, const uint8_t *rgb, unsigned fram
     return ok;
 }
 
-static bool us_clip(const struct yq_demo_study *study, const struct series *series, unsigned frames,
-                    uint8_t *rgb, struct yq_err *err)
+static bool us_clip(const struct yq_demo_study *study, const struct yq_demo_series *series,
+                    unsigned frames, uint8_t *rgb, struct yq_err *err)
 {
     struct yq_sample s;
     size_t one = (size_t)3 * YQ_US_ROWS * YQ_US_COLUMNS;
     for (unsigned f = 0; f < frames; f++)
         yq_phantom_us(study->seed + study->number, f, frames, rgb + one * f);
     begin(study, series, 1, &s);
-    study_words(&s, "心脏超声", "US-HEART");
+    yq_demo_words(&s, "心脏超声", "US-HEART");
     yq_sample_text(&s, 0x00080008, "CS", "ORIGINAL\\PRIMARY\\CARDIO\\0011");
     yq_sample_text(&s, 0x00082144, "IS", "25");
     yq_sample_text(&s, 0x00181063, "DS", "40");
@@ -405,12 +402,12 @@ static bool us_clip(const struct yq_demo_study *study, const struct series *seri
         yq_sample_fini(&s);
         return false;
     }
-    return finish(study, series, 1, &s, err);
+    return yq_demo_finish(study, series, 1, &s, err);
 }
 
 bool yq_demo_us(const struct yq_demo_study *study, struct yq_err *err)
 {
-    const struct series series[] = {
+    const struct yq_demo_series series[] = {
         {1, "US", SOP_US_MULTI, YQ_TS_JPEG_BASELINE, "心尖四腔心", "HEART", "心脏超声", "影桥演示",
          "Phantom US"},
         {2, "US", SOP_US_MULTI, YQ_TS_RLE, "心尖四腔心 短片", "HEART", "心脏超声", "影桥演示",

@@ -40,9 +40,31 @@ struct yq_demo_pixels {
 /* Image Pixel module (PS3.3 C.7.6.3). */
 void yq_demo_pixels(struct yq_sample *sample, const struct yq_demo_pixels *pixels);
 
+struct yq_demo_series {
+    unsigned number;
+    const char *modality, *sop_class, *transfer_syntax, *description, *body_part, *protocol;
+    const char *maker, *model;
+};
+#define YQ_DEMO_SOP_CT "1.2.840.10008.5.1.4.1.1.2"
+/* Begins a dataset with what all of a study's objects share (patient, study, equipment, SOP common,
+ * series). */
+void yq_demo_begin(const struct yq_demo_study *study, const struct yq_demo_series *series,
+                   unsigned number, struct yq_sample *s);
+/* What was asked for; the same for all series of a study. */
+void yq_demo_words(struct yq_sample *s, const char *description, const char *code);
+/* Hands a finished object on. `take` is consumed. */
+bool yq_demo_finish(const struct yq_demo_study *study, const struct yq_demo_series *series,
+                    unsigned number, struct yq_sample *take, struct yq_err *err);
+
+/* Slices of the CT study's series 1 (soft tissue) and 2 (lung), mm apart. */
+#define YQ_DEMO_CT_GAP_1 5
+#define YQ_DEMO_CT_GAP_2 16
 bool yq_demo_ct(const struct yq_demo_study *study, struct yq_err *err);
 bool yq_demo_mr(const struct yq_demo_study *study, struct yq_err *err);
 bool yq_demo_cr(const struct yq_demo_study *study, struct yq_err *err);
 bool yq_demo_us(const struct yq_demo_study *study, struct yq_err *err);
+/* Of the CT study, a structured report; of the CR study, its report as an encapsulated PDF. */
+bool yq_demo_report(const struct yq_demo_study *study, struct yq_err *err);
+bool yq_demo_letter(const struct yq_demo_study *study, struct yq_err *err);
 
 #endif

@@ -29,6 +29,11 @@ struct yq_slice { /* which of a stack */
 /* Chest to upper abdomen, head end first; HU + 1024, 12 bits; false without memory. `sharp`: a lung
  * kernel, noisier. */
 bool yq_phantom_ct(const struct yq_slice *slice, double z_mm, bool sharp, uint16_t *pixels);
+struct yq_nodule { /* the one in each chest, for who reports on it */
+    bool right;    /* of the patient's lungs */
+    double y_mm, z_mm, long_mm, short_mm;
+};
+struct yq_nodule yq_phantom_ct_nodule(uint64_t seed);
 #define YQ_PHANTOM_CT_MM 0.68 /* a pixel of 512; other sizes in proportion */
 
 /* Axial brain, base first; 0 .. 4095. */

@@ -108,6 +108,33 @@ static void paint_vessels(struct canvas *canvas)
     }
 }
 
+struct yq_nodule yq_phantom_ct_nodule(uint64_t seed)
+{
+    struct yq_dice dice;
+    struct yq_nodule nodule = {.long_mm = 14, .short_mm = 12};
+    yq_dice_start(&dice, seed, "nodule");
+    nodule.right = !yq_dice_below(&dice, 2);
+    nodule.y_mm = -30 + 50 * yq_dice_unit(&dice);
+    nodule.z_mm = 50 + 50 * yq_dice_unit(&dice);
+    return nodule;
+}
+
+static void paint_nodule(struct canvas *canvas)
+{
+    struct yq_nodule nodule = yq_phantom_ct_nodule(canvas->seed);
+    struct shape shape = {.cx = nodule.right ? -82 : 78,
+                          .cy = nodule.y_mm,
+                          .cz = nodule.z_mm,
+                          .ax = nodule.long_mm / 2,
+                          .ay = nodule.short_mm / 2,
+                          .az = nodule.long_mm / 2,
+                          .hu = 35,
+                          .grain = 18,
+                          .only_from = -1100,
+                          .only_to = -300};
+    paint(canvas, &shape);
+}
+
 static void paint_chest(struct canvas *canvas)
 {
     const struct shape lungs[] = {
@@ -137,19 +164,7 @@ static void paint_chest(struct canvas *canvas)
     paint_vessels(canvas);
     for (size_t i = 0; i < sizeof middle / sizeof *middle; i++)
         paint(canvas, &middle[i]);
-    struct yq_dice dice;
-    yq_dice_start(&dice, canvas->seed, "nodule");
-    struct shape nodule = {.cx = yq_dice_below(&dice, 2) ? 78 : -82,
-                           .cy = -30 + 50 * yq_dice_unit(&dice),
-                           .cz = 50 + 50 * yq_dice_unit(&dice),
-                           .ax = 7,
-                           .ay = 6,
-                           .az = 7,
-                           .hu = 35,
-                           .grain = 18,
-                           .only_from = -1100,
-                           .only_to = -300};
-    paint(canvas, &nodule);
+    paint_nodule(canvas);
 }
 
 static void paint_belly(struct canvas *canvas)

@@ -78,7 +78,10 @@ void yq_sample_double(struct yq_sample *sample, uint32_t tag, double number)
 
 void yq_sample_item(struct yq_sample *sample, uint32_t tag, struct yq_sample *take_item)
 {
-    struct yq_buf *value = add(sample, tag, "SQ");
+    size_t last = sample->count - 1;
+    bool more = sample->count && sample->elements[last].tag == tag &&
+                strcmp(sample->elements[last].vr, "SQ") == 0;
+    struct yq_buf *value = more ? &sample->elements[last].value : add(sample, tag, "SQ");
     if (value && take_item) {
         struct yq_writer writer = {.out = value, .layout = sample->layout};
         yq_writer_begin_item(&writer);

@@ -31,7 +31,8 @@ void yq_sample_bytes(struct yq_sample *sample, uint32_t tag, const char *vr, con
 void yq_sample_double(struct yq_sample *sample, uint32_t tag, double value); /* FD */
 /* Encapsulated pixel data (PS3.5 A.4), as its items: offset table and one fragment per frame. */
 void yq_sample_frames(struct yq_sample *sample, const struct yq_buf *frames, size_t count);
-/* A sequence of one item; item's elements are written and freed. NULL: no item. */
+/* A sequence of one item; item's elements are written and freed. NULL: no item. Put again at once,
+ * the next item of the same sequence. */
 void yq_sample_item(struct yq_sample *sample, uint32_t tag, struct yq_sample *take_item);
 /* A sequence of one code item. */
 void yq_sample_code(struct yq_sample *sample, uint32_t tag, const char *value, const char *scheme,

@@ -344,10 +344,10 @@ def test_echo_find_send_and_pull_between_two_nodes(nodes, demo):
     there.cli("import", demo)
     rows = here.cli("find", "THERE", "ModalitiesInStudy=CR", "--json").json()
     study = rows[0]["StudyInstanceUID"]
-    assert len(rows) == 1 and rows[0]["NumberOfStudyRelatedInstances"] == 2
+    assert len(rows) == 1 and rows[0]["NumberOfStudyRelatedInstances"] == 3
     assert study in here.cli("find", "THERE", f"0020,000D={study}").out
     done = here.cli("pull", "THERE", f"StudyInstanceUID={study}", "--json").json()
-    assert (done["total"], done["failed"]) == (2, 0)
+    assert (done["total"], done["failed"]) == (3, 0)
     assert held(here, study) == held(there, study), "pulled as it is stored, whatever its transfer syntax"
     clips = here.cli("find", "THERE", "ModalitiesInStudy=US", "--json").json()[0]["StudyInstanceUID"]
     done = here.cli("pull", "THERE", "ModalitiesInStudy=US", "--json").json()
@@ -355,8 +355,8 @@ def test_echo_find_send_and_pull_between_two_nodes(nodes, demo):
     assert held(here, clips) == held(there, clips)
     there.cli("delete", "--study", study)
     done = here.cli("send", "THERE", "--study", study, "--json").json()
-    assert (done["total"], done["completed"]) == (2, 2)
-    assert len(held(there, study)) == 2 and held(here, study) == held(there, study), "sent as it is"
+    assert (done["total"], done["completed"]) == (3, 3)
+    assert len(held(there, study)) == 3 and held(here, study) == held(there, study), "sent as it is"
     assert here.cli("pull", "THERE", "PatientID=NOBODY", code=1).err
 
 
@@ -473,7 +473,7 @@ def test_the_samples_are_what_they_are_meant_to_be(demo_files):
         alphabetic, ideographic = str(one.PatientName).replace("\x1b$)A", "").split("=")
         assert re.fullmatch(r"[A-Za-z]+\^[A-Za-z]+", alphabetic) and re.fullmatch("[一-鿿]+\\^[一-鿿]+", ideographic)
         assert one.PatientID.startswith("YQ")
-    assert seen == {"CT": 52, "MR": 40, "CR": 2, "US": 2}
+    assert seen == {"CT": 52, "MR": 40, "CR": 2, "US": 2, "SR": 1, "DOC": 1}
     assert {"GB18030", "ISO_IR 192", "\\ISO 2022 IR 58"} <= charsets
     assert {dul.EXPLICIT, dul.IMPLICIT, "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70",
             "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5"} <= syntaxes
@@ -490,8 +490,8 @@ def test_dciodvfy_finds_no_error_in_the_samples(demo_files):
 
 def test_the_samples_go_straight_into_a_node_once(node):
     said = node.cli("demo", "--studies", 4, "--seed", 11, "--json").json()
-    assert (said["studies"], said["instances"], said["already"]) == (4, 96, 0)
-    assert node.cli("demo", "--studies", 4, "--seed", 11, "--json").json()["already"] == 96
+    assert (said["studies"], said["instances"], said["already"]) == (4, 98, 0)
+    assert node.cli("demo", "--studies", 4, "--seed", 11, "--json").json()["already"] == 98
     assert len(node.cli("studies", "--json").json()) == 4
     row, = node.find("STUDY", PatientName=None, ModalitiesInStudy="MR", charset="ISO_IR 192")
     assert re.search("[一-鿿]", str(row.PatientName))

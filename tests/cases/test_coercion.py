@@ -249,7 +249,7 @@ def test_the_demo_studies_leave_in_good_order(coercing, demo_files, tmp_path):
         path.write_bytes(body)
         dumped = subprocess.run(["dcmdump", "-q", "+U8", str(path)], capture_output=True)
         assert dumped.returncode == 0 and not dumped.stderr, dumped
-        assert HOSPITAL in dumped.stdout.decode("utf-8")
+        assert HOSPITAL in dumped.stdout.decode("utf-8", "replace")  # dcmdump cuts long values within a character
         out, came = read(body), pydicom.dcmread(one.path)
         came.decode(), out.decode()
         changed = ("InstitutionName", "PatientID", "OriginalAttributesSequence", "SpecificCharacterSet")

@@ -102,7 +102,8 @@ def test_dcmtks_senders_and_the_node_agree(nodes, demo_files, tool, options):
     assert done.code == 0, done
     for one in plain:
         stored = samples.split_part10(node.wado(one))
-        assert dul.decode_dataset(stored[3], stored[2]).PixelData == one.dataset().PixelData
+        came, sent = dul.decode_dataset(stored[3], stored[2]), one.dataset()
+        assert came.get("PixelData") == sent.get("PixelData") and came.get("PatientID") == sent.PatientID
     assert len(node.objects()) == len(plain)
 
 

@@ -253,6 +253,69 @@ def test_near_lossless_jpeg_ls_is_near(tmp_path):
         assert ((seen & bits) == (recode(path).pixels() & bits)).all(), shape
 
 
+# ---- pictures ----
+
+def picture(path, kind, **options):
+    with tempfile.NamedTemporaryFile() as out:
+        subprocess.run([RECODE, f"picture={kind}", *(f"{k}={v}" for k, v in options.items()), str(path), out.name],
+                       check=True, capture_output=True, env=conftest.environment())
+        return Image.open(io.BytesIO(out.read()))
+
+
+def frames_of(image, mode):
+    for i in range(getattr(image, "n_frames", 1)):
+        image.seek(i)
+        yield np.asarray(image.convert(mode))
+
+
+GREY = Shape(61, 47, allocated=8, stored=8)
+COLOUR = Shape(120, 161, 3, 8, 8)
+
+
+@pytest.mark.parametrize("kind", ["png", "gif", "jp2"])
+def test_pictures_in_grey_are_exact(tmp_path, kind):
+    array = np.arange(61 * 47, dtype=np.uint8).reshape(1, 61, 47, 1)        # the whole range: shown as it is
+    image = picture(native_file(tmp_path / "in.dcm", array, GREY), kind)
+    assert image.format == {"png": "PNG", "gif": "GIF", "jp2": "JPEG2000"}[kind]
+    assert (np.asarray(image.convert("L")) == array[0, :, :, 0]).all()
+
+
+@pytest.mark.parametrize("kind", ["png", "jp2"])
+def test_pictures_in_colour_are_exact(tmp_path, kind):
+    array = smooth()
+    image = picture(native_file(tmp_path / "in.dcm", array, COLOUR), kind)
+    assert (np.asarray(image) == array[0]).all()
+
+
+def test_a_gif_of_many_frames_moves(tmp_path):
+    array = np.concatenate([GREY.draw(i) for i in range(5)])
+    array[:, 0, 0], array[:, 0, 1] = 0, 255
+    image = picture(native_file(tmp_path / "in.dcm", array, GREY), "gif")
+    seen = list(frames_of(image, "L"))
+    assert len(seen) == 5 and image.info["duration"] == 100 and image.info["loop"] == 0
+    assert all((a == b[:, :, 0]).all() for a, b in zip(seen, array))
+
+
+def test_a_gif_keeps_few_colours_and_comes_near_many(tmp_path):
+    few = np.zeros((3, 120, 161, 3), np.uint8)
+    few[:, 20:40] = [200, 30, 7]
+    few[:, :, 50:60, 1] = np.arange(120, dtype=np.uint8)[None, :, None]
+    many = np.concatenate([few, smooth()])
+    image = picture(native_file(tmp_path / "in.dcm", many, COLOUR), "gif")
+    seen = list(frames_of(image, "RGB"))
+    assert len(seen) == 4
+    assert all((a == b).all() for a, b in zip(seen[:3], few))
+    worst, mean = away(seen[3], smooth()[0])
+    assert worst < 50 and mean < 6
+
+
+def test_a_smaller_jpeg_2000_picture(tmp_path):
+    array = smooth()
+    source = native_file(tmp_path / "in.dcm", array, COLOUR)
+    assert away(np.asarray(picture(source, "jp2", ratio=15)), array[0])[1] < 3
+    assert away(np.asarray(picture(source, "jpeg", quality=90)), array[0])[1] < 2
+
+
 def expected():
     path = os.path.join(TESTDATA, "expected", "pixels.csv")
     if not os.path.exists(path):

@@ -345,6 +345,11 @@ class Node:
         assert status in (200, 404), (status, body[:300])
         return body if status == 200 else None
 
+    def picture(self, uid_and_more):
+        """An object as JPEG; None where it has no picture."""
+        status, _, body = self.fetch(f"/wado?requestType=WADO&objectUID={uid_and_more}&contentType=image/jpeg")
+        return body if status == 200 else None
+
     def health(self):
         status, _, body = self.fetch("/health")
         return status, json.loads(body)
@@ -356,6 +361,9 @@ class Node:
 
     def staging(self):
         return files_below(os.path.join(self.data, "staging"))
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def rss_kb(self):
         with open(f"/proc/{self.pid}/status") as file:

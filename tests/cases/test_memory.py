@@ -1,4 +1,5 @@
 """An object of any size streams through: the node keeps none of it in memory."""
+import concurrent.futures
 import io
 import os
 import struct
@@ -138,3 +139,21 @@ def test_memory_does_not_grow_with_the_number_of_associations(node):
     before = node.rss_kb()
     visits(300)
     assert node.rss_kb() - before < 16 * 1024
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(node, demo_files):
+    """Plain and compressed images, in their own size and scaled, over and over, from eight connections."""
+    assert set(node.send(*demo_files)) == {0}
+    uids = [uid for uid in (samples.load(path).uid for path in demo_files) if node.picture(uid)]
+    assert len(uids) > 5
+    asked = [uid + more for uid in uids for more in ("", "&rows=64&columns=64", "&region=0.2,0.2,0.7,0.8")]
+
+    def look(times):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(node.picture, asked * times))
+
+    look(max(1, 600 // len(asked)))
+    before, files = node.rss_kb(), node.open_files()
+    look(max(1, 3000 // len(asked)))
+    assert node.rss_kb() - before < 16 * 1024
+    assert node.open_files() <= files + 8

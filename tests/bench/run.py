@@ -373,7 +373,7 @@ def measure_pictures(run, results):
     for server in servers:
         server.start()
         for folder in folders:
-            subprocess.run(["dcmsend", "-aec", server.aet, "+sd", "+r", "-q", "127.0.0.1", str(server.port), str(folder)],
+            subprocess.run(["dcmsend", "-dn", "-aec", server.aet, "+sd", "+r", "-q", "127.0.0.1", str(server.port), str(folder)],
                            check=True, capture_output=True)
     for round_ in range(run.rounds + 1):
         for name, corpus, connections, ask, other in PICTURES:

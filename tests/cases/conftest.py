@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import pytest
 
@@ -338,11 +339,11 @@ class Node:
         finally:
             connection.close()
 
-    def wado(self, one, content="application/dicom"):
-        """The stored Part 10 file of an instance; None when it is not there (404)."""
+    def wado(self, one, content="application/dicom;transfer-syntax=*"):
+        """The stored Part 10 file of an instance; None when it is not there (404), or no longer (410)."""
         status, _, body = self.fetch(f"/wado?requestType=WADO&studyUID={one.study}&seriesUID={one.series}"
-                                     f"&objectUID={one.uid}&contentType={content.replace('/', '%2F')}")
-        assert status in (200, 404), (status, body[:300])
+                                     f"&objectUID={one.uid}&contentType={urllib.parse.quote(content, safe='')}")
+        assert status in (200, 404, 410), (status, body[:300])
         return body if status == 200 else None
 
     def picture(self, uid_and_more):

@@ -68,8 +68,57 @@ void yq_line_settle(const uint32_t *restrict sums, size_t count, uint16_t *restr
         out[i] = (uint16_t)((sums[i] + 64) >> 7);
 }
 
+void yq_line_mix2(const uint8_t *restrict a, const uint8_t *restrict b, const uint16_t weights[2],
+                  size_t count, uint16_t *restrict out)
+{
+    uint16_t wa = weights[0], wb = weights[1];
+    for (size_t i = 0; i < count; i++)
+        out[i] = (uint16_t)(((uint32_t)wa * a[i] + (uint32_t)wb * b[i] + 64) >> 7);
+}
+
+void yq_line_mix4(const uint8_t *const lines[4], const uint16_t weights[4], size_t count,
+                  uint16_t *restrict out)
+{
+    const uint8_t *restrict a = lines[0], *restrict b = lines[1], *restrict c = lines[2],
+                            *restrict d = lines[3];
+    uint16_t wa = weights[0], wb = weights[1], wc = weights[2], wd = weights[3];
+    for (size_t i = 0; i < count; i++)
+        out[i] = (uint16_t)(((uint32_t)wa * a[i] + (uint32_t)wb * b[i] + (uint32_t)wc * c[i] +
+                             (uint32_t)wd * d[i] + 64) >>
+                            7);
+}
+
 void yq_line_round(const uint16_t *restrict values, size_t count, uint8_t *restrict out)
 {
     for (size_t i = 0; i < count; i++)
         out[i] = (uint8_t)((values[i] + 128u) >> 8);
+}
+
+static inline void across(const uint16_t *restrict values, const uint32_t *restrict firsts,
+                          const uint16_t *restrict weights, size_t count, unsigned taps,
+                          unsigned samples, uint8_t *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint16_t *from = values + (size_t)firsts[i] * samples, *by = weights + i * taps;
+        for (unsigned s = 0; s < samples; s++) {
+            uint32_t sum = 1u << 22;
+            for (unsigned t = 0; t < taps; t++)
+                sum += (uint32_t)by[t] * from[(size_t)t * samples + s];
+            *out++ = (uint8_t)(sum >> 23);
+        }
+    }
+}
+
+void yq_line_across(const uint16_t *values, const uint32_t *firsts, const uint16_t *weights,
+                    size_t count, unsigned taps, unsigned samples, uint8_t *out)
+{
+    switch (samples << 4 | (taps < 5 ? taps : 0)) { /* the usual ones as loops of known length */
+    case 0x12: across(values, firsts, weights, count, 2, 1, out); break;
+    case 0x13: across(values, firsts, weights, count, 3, 1, out); break;
+    case 0x14: across(values, firsts, weights, count, 4, 1, out); break;
+    case 0x32: across(values, firsts, weights, count, 2, 3, out); break;
+    case 0x33: across(values, firsts, weights, count, 3, 3, out); break;
+    case 0x34: across(values, firsts, weights, count, 4, 3, out); break;
+    default: across(values, firsts, weights, count, taps, samples, out); break;
+    }
 }

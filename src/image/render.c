@@ -5,6 +5,7 @@
  * Refuses a frame whose attributes and pixels do not agree, so that nothing below reads outside;
  * it does not rely on its caller for that. Thread-safe. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec.h"
@@ -47,10 +48,12 @@ static bool show(const struct yq_frame *plain, const struct place *place,
     out->rows = place->rows;
     out->columns = place->columns;
     out->samples = source->samples;
-    uint8_t *pixels =
-        yq_buf_room(&out->pixels, (size_t)place->rows * place->columns * source->samples);
+    size_t size = (size_t)place->rows * place->columns * source->samples;
+    uint8_t *pixels = malloc(size + 1); /* all of it is written; no buffer's zeroes first */
     if (!pixels)
         return yq_fail(err, YQ_FULL, ROOM, "no memory for a picture");
+    pixels[size] = 0;
+    out->pixels = (struct yq_buf){.bytes = pixels, .length = size, .capacity = size + 1};
     return yq_scale(source, place, pixels, err) && yq_place_turn(place, out, err);
 }
 

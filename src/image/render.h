@@ -38,7 +38,17 @@ void yq_line_range16(const uint16_t *values, size_t count, uint16_t *low, uint16
 void yq_line_add(uint32_t *sums, const uint8_t *line, size_t count, uint16_t weight);
 /* Sums of weights that are 1 << 15 together become eight bits before and eight behind the point. */
 void yq_line_settle(const uint32_t *sums, size_t count, uint16_t *out);
+/* Both of these at once, of two or four lines. */
+void yq_line_mix2(const uint8_t *a, const uint8_t *b, const uint16_t weights[2], size_t count,
+                  uint16_t *out);
+void yq_line_mix4(const uint8_t *const lines[4], const uint16_t weights[4], size_t count,
+                  uint16_t *out);
 void yq_line_round(const uint16_t *values, size_t count, uint8_t *out);
+
+/* Each of `count` pixels is made of as many as `taps` values from its first one on; its weights are
+ * 1 << 15 together. */
+void yq_line_across(const uint16_t *values, const uint32_t *firsts, const uint16_t *weights,
+                    size_t count, unsigned taps, unsigned samples, uint8_t *out);
 
 /* ---- source.c: lines of the image in its own size, as they are shown ---- */
 

@@ -4,8 +4,8 @@
  * shutter included: the picture is what a browser makes of the full one, and every step before it
  * is exact. Each direction for itself: area averaging where it shrinks, bilinear where it grows.
  * Weights are in 1/32768; those of one pixel give that together, so that an even area stays what it
- * was. The result is within one grey level of exact arithmetic. Memory: two lines of the image and
- * the weights. */
+ * was. The result is within one grey level of exact arithmetic. Memory: a few lines of the image
+ * and the weights. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,23 +14,20 @@
 
 #define ROOM "image"
 
-enum { ONE = 1 << 15 };
+enum { ONE = 1 << 15, LINES = 4 };
 
-struct taps { /* of one row or column of the picture */
-    unsigned first, count;
-    size_t at; /* of the first one's weight */
-};
 struct axis {
     unsigned count;
     unsigned low, high; /* what is used of the image; high is not */
     bool copied;        /* pixel by pixel, and all within the image */
-    struct taps *taps;  /* owned */
-    uint16_t *weights;  /* owned */
+    unsigned taps;      /* pixels of the image that one of the picture is made of, at most */
+    uint32_t *firsts;   /* owned; where they begin, from `low` */
+    uint16_t *weights;  /* owned; `taps` of each, those not needed 0 */
 };
 
 static void axis_fini(struct axis *axis)
 {
-    free(axis->taps);
+    free(axis->firsts);
     free(axis->weights);
 }
 
@@ -40,34 +37,33 @@ static double clamp(double value, double low, double high)
 }
 
 /* What of [a, b) lies within the image; the rest stays black. */
-static void average(double a, double b, double size, struct taps *taps, uint16_t *weights)
+static uint32_t average(const struct axis *axis, double a, double b, double size, uint16_t *weights)
 {
     double step = b - a;
-    a = clamp(a, 0, size);
-    b = clamp(b, 0, size);
-    taps->first = (unsigned)a;
-    taps->count = b > a ? (unsigned)ceil(b) - taps->first : 0;
+    a = clamp(a, axis->low, size);
+    b = clamp(b, axis->low, size);
+    uint32_t first = (uint32_t)a;
     double done = 0; /* rounded sums, so that no error adds up */
-    for (unsigned i = 0; i < taps->count; i++) {
-        double end = fmin(taps->first + i + 1, b);
+    for (unsigned i = 0; i < axis->taps && first + i < b; i++) {
+        double end = fmin((double)first + i + 1, b);
         double sum = floor((end - a) / step * ONE + 0.5);
         weights[i] = (uint16_t)(sum - done);
         done = sum;
     }
+    return first - axis->low;
 }
 
-static void between(double center, double low, double high, double size, struct taps *taps,
-                    uint16_t *weights)
+static uint32_t between(const struct axis *axis, double center, double low, double high,
+                        double size, uint16_t *weights)
 {
-    taps->count = 0;
     if (center < 0 || center >= size)
-        return;
+        return 0;
     double at = clamp(center - 0.5, fmax(low, 0), fmin(high, size) - 1);
-    taps->first = (unsigned)at;
-    unsigned part = (unsigned)((at - taps->first) * ONE + 0.5);
-    taps->count = part ? 2 : 1;
+    uint32_t first = (uint32_t)at;
+    uint16_t part = (uint16_t)((at - first) * ONE + 0.5);
     weights[0] = (uint16_t)(ONE - part);
-    weights[1] = (uint16_t)part;
+    weights[1] = part;
+    return first - axis->low;
 }
 
 /* `count` pixels of the picture show what lies between two edges of `size` pixels of the image. */
@@ -79,22 +75,19 @@ static bool axis_init(struct axis *axis, double from, double to, unsigned count,
         .low = (unsigned)floor(clamp(from, 0, size - 1)),
         .high = (unsigned)ceil(clamp(to, 1, size)),
         .copied = step == 1 && from == floor(from) && from >= 0 && to <= size,
+        .taps = step >= 1 ? (unsigned)fmin(ceil(step) + 1, size) : 2,
     };
     if (axis->copied)
         return true;
-    axis->taps = calloc(count, sizeof *axis->taps);
-    axis->weights = malloc(((size_t)size + 3 * (size_t)count + 2) * sizeof *axis->weights);
-    if (!axis->taps || !axis->weights)
+    axis->firsts = malloc(count * sizeof *axis->firsts);
+    axis->weights = calloc((size_t)count * axis->taps, sizeof *axis->weights);
+    if (!axis->firsts || !axis->weights)
         return false;
-    size_t at = 0;
     for (unsigned i = 0; i < count; i++) {
-        struct taps *taps = &axis->taps[i];
-        taps->at = at;
-        if (step >= 1)
-            average(from + i * step, from + (i + 1) * step, size, taps, axis->weights + at);
-        else
-            between(from + (i + 0.5) * step, from, to, size, taps, axis->weights + at);
-        at += taps->count;
+        uint16_t *weights = axis->weights + (size_t)i * axis->taps;
+        axis->firsts[i] = step >= 1
+                              ? average(axis, from + i * step, from + (i + 1) * step, size, weights)
+                              : between(axis, from + (i + 0.5) * step, from, to, size, weights);
     }
     return true;
 }
@@ -103,71 +96,79 @@ static bool axis_init(struct axis *axis, double from, double to, unsigned count,
 
 struct work {
     const struct source *source;
-    struct axis x, y;
-    size_t length;     /* samples of a line of the image */
-    uint8_t *lines[2]; /* those read last, by whether their row is even */
-    unsigned rows[2];  /* 1 more than their row; 0: none */
+    unsigned low; /* first column that is used of the image */
+    unsigned columns;
+    size_t length;        /* samples of a line of the image */
+    uint8_t *lines;       /* those read last, each where its row has its place */
+    unsigned rows[LINES]; /* 1 more than their row; 0: none */
     uint32_t *sums;
     uint16_t *values;
 };
 
 static const uint8_t *line_of(struct work *work, unsigned row)
 {
-    unsigned slot = row % 2;
+    unsigned slot = row % LINES;
+    uint8_t *line = work->lines + slot * work->length;
     if (work->rows[slot] != row + 1) {
-        yq_source_line(work->source, row, work->x.low, work->x.high - work->x.low,
-                       work->lines[slot]);
+        yq_source_line(work->source, row, work->low, work->columns, line);
         work->rows[slot] = row + 1;
     }
-    return work->lines[slot];
+    return line;
 }
 
-/* The rows that make row `index` of the picture, into work->values. */
-static void gather(struct work *work, unsigned index, unsigned row)
+/* Rows from `row` on, by their weights, into work->values. */
+static void mix(struct work *work, unsigned row, const uint16_t *weights, unsigned count)
 {
-    memset(work->sums, 0, work->length * sizeof *work->sums);
-    if (work->y.copied) {
-        yq_line_add(work->sums, line_of(work, row), work->length, ONE);
-    } else {
-        const struct taps *taps = &work->y.taps[index];
-        for (unsigned i = 0; i < taps->count; i++) {
-            uint16_t weight = work->y.weights[taps->at + i];
-            if (weight)
-                yq_line_add(work->sums, line_of(work, taps->first + i), work->length, weight);
-        }
-    }
-    yq_line_settle(work->sums, work->length, work->values);
-}
-
-static void across(const struct axis *x, const uint16_t *values, unsigned samples, uint8_t *out)
-{
-    for (unsigned i = 0; i < x->count; i++) {
-        const struct taps *taps = &x->taps[i];
-        const uint16_t *weights = x->weights + taps->at;
-        const uint16_t *from = values + (size_t)(taps->first - x->low) * samples;
-        for (unsigned s = 0; s < samples; s++) {
-            uint32_t sum = 1u << 22;
-            for (unsigned t = 0; t < taps->count; t++)
-                sum += (uint32_t)weights[t] * from[(size_t)t * samples + s];
-            *out++ = (uint8_t)(sum >> 23);
-        }
-    }
-}
-
-static void put_row(struct work *work, unsigned index, unsigned row, uint8_t *out)
-{
-    unsigned samples = work->source->samples;
-    if (work->x.copied && work->y.copied) {
-        yq_source_line(work->source, row, work->x.low, work->x.count, out);
+    const uint8_t *lines[LINES];
+    uint16_t by[LINES] = {0};
+    if (count > LINES) {
+        memset(work->sums, 0, work->length * sizeof *work->sums);
+        for (unsigned i = 0; i < count; i++)
+            yq_line_add(work->sums, line_of(work, row + i), work->length, weights[i]);
+        yq_line_settle(work->sums, work->length, work->values);
         return;
     }
-    gather(work, index, row);
-    if (work->x.copied)
-        yq_line_round(work->values, work->length, out);
-    else if (samples == 1) /* a constant for the compiler */
-        across(&work->x, work->values, 1, out);
+    for (unsigned i = 0; i < LINES; i++) {
+        lines[i] = i < count ? line_of(work, row + i) : lines[0];
+        by[i] = i < count ? weights[i] : 0;
+    }
+    if (count > 2)
+        yq_line_mix4(lines, by, work->length, work->values);
     else
-        across(&work->x, work->values, 3, out);
+        yq_line_mix2(lines[0], lines[1], by, work->length, work->values);
+}
+
+/* The rows that make row `index` of the picture. */
+static void gather(struct work *work, const struct axis *y, unsigned index)
+{
+    static const uint16_t whole[] = {ONE};
+    if (y->copied) {
+        mix(work, y->low + index, whole, 1);
+        return;
+    }
+    const uint16_t *weights = y->weights + (size_t)index * y->taps;
+    unsigned count = y->taps;
+    while (count && !weights[count - 1])
+        count--;
+    if (count)
+        mix(work, y->low + y->firsts[index], weights, count);
+    else
+        memset(work->values, 0, work->length * sizeof *work->values);
+}
+
+static void put_row(struct work *work, const struct axis *x, const struct axis *y, unsigned index,
+                    uint8_t *out)
+{
+    if (x->copied && y->copied) {
+        yq_source_line(work->source, y->low + index, x->low, x->count, out);
+        return;
+    }
+    gather(work, y, index);
+    if (x->copied)
+        yq_line_round(work->values, work->length, out);
+    else
+        yq_line_across(work->values, x->firsts, x->weights, x->count, x->taps,
+                       work->source->samples, out);
 }
 
 /* A frame decoded in a lower resolution has fewer pixels than the place speaks of. */
@@ -179,37 +180,42 @@ static double shrunk(unsigned full, unsigned size)
     return 1.0 / (1u << halvings);
 }
 
-static bool work_init(struct work *work, const struct source *source, const struct place *place)
+static bool axes_init(struct axis *x, struct axis *y, const struct source *source,
+                      const struct place *place)
 {
     double across_by = shrunk(source->full_columns, source->plain.columns);
     double down_by = shrunk(source->full_rows, source->plain.rows);
-    work->source = source;
-    if (!axis_init(&work->x, place->left * across_by, place->right * across_by, place->columns,
-                   source->plain.columns) ||
-        !axis_init(&work->y, place->top * down_by, place->bottom * down_by, place->rows,
-                   source->plain.rows))
-        return false;
-    work->length = (size_t)(work->x.high - work->x.low) * source->samples;
-    work->lines[0] = malloc(2 * work->length);
+    return axis_init(x, place->left * across_by, place->right * across_by, place->columns,
+                     source->plain.columns) &&
+           axis_init(y, place->top * down_by, place->bottom * down_by, place->rows,
+                     source->plain.rows);
+}
+
+static bool work_init(struct work *work, const struct axis *x)
+{
+    work->low = x->low;
+    work->columns = x->high - x->low;
+    work->length = (size_t)work->columns * work->source->samples;
+    work->lines = malloc(LINES * work->length);
     work->sums = malloc(work->length * sizeof *work->sums);
-    work->values = malloc(work->length * sizeof *work->values);
-    if (!work->lines[0] || !work->sums || !work->values)
-        return false;
-    work->lines[1] = work->lines[0] + work->length;
-    return true;
+    /* The last pixels reach behind the end, with weights of 0. */
+    work->values =
+        calloc(work->length + (size_t)(x->taps + 1) * work->source->samples, sizeof *work->values);
+    return work->lines && work->sums && work->values;
 }
 
 bool yq_scale(const struct source *source, const struct place *place, uint8_t *out,
               struct yq_err *err)
 {
-    struct work work = {0};
-    bool fine = work_init(&work, source, place);
+    struct axis x = {0}, y = {0};
+    struct work work = {.source = source};
+    bool fine = axes_init(&x, &y, source, place) && work_init(&work, &x);
     size_t length = (size_t)place->columns * source->samples;
     for (unsigned i = 0; fine && i < place->rows; i++)
-        put_row(&work, i, work.y.low + i, out + i * length);
-    axis_fini(&work.x);
-    axis_fini(&work.y);
-    free(work.lines[0]);
+        put_row(&work, &x, &y, i, out + i * length);
+    axis_fini(&x);
+    axis_fini(&y);
+    free(work.lines);
     free(work.sums);
     free(work.values);
     return fine || yq_fail(err, YQ_FULL, ROOM, "no memory to scale a picture");

@@ -126,12 +126,54 @@ static void lines_do_what_their_twins_do(void **state)
             assert_int_equal(words[i], (sums[i] + 64) / 128);
             assert_int_equal(out[i], (words[i] + 128) / 256);
         }
+        const uint8_t *four[] = {at, cells, out, table};
+        uint16_t weights[4] = {0};
+        for (unsigned i = 0, left = 32768; i < 4; i++) {
+            weights[i] = (uint16_t)(i < 3 ? dice(left + 1) : left);
+            left -= weights[i];
+        }
+        yq_line_mix4(four, weights, count, words);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(words[i], (weights[0] * at[i] + weights[1] * cells[i] +
+                                        weights[2] * out[i] + weights[3] * table[i] + 64) /
+                                           128);
+        weights[1] = 32768 - weights[0];
+        yq_line_mix2(at, table, weights, count, words);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(words[i], (weights[0] * at[i] + weights[1] * table[i] + 64) / 128);
         free(cells);
         free(table);
         free(out);
         free(words);
         free(sums);
         free(before);
+    }
+}
+
+static void pixels_across_a_line(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 60; round++) {
+        enum { SIZE = 50, COUNT = 33 };
+        unsigned taps = 1 + dice(7), samples = dice(2) ? 3 : 1;
+        uint16_t values[(SIZE + 8) * 3], weights[COUNT * 8];
+        uint32_t firsts[COUNT];
+        uint8_t out[COUNT * 3];
+        for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+            values[i] = (uint16_t)dice(255 * 256 + 1);
+        for (unsigned i = 0; i < COUNT; i++) {
+            firsts[i] = dice(SIZE);
+            for (unsigned t = 0, left = 32768; t < taps; t++, left -= weights[i * taps + t - 1])
+                weights[i * taps + t] = (uint16_t)(t + 1 < taps ? dice(left + 1) : left);
+        }
+        yq_line_across(values, firsts, weights, COUNT, taps, samples, out);
+        for (unsigned i = 0; i < COUNT; i++)
+            for (unsigned s = 0; s < samples; s++) {
+                uint64_t sum = 1 << 22;
+                for (unsigned t = 0; t < taps; t++)
+                    sum += (uint64_t)weights[i * taps + t] * values[(firsts[i] + t) * samples + s];
+                assert_int_equal(out[i * samples + s], sum >> 23);
+            }
     }
 }
 
@@ -736,6 +778,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_do_what_their_twins_do),
+        cmocka_unit_test(pixels_across_a_line),
         cmocka_unit_test(tables_say_what_values_say),
         cmocka_unit_test(look_up_tables),
         cmocka_unit_test(wide_and_floating_values),

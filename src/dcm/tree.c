@@ -208,7 +208,7 @@ static bool settle_item(struct tree *t, struct yq_item *item, struct yq_err *err
 {
     const struct open *open = &t->opens[t->open_count - 1];
     struct entry *entries = t->entries + open->entries;
-    size_t count = t->entries ? t->entry_count - open->entries : 0, kept = 0;
+    size_t count = t->entry_count - open->entries, kept = 0;
     bool ascending = true;
     for (size_t i = 1; i < count; i++)
         ascending = ascending && entries[i - 1].data.tag < entries[i].data.tag;
@@ -221,7 +221,7 @@ static bool settle_item(struct tree *t, struct yq_item *item, struct yq_err *err
         if (kept && elements[kept - 1].tag == entries[i].data.tag)
             continue;
         elements[kept] = entries[i].data;
-        if (entries[i].text)
+        if (t->texts && entries[i].text)
             t->texts[entries[i].text - 1].data = &elements[kept];
         kept++;
     }
@@ -431,6 +431,7 @@ static bool build(struct tree *t, struct yq_element *pixels, struct yq_err *err)
 {
     struct yq_element element;
     if (!grow(t, &t->opens, 0, &t->open_room, sizeof *t->opens, err) ||
+        !grow(t, &t->entries, 0, &t->entry_room, sizeof *t->entries, err) ||
         !grow(t, &t->labels, 0, &t->label_room, sizeof *t->labels, err))
         return false;
     t->opens[t->open_count++] = (struct open){0};

@@ -20,6 +20,8 @@ struct tone {
 bool yq_tone_choose(struct tone *tone, const struct yq_frame *frame, const struct yq_view *view);
 /* Smallest and largest stored value become black and white. */
 void yq_tone_range(struct tone *tone, const struct plain *plain);
+/* All values that can be stored: a presentation state without a window. PS3.4 N.2.2 */
+void yq_tone_whole(struct tone *tone, const struct plain *plain);
 uint8_t yq_tone_value(const struct tone *tone, double stored);
 /* The grey of each bit pattern of a cell, 1 << bits_allocated (8 or 16) of them; owned by the
  * caller; NULL: no memory. */

@@ -112,8 +112,13 @@ static bool open_grey(struct source *source, const struct yq_view *view, struct 
     const struct yq_look *look = source->look;
     if (!isfinite(look->slope) || !isfinite(look->intercept))
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the rescale is not a number");
-    if (!yq_tone_choose(&source->tone, source->frame, view))
+    if (yq_tone_choose(&source->tone, source->frame, view)) {
+        /* as it says */
+    } else if (look->presented && !source->plain.is_float) {
+        yq_tone_whole(&source->tone, &source->plain); /* without a window nothing is windowed */
+    } else {
         yq_tone_range(&source->tone, &source->plain);
+    }
     if (!is_tabled(&source->plain) || source->plain.pixels < 4096)
         return true;
     source->table = yq_tone_table(&source->tone, &source->plain);

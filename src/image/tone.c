@@ -175,6 +175,19 @@ static void range16(const struct plain *plain, double *low, double *high)
     *high = (double)most - sign;
 }
 
+void yq_tone_whole(struct tone *tone, const struct plain *plain)
+{
+    double low = plain->is_signed ? -ldexp(1, (int)plain->bits_stored - 1) : 0;
+    double high = low + ldexp(1, (int)plain->bits_stored) - 1;
+    double a = modality(tone, low), b = modality(tone, high);
+    if (tone->modality) {
+        a = 0;
+        b = most_of(tone->modality);
+    }
+    tone->function = YQ_VOI_LINEAR_EXACT;
+    tone->window = (struct yq_window){.center = a / 2 + b / 2, .width = fabs(b - a)};
+}
+
 void yq_tone_range(struct tone *tone, const struct plain *plain)
 {
     double low = DBL_MAX, high = -DBL_MAX;

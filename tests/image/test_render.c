@@ -269,6 +269,31 @@ static void look_up_tables(void **state)
     yq_frame_fini(&f);
 }
 
+/* Without a window of its own a presentation state shows all that can be stored. */
+static void a_state_without_a_window(void **state)
+{
+    (void)state;
+    struct yq_frame f = frame_of("MONOCHROME1", 1, 4, 16, "\0\0\1\0\0\010\377\017", 8);
+    struct yq_look look = {.slope = 1, .aspect = 1, .presented = true};
+    struct yq_view view = {.look = &look};
+    f.bits_stored = 12; /* 0, 1, 2048, 4095 */
+    f.high_bit = 11;
+    SHOWS(&f, &view, 1, 0, 0, 128, 255);
+    f.is_signed = true; /* 0, 1, -2048, -1 */
+    SHOWS(&f, &view, 1, 128, 128, 0, 127);
+    look.slope = -2;
+    look.intercept = 7;
+    SHOWS(&f, &view, 1, 127, 127, 255, 128);
+    f.is_signed = false;
+    look.modality = lut_of(3, 1, 10);
+    look.modality.values[0] = 0;
+    look.modality.values[1] = 1023;
+    look.modality.values[2] = 511;
+    SHOWS(&f, &view, 1, 0, 0, 127, 127);
+    yq_lut_fini(&look.modality);
+    yq_frame_fini(&f);
+}
+
 static void wide_and_floating_values(void **state)
 {
     (void)state;
@@ -781,6 +806,7 @@ int main(void)
         cmocka_unit_test(pixels_across_a_line),
         cmocka_unit_test(tables_say_what_values_say),
         cmocka_unit_test(look_up_tables),
+        cmocka_unit_test(a_state_without_a_window),
         cmocka_unit_test(wide_and_floating_values),
         cmocka_unit_test(any_size_is_averaged_or_interpolated),
         cmocka_unit_test(pictures_fit_into_their_viewport),

@@ -26,6 +26,8 @@ void yq_buf_puts(struct yq_buf *buf, const char *text);
 void yq_buf_putf(struct yq_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 uint8_t *yq_buf_room(struct yq_buf *buf,
                      size_t length); /* appends `length` zero bytes; NULL when failed */
+/* The same, with what the memory happens to hold in them: for who fills them all. */
+uint8_t *yq_buf_raw(struct yq_buf *buf, size_t length);
 const char *yq_buf_text(const struct yq_buf *buf); /* its bytes as a C string; "" while empty */
 
 static inline uint16_t yq_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }

@@ -43,13 +43,21 @@ static bool reserve(struct yq_buf *buf, size_t more)
     return true;
 }
 
-uint8_t *yq_buf_room(struct yq_buf *buf, size_t length)
+uint8_t *yq_buf_raw(struct yq_buf *buf, size_t length)
 {
     if (!reserve(buf, length))
         return NULL;
     uint8_t *room = buf->bytes + buf->length;
-    memset(room, 0, length + 1);
+    room[length] = 0;
     buf->length += length;
+    return room;
+}
+
+uint8_t *yq_buf_room(struct yq_buf *buf, size_t length)
+{
+    uint8_t *room = yq_buf_raw(buf, length);
+    if (room)
+        memset(room, 0, length);
     return room;
 }
 

@@ -255,7 +255,7 @@ uint64_t yq_pixels_frame_bytes(const struct yq_pixels *pixels)
 
 static void swap_words(uint8_t *bytes, size_t length, unsigned word)
 {
-    for (size_t i = 0; i + word <= length; i += word)
+    for (size_t i = 0; word > 1 && i + word <= length; i += word)
         for (unsigned a = 0, b = word - 1; a < b; a++, b--) {
             uint8_t byte = bytes[i + a];
             bytes[i + a] = bytes[i + b];
@@ -320,7 +320,7 @@ static bool read_value(struct yq_pixels *pixels, uint64_t from, uint64_t to, str
         pixels->passed = to;
         return yq_scan_value(pixels->scan, length, out, err);
     }
-    uint8_t *room = yq_buf_room(out, length);
+    uint8_t *room = yq_buf_raw(out, length);
     if (!room)
         return yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
     return yq_pixels_bytes(pixels, pixels->element.position + from, room, length, &got, err) &&

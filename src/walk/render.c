@@ -1,29 +1,60 @@
 /* render.c: an object becomes a picture: open, only the frames asked for, decode, show, encode.
  * PS3.18 chapter 9, 8.7.4.
  *
- * Any thread; nothing is kept. What one picture may take of memory is bounded here, whatever the
- * object says and the client asks. */
+ * Any thread. What one picture may take of memory is bounded here, whatever the object says and the
+ * client asks, and all together take from one budget. What took long to make is kept in the cache,
+ * under all that it depends on. */
+#include <inttypes.h>
+#include <string.h>
+
 #include "coerce.h"
 #include "yq/annotation.h"
-#include "yq/dcm.h"
+#include "yq/clock.h"
 #include "yq/file.h"
-#include "yq/image.h"
+#include "yq/frames.h"
 #include "yq/walk.h"
 
 #define PIXEL_BYTES_MOST (512ull << 20) /* of one frame, compressed or not */
 #define SCALED_MOST (128ull << 20)      /* of a picture in a size that the client asked for */
+#define BUDGET_MS 20000                 /* how long a picture waits for its share of the memory */
 
 #define QUALITY 90
+#define WORTH_KEEPING_MS 20
+#define LOOKED_FOR_BYTES (1 << 20) /* of smaller ones, not compressed, no picture takes so long */
+
+struct work { /* one picture */
+    const struct yq_rendering *how;
+    int fd;
+    struct yq_frames *frames;
+};
+
+static void work_fini(struct work *work)
+{
+    yq_frames_close(work->frames);
+    yq_close(&work->fd);
+}
+
+static bool has_words(const struct yq_rendering *how) { return how->patient || how->technique; }
 
 static uint64_t most_of(const struct yq_rendering *how)
 {
     return how->view.rows || how->view.columns ? SCALED_MOST : PIXEL_BYTES_MOST;
 }
 
-/* Whose it is and how it was made, into the corners. */
-static bool annotate(int fd, unsigned frame, const struct yq_frame *pixels,
-                     const struct yq_rendering *how, struct yq_annotation *out, struct yq_err *err)
+/* What decoding and showing one frame takes, about. */
+static uint64_t share_of(const struct work *work)
 {
+    const struct yq_frame *facts = yq_frames_facts(work->frames);
+    uint64_t pixels = (uint64_t)facts->rows * facts->columns;
+    uint64_t plain = pixels * facts->samples * ((facts->bits_allocated + 7) / 8);
+    return plain + pixels * facts->samples * 4 + pixels * 3;
+}
+
+/* Whose it is and how it was made, into the corners. */
+static bool annotate(const struct work *work, unsigned frame, const struct yq_frame *pixels,
+                     struct yq_annotation *out, struct yq_err *err)
+{
+    const struct yq_rendering *how = work->how;
     struct yq_dataset header yq_cleanup(yq_dataset_fini) = {0};
     struct yq_reading reading = {.value_most = 1024, .to_pixels = true, .frame = frame};
     struct yq_annotating wanted = {.patient = how->patient,
@@ -35,24 +66,25 @@ static bool annotate(int fd, unsigned frame, const struct yq_frame *pixels,
         wanted.window = &how->view.window;
     else if (look->window_count)
         wanted.window = &look->windows[0];
-    return yq_dcm_read_dataset(fd, &reading, &header, NULL, err) &&
+    return yq_dcm_read_dataset(work->fd, &reading, &header, NULL, err) &&
            yq_annotation_compose(&header.root, &wanted, out, err);
 }
 
-static bool show(int fd, unsigned frame, const struct yq_rendering *how, struct yq_picture *out,
-                 unsigned *frames, struct yq_err *err)
+static bool show(const struct work *work, unsigned frame, struct yq_picture *out,
+                 struct yq_err *err)
 {
     struct yq_frame pixels yq_cleanup(yq_frame_fini) = {0};
     struct yq_annotation words yq_cleanup(yq_annotation_fini) = {0};
-    struct yq_view view = how->view;
-    if (!yq_dcm_read_frame(fd, frame, PIXEL_BYTES_MOST, &pixels, err))
+    struct yq_view view = work->how->view;
+    if (!yq_frames_read(work->frames, frame, PIXEL_BYTES_MOST, &pixels, err))
         return false;
-    *frames = pixels.frames;
-    if ((how->patient || how->technique) && !annotate(fd, frame, &pixels, how, &words, err))
-        return false;
-    for (int i = 0; i < 4 && (how->patient || how->technique); i++)
-        view.corners[i] = yq_buf_text(&words.corners[i]);
-    return yq_image_render(&pixels, &view, most_of(how), out, err);
+    if (has_words(work->how)) {
+        if (!annotate(work, frame, &pixels, &words, err))
+            return false;
+        for (int i = 0; i < 4; i++)
+            view.corners[i] = yq_buf_text(&words.corners[i]);
+    }
+    return yq_image_render(&pixels, &view, most_of(work->how), out, err);
 }
 
 static bool encode(const struct yq_picture *picture, const struct yq_rendering *how,
@@ -64,14 +96,82 @@ static bool encode(const struct yq_picture *picture, const struct yq_rendering *
     return yq_fail(err, YQ_REFUSED, "walk", "such pictures are not made yet");
 }
 
-bool yq_render(struct yq_house *house, const struct yq_entry *entry, const struct yq_rendering *how,
-               struct yq_buf *out, struct yq_err *err)
+static bool make(struct yq_house *house, struct work *work, struct yq_buf *out, struct yq_err *err)
 {
     struct yq_picture picture yq_cleanup(yq_picture_fini) = {0};
-    int fd yq_cleanup(yq_close) = -1;
-    unsigned frames, frame = how->frame == YQ_ALL_FRAMES ? 0 : how->frame;
-    if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
-        ((how->patient || how->technique) && !coerce_outgoing(house, entry, &fd, err)))
+    struct yq_share share yq_cleanup(yq_share_fini) = {0};
+    const struct yq_rendering *how = work->how;
+    if (!yq_frames_open(work->fd, &work->frames, err) ||
+        !yq_share_take(&share, &house->pixels, share_of(work), BUDGET_MS, err))
         return false;
-    return show(fd, frame, how, &picture, &frames, err) && encode(&picture, how, out, err);
+    return show(work, how->frame == YQ_ALL_FRAMES ? 0 : how->frame, &picture, err) &&
+           encode(&picture, how, out, err);
+}
+
+/* ---- what is kept ---- */
+
+static bool may_take_long(const struct yq_entry *entry, const struct yq_rendering *how)
+{
+    return how->media == YQ_AS_GIF || how->media == YQ_AS_JP2 ||
+           entry->object.size > LOOKED_FOR_BYTES || how->view.rows > 1024 ||
+           how->view.columns > 1024 || strncmp(entry->transfer_syntax, "1.2.840.10008.1.2.4", 19) == 0;
+}
+
+/* All that a picture depends on besides the object's bytes. */
+static void put_recipe(const struct yq_entry *entry, const struct yq_rendering *how,
+                       struct yq_buf *out)
+{
+    const struct yq_view *view = &how->view;
+    yq_buf_putf(out, "picture %s %s %d %" PRIu32 " %d %d%d", YQ_VERSION, entry->key.instance,
+                (int)how->media, how->frame, how->quality, how->patient, how->technique);
+    yq_buf_putf(out, " %u %u", view->rows, view->columns);
+    if (view->has_window)
+        yq_buf_putf(out, " w %.17g %.17g %d", view->window.center, view->window.width,
+                    (int)view->function);
+    if (view->has_region)
+        yq_buf_putf(out, " r %.17g %.17g %.17g %.17g", view->left, view->top, view->right,
+                    view->bottom);
+    if (has_words(how) && entry->coerced)
+        yq_buf_putf(out, " c %" PRId64 " %" PRId64, entry->id, entry->received_ms);
+}
+
+static bool fetch(struct yq_house *house, const struct yq_entry *entry, const char *recipe,
+                  struct yq_buf *out)
+{
+    int fd yq_cleanup(yq_close) = -1;
+    uint64_t length;
+    struct yq_err ignored;
+    size_t got = 0, before = out->length;
+    if (!yq_cache_get(house->cache, entry->object.digest, recipe, &fd, &length) ||
+        length > PIXEL_BYTES_MOST)
+        return false;
+    uint8_t *room = yq_buf_room(out, (size_t)length);
+    if (room && yq_read_at(fd, room, (size_t)length, 0, &got, &ignored) && got == length)
+        return true;
+    out->length = before;
+    return false;
+}
+
+bool yq_render(struct yq_house *house, const struct yq_entry *entry,
+               const struct yq_rendering *how, struct yq_buf *out, struct yq_err *err)
+{
+    struct work work yq_cleanup(work_fini) = {.how = how, .fd = -1};
+    struct yq_buf recipe yq_cleanup(yq_buf_fini) = {0};
+    size_t before = out->length;
+    bool keeps = may_take_long(entry, how);
+    if (keeps)
+        put_recipe(entry, how, &recipe);
+    keeps = keeps && !recipe.failed;
+    if (keeps && fetch(house, entry, yq_buf_text(&recipe), out))
+        return true;
+    if (!yq_store_read(house->store, &entry->key, &entry->object, &work.fd, err) ||
+        (has_words(how) && !coerce_outgoing(house, entry, &work.fd, err)))
+        return false;
+    int64_t begun = yq_monotonic_ms();
+    if (!make(house, &work, out, err))
+        return false;
+    if (keeps && !out->failed && yq_monotonic_ms() - begun >= WORTH_KEEPING_MS)
+        yq_cache_put(house->cache, entry->object.digest, yq_buf_text(&recipe), out->bytes + before,
+                     out->length - before);
+    return true;
 }

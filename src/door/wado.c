@@ -69,7 +69,8 @@ static bool send(struct wado *wado)
             break;
         }
     }
-    yq_while(&why, "application/dicom sends this object as it is; it cannot be shown");
+    if (wado->choice.types[0]->kind != WADO_DICOM)
+        yq_while(&why, "application/dicom sends this object as it is; it cannot be shown");
     yq_reply_error_as(wado->reply, 406, &why);
     return true;
 }

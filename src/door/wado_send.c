@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "yq/anonymize.h"
 #include "yq/dcm.h"
 #include "yq/document.h"
 #include "yq/file.h"
@@ -146,15 +147,14 @@ static bool is_whole(const struct yq_outgoing *object, struct yq_err *err)
            yq_fail(err, YQ_BUG, "door", "an object that was made has no file meta information");
 }
 
-static enum wado_outcome send_open(struct wado *wado, struct yq_outgoing *object, const char *etag)
+static enum wado_outcome send_open(struct wado *wado, struct yq_outgoing *object, const char *name,
+                                   const char *etag, int64_t modified_ms)
 {
-    const struct yq_entry *entry = &wado->object.entry;
-    if (yq_reply_unchanged(wado->request, wado->reply, etag, entry->received_ms))
+    if (yq_reply_unchanged(wado->request, wado->reply, etag, modified_ms))
         return WADO_ANSWERED;
-    yq_reply_header(wado->reply, "Content-Disposition", "attachment; filename=\"%s.dcm\"",
-                    entry->key.instance);
+    yq_reply_header(wado->reply, "Content-Disposition", "attachment; filename=\"%s.dcm\"", name);
     yq_reply_file(wado->request, wado->reply, object->fd, 0, object->offset + object->length,
-                  "application/dicom", etag, entry->received_ms);
+                  "application/dicom", etag, modified_ms);
     object->fd = -1;
     return WADO_ANSWERED;
 }
@@ -174,7 +174,7 @@ static enum wado_outcome send_made(struct wado *wado, const char *syntax, struct
     snprintf(made, sizeof made, "%s %d %lld", object.transfer_syntax, entry->coerced,
              (long long)entry->received_ms);
     make_etag(wado, "application/dicom", made, false, etag);
-    return send_open(wado, &object, etag);
+    return send_open(wado, &object, entry->key.instance, etag, entry->received_ms);
 }
 
 static enum wado_outcome send_stored(struct wado *wado, struct yq_err *err)
@@ -187,7 +187,31 @@ static enum wado_outcome send_stored(struct wado *wado, struct yq_err *err)
     snprintf(etag, sizeof etag, "\"%s\"", digest);
     if (!yq_store_read(wado->house->store, &entry->key, &entry->object, &object.fd, err))
         return give_up(wado, err);
-    return send_open(wado, &object, etag);
+    return send_open(wado, &object, entry->key.instance, etag, entry->received_ms);
+}
+
+/* Nothing of the reply tells what the object was but what the client knows already. */
+static enum wado_outcome send_anonymized(struct wado *wado, const char *syntax, bool asked,
+                                         struct yq_err *err)
+{
+    struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
+    struct yq_anonymized about;
+    char etag[128], made[128];
+    const struct yq_entry *entry = &wado->object.entry;
+    const char *syntaxes[] = {syntax, YQ_TS_EXPLICIT_LE, entry->transfer_syntax};
+    if (!yq_anonymize_open(wado->house, entry, syntaxes, asked ? 1 : 3, &object, &about, err))
+        return give_up(wado, err);
+    if (!is_whole(&object, err)) {
+        yq_reply_error(wado->reply, err);
+        return WADO_ANSWERED;
+    }
+    const struct yq_conf *conf = yq_conf_hold(wado->house->conf);
+    uint64_t rules = yq_conf_stamp(conf->folder); /* other ones make another object */
+    yq_conf_release(wado->house->conf, conf);
+    snprintf(made, sizeof made, "anonymized %s %d %lld %llx", object.transfer_syntax,
+             entry->coerced, (long long)entry->received_ms, (unsigned long long)rules);
+    make_etag(wado, "application/dicom", made, false, etag);
+    return send_open(wado, &object, about.instance, etag, 0);
 }
 
 static enum wado_outcome send_dicom(struct wado *wado, struct yq_err *err)
@@ -199,12 +223,8 @@ static enum wado_outcome send_dicom(struct wado *wado, struct yq_err *err)
         yq_reply_problem(wado->reply, 400, "transfer-syntax is not a DICOM UID");
         return WADO_ANSWERED;
     }
-    if (wado->values.given & WADO_BIT(ANONYMIZE)) {
-        yq_reply_problem(wado->reply, 501,
-                         "anonymize is not supported in this version: nothing is sent rather than "
-                         "an object that still names its patient");
-        return WADO_ANSWERED;
-    }
+    if (wado->values.given & WADO_BIT(ANONYMIZE))
+        return send_anonymized(wado, syntax, asked, err);
     bool stored = strcmp(syntax, entry->transfer_syntax) == 0;
     if (stored && !entry->coerced)
         return send_stored(wado, err);

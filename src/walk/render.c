@@ -114,7 +114,8 @@ static bool may_take_long(const struct yq_entry *entry, const struct yq_renderin
 {
     return how->media == YQ_AS_GIF || how->media == YQ_AS_JP2 ||
            entry->object.size > LOOKED_FOR_BYTES || how->view.rows > 1024 ||
-           how->view.columns > 1024 || strncmp(entry->transfer_syntax, "1.2.840.10008.1.2.4", 19) == 0;
+           how->view.columns > 1024 ||
+           strncmp(entry->transfer_syntax, "1.2.840.10008.1.2.4", 19) == 0;
 }
 
 /* All that a picture depends on besides the object's bytes. */
@@ -152,8 +153,8 @@ static bool fetch(struct yq_house *house, const struct yq_entry *entry, const ch
     return false;
 }
 
-bool yq_render(struct yq_house *house, const struct yq_entry *entry,
-               const struct yq_rendering *how, struct yq_buf *out, struct yq_err *err)
+bool yq_render(struct yq_house *house, const struct yq_entry *entry, const struct yq_rendering *how,
+               struct yq_buf *out, struct yq_err *err)
 {
     struct work work yq_cleanup(work_fini) = {.how = how, .fd = -1};
     struct yq_buf recipe yq_cleanup(yq_buf_fini) = {0};

@@ -564,6 +564,50 @@ def test_a_size_that_nobody_can_make(node):
     assert wado(node, one, contentType="image/jpeg", rows=16384, columns=16384).status == 400
 
 
+# ---- without who it is of ----
+
+
+def test_anonymized_objects_name_nobody(node):
+    one = samples.instance(PatientName="Secretperson^Erika", PatientID="SECRET99", StudyDate="20260301",
+                           InstitutionName="Secret Hospital")
+    assert node.send(one) == [0]
+    answer = wado(node, one, contentType="application/dicom", anonymize="yes")
+    assert (answer.status, answer.type) == (200, "application/dicom"), answer.body
+    for secret in (b"Secret", b"SECRET", one.uid.encode(), one.study.encode(), one.series.encode()):
+        assert secret not in answer.body
+        assert secret.decode() not in str(answer.headers)
+    assert "last-modified" not in answer.headers
+    found = pydicom.dcmread(io.BytesIO(answer.body))
+    assert found.PatientIdentityRemoved == "YES"
+    assert found.file_meta.MediaStorageSOPInstanceUID == found.SOPInstanceUID
+    assert found.PixelData == one.dataset().PixelData
+    again = wado(node, one, contentType="application/dicom", anonymize="yes")
+    assert again.body == answer.body  # the same others, at any time
+    part = wado(node, one, contentType="application/dicom", anonymize="yes", headers={"Range": "bytes=200-299"})
+    assert (part.status, part.body) == (206, answer.body[200:300])
+
+
+def test_nothing_is_sent_rather_than_something_that_names_somebody(node, image):
+    """A picture has no attributes that could be taken away, and who asks so is told."""
+    assert wado(node, image, contentType="image/jpeg", anonymize="yes").status == 400
+    for almost in ("YES", "true", "1"):
+        assert wado(node, image, contentType="application/dicom", anonymize=almost).status == 400
+    document = samples.encode(samples.header("1.2.840.10008.5.1.4.1.1.104.1", Modality="DOC", MIMETypeOfEncapsulatedDocument="application/pdf",
+                                             EncapsulatedDocument=b"%PDF-1.4 Secretperson"))
+    assert node.send(document) == [0]
+    answer = wado(node, document, contentType="application/dicom", anonymize="yes")
+    assert answer.status == 406 and b"Secretperson" not in answer.body
+
+
+def test_an_anonymized_object_in_another_syntax(node):
+    one = samples.instance(PatientName="Secretperson^Erika")
+    assert node.send(one) == [0]
+    answer = wado(node, one, contentType="application/dicom", anonymize="yes", transferSyntax=dul.IMPLICIT)
+    assert answer.status == 200
+    assert samples.split_part10(answer.body)[2] == dul.IMPLICIT
+    assert b"Secret" not in answer.body
+
+
 # ---- what is gone ----
 
 

@@ -169,8 +169,12 @@ struct yq_rendering { /* how a picture is wanted */
     uint32_t frame;          /* from 0; YQ_ALL_FRAMES: each in a GIF, the first in the others */
     int quality;             /* 1 to 100, of JPEG and JPEG 2000; 0: 90 */
     bool patient, technique; /* into the corners: whose it is, how it was made */
+    const struct yq_entry *presentation; /* the state by which it is shown; NULL: its own way */
     struct yq_view view;
 };
+/* The room of errors that are the presentation state's: YQ_ABSENT (it does not speak of this image
+ * and frame), YQ_BAD_INPUT (it is none, or broken), YQ_REFUSED (a kind that we cannot apply). */
+#define YQ_RENDER_PRESENTATION "presentation"
 /* Appends it. YQ_ABSENT (the object is gone: "store"; no such frame, no pixels: "dcm"), YQ_REFUSED
  * (pixels of a kind we cannot show), YQ_BAD_INPUT (the object contradicts itself), YQ_FULL (too
  * large), YQ_IO. */

@@ -8,23 +8,26 @@
 
 #include "wado_send.h"
 
-/* 410 when it was here: then nobody need ask again. PS3.18 8.5. */
-static void answer_absent(struct wado *wado, const struct yq_err *why)
+void wado_answer_absent(struct wado *wado, const struct yq_key *key, const char *what,
+                        const struct yq_err *why)
 {
-    struct yq_key key = {.instance = ""};
     int64_t deleted_ms;
     struct yq_err err = {0};
-    if (why->code != YQ_ABSENT) {
+    if (why->code != YQ_ABSENT)
         yq_reply_error(wado->reply, why);
-        return;
-    }
+    else if (yq_catalog_deleted(wado->house->catalog, key, &deleted_ms, &err))
+        yq_reply_problem(wado->reply, 410, "it was here and was deleted: %s", key->instance);
+    else
+        yq_reply_problem(wado->reply, 404, "%s", what);
+}
+
+static void answer_absent(struct wado *wado, const struct yq_err *why)
+{
+    struct yq_key key = {.study = ""};
     (void)yq_copy(key.study, sizeof key.study, wado->values.text[WADO_STUDY]);
     (void)yq_copy(key.series, sizeof key.series, wado->values.text[WADO_SERIES]);
     (void)yq_copy(key.instance, sizeof key.instance, wado->values.text[WADO_OBJECT]);
-    if (yq_catalog_deleted(wado->house->catalog, &key, &deleted_ms, &err))
-        yq_reply_problem(wado->reply, 410, "the object was here and was deleted");
-    else
-        yq_reply_problem(wado->reply, 404, "no object with this objectUID is here");
+    wado_answer_absent(wado, &key, "no object with this objectUID is here", why);
 }
 
 static bool fits(const struct wado *wado)

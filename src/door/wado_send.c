@@ -72,6 +72,24 @@ static void read_rendering(const struct wado *wado, enum yq_as media, struct yq_
     view->bottom = values->area[3];
 }
 
+/* False: with a reply. */
+static bool find_presentation(struct wado *wado, struct yq_glance *out, struct yq_err *err)
+{
+    const char *series = wado->values.text[WADO_PRESENTATION_SERIES];
+    struct yq_key key = {.study = ""};
+    (void)yq_copy(key.series, sizeof key.series, series);
+    (void)yq_copy(key.instance, sizeof key.instance, wado->values.text[WADO_PRESENTATION]);
+    if (!yq_catalog_glance(wado->house->catalog, key.instance, out, err)) {
+        wado_answer_absent(wado, &key, "no presentation state with this presentationUID is here",
+                           err);
+        return false;
+    }
+    if (!*series || strcmp(series, out->entry.key.series) == 0)
+        return true;
+    yq_reply_problem(wado->reply, 404, "the presentation state is not in presentationSeriesUID");
+    return false;
+}
+
 static enum wado_outcome send_picture(struct wado *wado, const struct wado_type *type,
                                       const char *name, struct yq_err *err)
 {
@@ -82,21 +100,31 @@ static enum wado_outcome send_picture(struct wado *wado, const struct wado_type 
                  {"image/png", YQ_AS_PNG},
                  {"image/gif", YQ_AS_GIF},
                  {"image/jp2", YQ_AS_JP2}};
-    char etag[128];
+    char etag[128], state[65] = "";
+    const struct yq_entry *shown_by = NULL;
     struct yq_rendering how;
     size_t which = 0;
     while (which < 3 && strcmp(media[which].name, type->name) != 0)
         which++;
+    struct yq_glance presentation;
     if (wado->values.given & WADO_BIT(PRESENTATION)) {
-        yq_reply_problem(wado->reply, 501, "presentationUID is not supported in this version");
-        return WADO_ANSWERED;
+        if (!find_presentation(wado, &presentation, err))
+            return WADO_ANSWERED;
+        shown_by = &presentation.entry;
+        yq_hex(state, shown_by->object.digest, 32);
     }
-    make_etag(wado, name, "", false, etag);
+    make_etag(wado, name, state, false, etag);
     if (yq_reply_unchanged(wado->request, wado->reply, etag, 0))
         return WADO_ANSWERED;
     read_rendering(wado, media[which].media, &how);
+    how.presentation = shown_by;
     if (yq_render(wado->house, &wado->object.entry, &how, &wado->reply->body, err)) {
         yq_reply_body(wado->reply, 200, name);
+        return WADO_ANSWERED;
+    }
+    if (strcmp(err->room, YQ_RENDER_PRESENTATION) == 0) {
+        bool wrong = err->code == YQ_ABSENT || err->code == YQ_BAD_INPUT;
+        yq_reply_error_as(wado->reply, wrong ? 400 : err->code == YQ_REFUSED ? 406 : 500, err);
         return WADO_ANSWERED;
     }
     bool sized = wado->values.given & (WADO_BIT(ROWS) | WADO_BIT(COLUMNS));

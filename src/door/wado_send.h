@@ -16,6 +16,10 @@ struct wado { /* a request on its way; each step adds to it */
     struct wado_choice choice;
 };
 
+/* 410 when it was here: then nobody need ask again. PS3.18 8.5. */
+void wado_answer_absent(struct wado *wado, const struct yq_key *key, const char *what,
+                        const struct yq_err *why);
+
 enum wado_outcome {
     WADO_ANSWERED,
     WADO_GONE,  /* the object is not in the store any more */

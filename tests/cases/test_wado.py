@@ -688,3 +688,259 @@ def test_texts_are_compressed_for_those_who_take_it(node):
     assert b"yingqiao_uptime_seconds" in gzip.decompress(squeezed.body)
     assert "content-encoding" not in ask(node, "/metrics", Accept_Encoding="gzip;q=0").headers
     assert "content-encoding" not in ask(node, "/health", Accept_Encoding="gzip").headers  # too short to gain by it
+
+
+# ---- other pictures ----
+
+
+def test_a_picture_without_loss(node, slope):
+    shown = picture(wado(node, slope, contentType="image/png"))
+    assert (shown.format, shown.size, shown.mode) == ("PNG", (128, 64), "L")
+    exact = [shown.getpixel((x, 5)) for x in range(128)]
+    assert all(abs(exact[x] - 2 * x) <= 1 for x in range(128))
+    small = picture(wado(node, slope, contentType="image/jpeg;q=0.5,image/png", rows=32))
+    assert (small.format, small.size) == ("PNG", (64, 32))
+
+
+@pytest.mark.parametrize("name", ["image/jp2", "image/jpx"])
+def test_a_picture_in_jpeg_2000(node, slope, name):
+    answer = wado(node, slope, contentType=name, imageQuality=100)
+    assert answer.type == name
+    shown = picture(answer)
+    assert (shown.format, shown.size) == ("JPEG2000", (128, 64))
+    assert all(abs(shown.getpixel((x, 5)) - 2 * x) <= 1 for x in range(128))
+    assert len(wado(node, slope, contentType=name, imageQuality=1).body) < len(answer.body)
+
+
+def frames_of(answer):
+    shown, frames = picture(answer), []
+    assert shown.format == "GIF"
+    for n in range(getattr(shown, "n_frames", 1)):
+        shown.seek(n)
+        frames.append((shown.convert("L").getpixel((10, 10)), shown.info.get("duration")))
+    return frames
+
+
+@pytest.mark.parametrize("attributes, duration", [
+    ({"FrameTime": 40}, 40), ({"FrameTime": 40, "CineRate": 10}, 100),
+    ({"FrameTime": 40, "CineRate": 10, "RecommendedDisplayFrameRate": 5}, 200),
+    ({"FrameTimeVector": [0, 80, 80, 80]}, 80), ({}, 100), ({"FrameTime": 1}, 20)])
+def test_all_frames_move_at_the_rate_of_the_object(node, attributes, duration):
+    one = ramp(frames=4, **attributes)
+    assert node.send(one) == [0]
+    frames = frames_of(wado(node, one, contentType="image/gif"))
+    assert [shown for _, shown in frames] == [duration] * 4
+    assert all(abs(value - (20 + 40 * n)) <= 2 for n, (value, _) in enumerate(frames))
+    assert len(frames_of(wado(node, one, contentType="image/gif", frameNumber=3))) == 1
+    assert abs(frames_of(wado(node, one, contentType="image/gif", frameNumber=3))[0][0] - 100) <= 2
+    for kind in ("image/jpeg", "image/png"):
+        assert abs(picture(wado(node, one, contentType=kind)).getpixel((10, 10)) - 20) <= 3
+    assert wado(node, one, contentType="image/gif", frameNumber=5).status == 400
+
+
+def test_one_frame_is_a_still_gif(node, slope):
+    assert len(frames_of(wado(node, slope, contentType="image/gif"))) == 1
+
+
+# ---- presentation states ----
+
+
+def state_of(*images, frames=None, **attributes):
+    """Shows the images darker: a window from 128 up."""
+    first = images[0]
+    dataset = samples.header("1.2.840.10008.5.1.4.1.1.11.1", Modality="PR", study=first.study, **attributes)
+
+    def item(**values):
+        one = samples.Dataset()
+        for name, value in values.items():
+            setattr(one, name, value)
+        return one
+
+    references = []
+    for one in images:
+        reference = item(ReferencedSOPClassUID=one.sop_class, ReferencedSOPInstanceUID=one.uid)
+        if frames:
+            reference.ReferencedFrameNumber = frames
+        references.append(reference)
+    dataset.ReferencedSeriesSequence = samples.Sequence([
+        item(SeriesInstanceUID=first.series, ReferencedImageSequence=samples.Sequence(references))])
+    dataset.SoftcopyVOILUTSequence = samples.Sequence([item(WindowCenter=192, WindowWidth=128)])
+    dataset.PresentationLUTShape = "IDENTITY"
+    dataset.PresentationCreationDate, dataset.PresentationCreationTime = "20260301", "120000"
+    return samples.encode(dataset)
+
+
+def test_an_image_as_a_presentation_state_shows_it(node):
+    one, other = ramp(), ramp()
+    state = state_of(one)
+    assert node.send(one, other, state) == [0, 0, 0]
+    plain = picture(wado(node, one, contentType="image/png"))
+    shown = picture(wado(node, one, contentType="image/png", presentationUID=state.uid))
+    assert abs(plain.getpixel((60, 5)) - 120) <= 1 and shown.getpixel((60, 5)) == 0
+    assert abs(shown.getpixel((96, 5)) - 128) <= 3
+    both = wado(node, one, contentType="image/png", presentationUID=state.uid, presentationSeriesUID=state.series)
+    assert both.status == 200
+    assert both.headers["etag"] != wado(node, one, contentType="image/png").headers["etag"]
+    part = picture(wado(node, one, contentType="image/png", presentationUID=state.uid, region="0.5,0,1,1", rows=32))
+    assert part.size == (32, 32)
+    for change, status in (({"presentationUID": "1.2.3"}, 404), ({"presentationUID": other.uid}, 400),
+                           ({"presentationUID": state.uid, "presentationSeriesUID": one.series}, 404),
+                           ({"presentationUID": state.uid, "presentationSeriesUID": "1.2.3"}, 404)):
+        assert wado(node, one, contentType="image/png", **change).status == status, change
+    assert wado(node, other, contentType="image/png", presentationUID=state.uid).status == 400  # of another image
+
+
+def test_a_presentation_state_of_some_frames(node):
+    one = ramp(frames=4)
+    state = state_of(one, frames=[2, 3])
+    assert node.send(one, state) == [0, 0]
+    assert wado(node, one, contentType="image/png", presentationUID=state.uid, frameNumber=2).status == 200
+    assert wado(node, one, contentType="image/png", presentationUID=state.uid, frameNumber=1).status == 400
+    assert len(frames_of(wado(node, one, contentType="image/gif", presentationUID=state.uid))) == 2
+
+
+def test_a_presentation_state_that_was_deleted(nodes):
+    node = nodes()
+    one = ramp()
+    state = state_of(one)
+    assert node.send(one, state) == [0, 0]
+    node.cli("delete", "--instance", state.uid)
+    assert wado(node, one, contentType="image/png", presentationUID=state.uid).status == 410
+
+
+# ---- reports, documents, video ----
+
+
+def report(**attributes):
+    """A structured report: a finding in words that need escaping, and one in Chinese."""
+    dataset = samples.header(samples.SR, Modality="SR", **attributes)
+    dataset.ValueType, dataset.ContinuityOfContent = "CONTAINER", "SEPARATE"
+    dataset.ConceptNameCodeSequence = samples.code("18748-4", "LN", "Diagnostic Imaging Report")
+    dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "UNVERIFIED"
+
+    def text(meaning, value):
+        one = samples.Dataset()
+        one.RelationshipType, one.ValueType = "CONTAINS", "TEXT"
+        one.ConceptNameCodeSequence = samples.code("121071", "DCM", meaning)
+        one.TextValue = value
+        return one
+
+    dataset.ContentSequence = samples.Sequence([text("Finding", "no <script>alert(1)</script> & nothing else"),
+                                                text("Finding", "左肺上叶结节")])
+    return samples.encode(dataset)
+
+
+@pytest.fixture(scope="module")
+def sr(node):
+    one = report()
+    assert node.send(one) == [0]
+    return one
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("how", [{"contentType": "text/html"}, {}, {"headers": BROWSER}])
+def test_a_report_is_a_page(node, sr, how):
+    answer = wado(node, sr, **how)
+    assert (answer.status, answer.headers["content-type"].lower()) == (200, "text/html; charset=utf-8")
+    page = answer.body.decode()
+    assert "左肺上叶结节" in page and "<script" not in page and "&lt;script&gt;" in page
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["content-disposition"].startswith("inline")
+
+
+def test_a_report_is_text_in_the_character_set_that_is_asked_for(node, sr):
+    for charset in ("utf-8", "GB18030", "gbk"):
+        answer = wado(node, sr, contentType="text/plain", charset=charset)
+        assert answer.status == 200 and answer.headers["content-type"].lower().endswith(charset.lower())
+        assert "左肺上叶结节" in answer.body.decode(charset)
+    assert wado(node, sr, contentType="text/plain", charset="klingon").status == 406
+    assert "左肺上叶结节" in wado(node, sr, contentType="text/plain", charset="klingon,utf-8;q=0.1").body.decode()
+
+
+def test_a_report_is_compressed_and_not_sent_twice(node, sr):
+    answer = wado(node, sr, contentType="text/html", headers={"Accept_Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "左肺上叶结节" in gzip.decompress(answer.body).decode()
+    etag = answer.headers["etag"]
+    assert wado(node, sr, contentType="text/html", headers={"If_None_Match": etag}).status == 304
+    assert wado(node, sr, contentType="text/plain", headers={"If_None_Match": etag}).status == 200
+
+
+def test_a_report_is_no_picture(node, sr):
+    assert wado(node, sr, contentType="image/jpeg").status == 406
+    assert wado(node, sr, contentType="application/pdf").status == 406
+    assert wado(node, sr, rows=100).status == 400
+    assert wado(node, sr, contentType="application/dicom").status == 200
+
+
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+CDA = "<?xml version=\"1.0\"?>\n<ClinicalDocument xmlns=\"urn:hl7-org:v3\"><title>出院小结</title></ClinicalDocument>\n".encode()
+
+
+@pytest.mark.parametrize("sop_class, kind, content, names", [
+    ("1.2.840.10008.5.1.4.1.1.104.1", "application/pdf", PDF, ["application/pdf"]),
+    ("1.2.840.10008.5.1.4.1.1.104.2", "text/XML", CDA, ["text/xml", "application/xml"])])
+def test_an_encapsulated_document_is_itself(node, sop_class, kind, content, names):
+    one = samples.encode(samples.header(sop_class, Modality="DOC", MIMETypeOfEncapsulatedDocument=kind,
+                                        EncapsulatedDocumentLength=len(content),
+                                        EncapsulatedDocument=content + b"\0" * (len(content) & 1)))
+    assert node.send(one) == [0]
+    for name in names:
+        answer = wado(node, one, contentType=name)
+        assert (answer.status, answer.type, answer.body) == (200, name, content)
+    assert wado(node, one).body == content
+    part = wado(node, one, contentType=names[0], headers={"Range": "bytes=5-9"})
+    assert (part.status, part.body) == (206, content[5:10])
+    assert part.headers["content-range"] == f"bytes 5-9/{len(content)}"
+    assert wado(node, one, contentType="text/html").status == 406
+
+
+def test_video_is_sent_as_it_is_and_in_parts(node):
+    stream = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + samples.noise_bytes(5, 40000)
+    dataset = samples.header("1.2.840.10008.5.1.4.1.1.77.1.1.1", Modality="ES", NumberOfFrames=50, FrameTime=40)
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PlanarConfiguration = 3, "YBR_PARTIAL_420", 0
+    dataset.Rows, dataset.Columns = 480, 640
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
+    dataset.PixelData = pydicom.encaps.encapsulate([stream])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    one = samples.encode(dataset, "1.2.840.10008.1.2.4.102")
+    assert node.send(one) == [0]
+    whole = wado(node, one, contentType="video/mp4")
+    assert (whole.status, whole.type, whole.body) == (200, "video/mp4", stream)
+    part = wado(node, one, contentType="video/mp4", headers={"Range": "bytes=1000-1999"})
+    assert (part.status, part.body) == (206, stream[1000:2000])
+    assert wado(node, one).type == "video/mp4"
+    assert wado(node, one, contentType="video/mpeg").status == 406
+    assert wado(node, one, contentType="video/mpeg,application/dicom;q=0.1").type == "application/dicom"
+    assert wado(node, one, contentType="image/jpeg").status == 406
+
+
+# ---- a real browser ----
+
+
+def browse(tmp_path, url, *options):
+    conftest.need_tool("chromium")
+    done = conftest.run("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                        "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                        f"--user-data-dir={tmp_path / 'profile'}", *options, url, timeout=120)
+    assert done.code == 0, done
+    return done.out
+
+
+def test_a_browser_shows_an_image(node, tmp_path):
+    one = ramp(256, 256)
+    assert node.send(one) == [0]
+    url = f"{node.http}/wado?requestType=WADO&objectUID={one.uid}&windowCenter=128&windowWidth=256"
+    shot = tmp_path / "shot.png"
+    browse(tmp_path, url, f"--screenshot={shot}", "--window-size=400,400", "--hide-scrollbars")
+    shown = Image.open(shot).convert("RGB")
+    greys = {shown.getpixel((x, 200)) for x in range(shown.size[0])}
+    assert len({grey for grey in greys if grey[0] == grey[1] == grey[2]}) > 50, "a ramp has many grey levels"
+
+
+def test_a_browser_shows_a_report(node, sr, tmp_path):
+    page = browse(tmp_path, f"{node.http}/wado?requestType=WADO&objectUID={sr.uid}", "--dump-dom")
+    assert "左肺上叶结节" in page and "alert(1)" in page and "<script>alert" not in page

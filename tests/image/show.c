@@ -1,7 +1,7 @@
 /* show.c: a frame of a file as PNM, for the cases that hold our pictures beside those of others.
  *
  *   show [frame=N] [window=C,W[,exact|sigmoid]] [rows=N] [columns=N] [region=L,T,R,B]
- *        [font=FILE] [corners=TEXT|TEXT|TEXT|TEXT] [repeat=N] FILE OUT
+ *        [font=FILE] [corners=TEXT|TEXT|TEXT|TEXT] [repeat=N] [state=FILE] FILE OUT
  *
  * Ends with 3 where the frame cannot be shown; says why. `repeat`: renders as often, and says how
  * many milliseconds one took. */
@@ -13,13 +13,15 @@
 #include <unistd.h>
 
 #include "yq/dcm.h"
+#include "yq/file.h"
+#include "yq/frames.h"
 #include "yq/image.h"
 
 #define MOST (1ull << 30)
 
 struct wish {
     struct yq_view view;
-    const char *font;
+    const char *font, *state; /* state: a presentation state's file */
     char corners[1000];
     unsigned frame, repeat;
     const char *files[2];
@@ -78,6 +80,10 @@ static bool take(struct wish *wish, const char *arg)
         wish->font = arg + 5;
         return true;
     }
+    if (strncmp(arg, "state=", 6) == 0) {
+        wish->state = arg + 6;
+        return true;
+    }
     if (strncmp(arg, "corners=", 8) == 0 && yq_copy(wish->corners, sizeof wish->corners, arg + 8)) {
         char *at = wish->corners;
         for (size_t i = 0; i < 4 && at; i++)
@@ -108,12 +114,23 @@ static double now(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+static bool present(const struct wish *wish, int fd, struct yq_frame *frame, struct yq_err *err)
+{
+    int state yq_cleanup(yq_close) = open(wish->state, O_RDONLY | O_CLOEXEC);
+    struct yq_part10 part10;
+    if (state < 0)
+        return yq_fail(err, YQ_ABSENT, "show", "there is no such presentation state");
+    return yq_part10_read(fd, &part10, err) &&
+           yq_dcm_read_presentation(state, part10.sop_instance, wish->frame, &frame->look, err);
+}
+
 static bool show(const struct wish *wish, struct yq_picture *picture, struct yq_err *err)
 {
     struct yq_frame frame yq_cleanup(yq_frame_fini) = {0};
     int fd = open(wish->files[0], O_RDONLY | O_CLOEXEC);
     bool fine = fd >= 0 ? yq_dcm_read_frame(fd, wish->frame, MOST, &frame, err)
                         : yq_fail(err, YQ_ABSENT, "show", "there is no such file");
+    fine = fine && (!wish->state || present(wish, fd, &frame, err));
     if (fd >= 0)
         close(fd);
     fine = fine && yq_image_render(&frame, &wish->view, MOST, picture, err);

@@ -168,17 +168,7 @@ yq_must_check bool yq_dcm_rewrite(int fd, const struct yq_rewriting *what, int o
  * is none. */
 yq_must_check bool yq_dicomdir_files(const char *path, struct yq_buf *lines, struct yq_err *err);
 
-/* ---- transcoding and pixels, with DCMTK's codecs ---- */
-
-/* Whether yq_dcm_transcode has the codecs, for a target without loss; it may still refuse an object
- * whose pixels an encoder does not take. */
-bool yq_dcm_can_transcode(const char *from, const char *to);
-/* Reads the Part 10 file `fd` and writes it in another transfer syntax to `out_fd` as a Part 10
- * file, from where out_fd stands; on failure part of it may have been written. JPEG baseline, which
- * loses, only for pixels of eight bits. YQ_BAD_INPUT (the object cannot be decoded), YQ_REFUSED (no
- * codec for that), YQ_FULL (larger than `most` bytes of pixels). */
-yq_must_check bool yq_dcm_transcode(int fd, const char *to, uint64_t most, int out_fd,
-                                    struct yq_err *err);
+/* ---- pixels ---- */
 
 /* Frame `number` from 0. YQ_ABSENT (no such frame, no pixels), YQ_BAD_INPUT, YQ_REFUSED (no
  * decoder), YQ_FULL (larger than `most` bytes). */

@@ -47,6 +47,8 @@ struct yq_recasting {
     const struct yq_buf *edits; /* or NULL */
     const uint32_t *removed;    /* at top level */
     size_t removed_count;
+    uint32_t late; /* the one of `edits` whose value ends with what yq_recast_late says; 0: none */
+    uint64_t most; /* bytes of the dataset, YQ_FULL beyond; 0: no bound */
     yq_recast_judge judge; /* or NULL */
     void *context;
     /* Makes a compressed icon's one frame plain; NULL, or when it fails: the icon is left out,
@@ -72,6 +74,9 @@ yq_must_check bool yq_recast_begin(const struct yq_recasting *how,
  */
 yq_must_check bool yq_recast_frame(struct yq_recast *recast, const void *bytes, size_t length,
                                    struct yq_err *err);
+/* Before the end, where the new syntax is not deflated: the last bytes of that value, known only
+ * now. */
+void yq_recast_late(struct yq_recast *recast, const void *bytes, size_t length);
 yq_must_check bool yq_recast_end(struct yq_recast *recast, struct yq_err *err);
 void yq_recast_free(struct yq_recast *recast);
 static inline void yq_recast_cleanup(struct yq_recast **recast) { yq_recast_free(*recast); }

@@ -362,7 +362,7 @@ static bool read_syntax(struct reader *r, const struct jsonc_node *node)
     return jsonc_fail(
         r->doc, node->line, r->err,
         "\"%s\": this node cannot make that without loss; \"syntax\" takes \"as-is\", "
-        "explicit, implicit, jpeg-lossless, jpeg-ls, jpeg-lossless-p14, rle, "
+        "explicit, implicit, jpeg-lossless, jpeg-ls, j2k-lossless, j2k, jpeg-lossless-p14, rle, "
         "deflated or explicit-big-endian",
         conf_shown(shown, sizeof shown, node->text));
 }

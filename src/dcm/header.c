@@ -85,6 +85,7 @@ static bool take_value(struct collector *c, const struct yq_element *element, st
  */
 static bool pixels_whole(struct yq_scan *scan, const struct yq_element *element, struct yq_err *err)
 {
+    yq_scan_only_header(scan, false);
     if (element->length != 0xffffffff)
         return yq_scan_skip_value(scan, element->length, err);
     uint64_t position;
@@ -244,6 +245,7 @@ bool yq_dcm_read_header(int fd, uint64_t offset, const char *transfer_syntax,
     yq_cleanup(yq_scan_cleanup) struct yq_scan *scan = NULL;
     if (!yq_scan_open_fd(fd, offset, transfer_syntax, &scan, err))
         return false;
+    yq_scan_only_header(scan, true);
     enum yq_layout layout = yq_layout_of(transfer_syntax);
     struct collector c = {.big = layout == YQ_LAYOUT_EXPLICIT_BE};
     bool fine = collect(&c, scan, err);

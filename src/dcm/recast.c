@@ -216,14 +216,15 @@ static void forget_creators(struct yq_recast *r, unsigned depth)
         r->creator_count--;
 }
 
-/* The VR with which it is written. UN is little endian wherever it stands (PS3.5 6.2.2), which few
- * know of big endian files: there what the dictionary knows gets its name. */
+/* The VR with which it is written. What the dictionary knows gets its name where it had none, and
+ * where its bytes must be turned around: values of UN have the byte order of what is around them.
+ */
 static void settle_vr(struct yq_recast *r, struct yq_element *e, const char *creator)
 {
     enum yq_layout from = yq_scan_layout(r->source.scan);
     bool un = strcmp(e->vr, "UN") == 0 && e->length != UNDEFINED;
-    bool names = from == YQ_LAYOUT_IMPLICIT_LE ||
-                 (from == YQ_LAYOUT_EXPLICIT_LE && r->sink.layout == YQ_LAYOUT_EXPLICIT_BE);
+    bool turns = (from == YQ_LAYOUT_EXPLICIT_BE) != (r->sink.layout == YQ_LAYOUT_EXPLICIT_BE);
+    bool names = from == YQ_LAYOUT_IMPLICIT_LE || turns;
     if (!names)
         return;
     if (un) {
@@ -415,7 +416,11 @@ static bool put_edit(struct yq_recast *r, struct yq_err *err)
         return true;
     }
     yq_buf_clear(&r->value);
-    return copy_value(r, &r->edits, err);
+    if (!copy_value(r, &r->edits, err))
+        return false;
+    if (e->tag == r->how.late && e->depth == 0)
+        r->late_end = yq_sink_at(&r->sink);
+    return true;
 }
 
 /* Those whose place is before `tag`, or there. */
@@ -525,7 +530,7 @@ static bool open_both(struct yq_recast *r, struct yq_err *err)
     if (meta.failed)
         return yq_fail(err, YQ_FULL, ROOM, "no memory to write an object");
     if (!yq_write_all(r->how.out_fd, meta.bytes, meta.length, err) ||
-        !yq_sink_open(&r->sink, r->how.out_fd, r->to, err) ||
+        !yq_sink_open(&r->sink, r->how.out_fd, r->to, r->how.most, err) ||
         !yq_scan_open_fd(r->how.fd, r->part10.dataset_offset, r->source_syntax, &r->source.scan,
                          err))
         return false;
@@ -561,6 +566,7 @@ void yq_recast_free(struct yq_recast *r)
     yq_buf_fini(&r->edited);
     yq_buf_fini(&r->offsets);
     yq_buf_fini(&r->lengths);
+    yq_buf_fini(&r->late);
     yq_frame_fini(&r->icon.frame);
     free(r->path);
     free(r->creators);
@@ -588,8 +594,24 @@ bool yq_recast_begin(const struct yq_recasting *how, const struct yq_recast_pixe
     return false;
 }
 
+void yq_recast_late(struct yq_recast *r, const void *bytes, size_t length)
+{
+    yq_buf_clear(&r->late);
+    yq_buf_put(&r->late, bytes, length);
+}
+
+static bool patch_late(struct yq_recast *r, struct yq_err *err)
+{
+    const struct yq_buf *late = &r->late;
+    if (!late->length && !late->failed)
+        return true;
+    if (late->failed || r->sink.deflated || r->late_end < late->length)
+        return yq_fail(err, YQ_BUG, ROOM, "a late value has no place");
+    return yq_sink_patch(&r->sink, r->late_end - late->length, late->bytes, late->length, err);
+}
+
 bool yq_recast_end(struct yq_recast *r, struct yq_err *err)
 {
     return recast_end_pixels(r, err) && go(r, false, err) && yq_sink_end(&r->sink, err) &&
-           recast_patch_tables(r, err);
+           recast_patch_tables(r, err) && patch_late(r, err);
 }

@@ -52,6 +52,8 @@ struct yq_recast {
     unsigned carry, carried;              /* single bits that do not fill a byte yet */
     uint64_t table_at, lengths_at, first; /* places in the dataset */
     struct yq_buf offsets, lengths;
+    uint64_t late_end; /* place in the dataset */
+    struct yq_buf late;
 };
 
 /* Bytes in little endian into the dataset's order. */

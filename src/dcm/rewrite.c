@@ -554,8 +554,8 @@ static bool inflate_all(int fd, uint64_t at, int out, z_stream *z, struct yq_err
             (ended && result != Z_STREAM_END && !length))
             return yq_fail(err, YQ_BAD_INPUT, ROOM, "the deflated dataset is broken");
         total += length;
-        if (total > INFLATED_MOST)
-            return yq_fail(err, YQ_FULL, ROOM, "the deflated dataset inflates to more than 1 GB");
+        if (total > INFLATED_MOST || !yq_scan_may_inflate(total, z->total_in, true))
+            return yq_fail(err, YQ_FULL, ROOM, "the deflated dataset inflates to too much");
         if (!yq_write_all(out, made, length, err))
             return false;
     }

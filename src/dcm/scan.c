@@ -29,6 +29,12 @@ enum {
 };
 #define INFLATED_MOST ((uint64_t)8 << 30) /* twice what one element can hold */
 
+bool yq_scan_may_inflate(uint64_t made, uint64_t read, bool pixels)
+{
+    uint64_t anyway = (uint64_t)(pixels ? 256 : 32) << 20, ratio = pixels ? 200 : 50;
+    return made <= anyway || made / ratio <= read;
+}
+
 #define TAG_PIXELS 0x7fe00010u
 #define TAG_ITEM 0xfffee000u
 #define TAG_ITEM_END 0xfffee00du
@@ -45,6 +51,7 @@ struct source { /* bytes of the dataset in order */
     bool sparing;      /* read no further than asked: what follows will be passed over */
     bool deflated, ended;
     z_stream inflater;
+    bool only_header;
     const uint8_t *memory; /* deflated memory */
     size_t memory_left;
     uint8_t *packed; /* owned: what was read from fd and is not inflated yet */
@@ -112,8 +119,12 @@ static bool inflate_more(struct source *s, size_t *got, struct yq_err *err)
             return yq_fail(err, YQ_BAD_INPUT, ROOM, "the deflated dataset is broken");
     }
     *got = room - z->avail_out;
-    if (s->position + s->have + *got > INFLATED_MOST)
+    uint64_t made = s->position + s->have + *got;
+    if (made > INFLATED_MOST)
         return yq_fail(err, YQ_FULL, ROOM, "the deflated dataset inflates to more than 8 GB");
+    if (!yq_scan_may_inflate(made, z->total_in, !s->only_header))
+        return yq_fail(err, YQ_FULL, ROOM, "the deflated dataset inflates to %llu MB and more",
+                       (unsigned long long)(made >> 20));
     return true;
 }
 
@@ -261,6 +272,7 @@ void yq_scan_free(struct yq_scan *scan)
 
 unsigned yq_scan_deepest(const struct yq_scan *scan) { return scan->deepest; }
 uint64_t yq_scan_position(const struct yq_scan *scan) { return scan->source.position; }
+void yq_scan_only_header(struct yq_scan *scan, bool only) { scan->source.only_header = only; }
 void yq_scan_show_marks(struct yq_scan *scan) { scan->marks = true; }
 enum yq_layout yq_scan_layout(const struct yq_scan *scan)
 {

@@ -18,6 +18,12 @@ bool yq_scan_fragment(struct yq_scan *scan, uint64_t *position, uint32_t *length
 /* Passes over the next `count` bytes of the current value; YQ_BAD_INPUT when there are fewer. */
 yq_must_check bool yq_scan_skip_value(struct yq_scan *scan, uint64_t count, struct yq_err *err);
 
+/* Whether so many bytes may be made of so many that were read: a megabyte can be made to hold a
+ * gigabyte of zeros. Blank images come near to that; what stands before pixels does not. */
+bool yq_scan_may_inflate(uint64_t made, uint64_t read, bool pixels);
+/* What is read from here on is no pixel data, or may be (as it is in the beginning). */
+void yq_scan_only_header(struct yq_scan *scan, bool only);
+
 /* From now on yq_scan_next also shows where items begin and end and where sequences end:
  * (FFFE,E000) with its length, (FFFE,E00D), (FFFE,E0DD), at the depth of the item's elements and of
  * the sequence; `header` is 0 where a length ended it and no delimiter stands there. */

@@ -11,9 +11,10 @@
 
 enum { GATHERED_MOST = 256 << 10, PIECE = 32 << 10 };
 
-bool yq_sink_open(struct yq_sink *sink, int fd, const char *transfer_syntax, struct yq_err *err)
+bool yq_sink_open(struct yq_sink *sink, int fd, const char *transfer_syntax, uint64_t most,
+                  struct yq_err *err)
 {
-    *sink = (struct yq_sink){.fd = fd, .layout = yq_layout_of(transfer_syntax)};
+    *sink = (struct yq_sink){.fd = fd, .most = most, .layout = yq_layout_of(transfer_syntax)};
     off_t start = lseek(fd, 0, SEEK_CUR);
     if (start < 0)
         return yq_fail_errno(err, ROOM, "cannot tell the place in", "an object that is written");
@@ -58,6 +59,9 @@ static bool flush(struct yq_sink *sink, int how, struct yq_err *err)
     struct yq_buf *gathered = &sink->gathered;
     if (gathered->failed)
         return yq_fail(err, YQ_FULL, ROOM, "no memory to write an object");
+    if (sink->most && sink->passed + gathered->length > sink->most)
+        return yq_fail(err, YQ_FULL, ROOM, "the object would take more than %llu MB",
+                       (unsigned long long)(sink->most >> 20));
     if (sink->deflated) {
         if (!deflate_gathered(sink, how, err))
             return false;

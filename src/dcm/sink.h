@@ -9,6 +9,7 @@
 
 struct yq_sink {
     int fd;
+    uint64_t most;         /* bytes of the dataset, before they are deflated; 0: no bound */
     enum yq_layout layout; /* of the elements; deflated ones are explicit little endian */
     bool deflated;
     z_stream deflater;
@@ -18,9 +19,9 @@ struct yq_sink {
     uint64_t written;       /* bytes that the file got */
 };
 
-/* The file stands where the dataset is to begin. */
+/* The file stands where the dataset is to begin. `most` as in yq_sink. */
 yq_must_check bool yq_sink_open(struct yq_sink *sink, int fd, const char *transfer_syntax,
-                                struct yq_err *err);
+                                uint64_t most, struct yq_err *err);
 void yq_sink_close(struct yq_sink *sink);
 /* Writes what was gathered once it is much. */
 yq_must_check bool yq_sink_pass(struct yq_sink *sink, struct yq_err *err);

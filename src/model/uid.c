@@ -60,9 +60,16 @@ void yq_uid_of(const uint8_t *digest, char *uid)
     write_uid(uuid, 0x80, uid);
 }
 
-const char *const yq_lossless[YQ_LOSSLESS + 1] = {
-    YQ_TS_EXPLICIT_LE,   YQ_TS_IMPLICIT_LE, YQ_TS_JPEG_LOSSLESS_SV1, YQ_TS_JPEGLS_LOSSLESS,
-    YQ_TS_JPEG_LOSSLESS, YQ_TS_RLE,         YQ_TS_DEFLATED,          YQ_TS_EXPLICIT_BE};
+const char *const yq_lossless[YQ_LOSSLESS + 1] = {YQ_TS_EXPLICIT_LE,
+                                                  YQ_TS_IMPLICIT_LE,
+                                                  YQ_TS_JPEG_LOSSLESS_SV1,
+                                                  YQ_TS_JPEGLS_LOSSLESS,
+                                                  YQ_TS_J2K_LOSSLESS,
+                                                  YQ_TS_JPEG_LOSSLESS,
+                                                  YQ_TS_RLE,
+                                                  YQ_TS_J2K,
+                                                  YQ_TS_DEFLATED,
+                                                  YQ_TS_EXPLICIT_BE};
 
 bool yq_is_lossless(const char *transfer_syntax)
 {

@@ -14,6 +14,7 @@
 #include "home.h"
 #include "output.h"
 #include "yq/dcm.h"
+#include "yq/transcode.h"
 
 #define SOP_SECONDARY_CAPTURE "1.2.840.10008.5.1.4.1.1.7"
 #define PIXELS_MOST (1ULL << 30)
@@ -49,15 +50,22 @@ static bool write_file(const char *path, const struct yq_buf *bytes, struct yq_e
     return yq_write_all(fd, bytes->bytes, bytes->length, err) || yq_while(err, path);
 }
 
+static bool copy_out(int from, const char *to, struct yq_err *err)
+{
+    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", from);
+    return yq_file_read(path, PIXELS_MOST, &bytes, err) && write_file(to, &bytes, err);
+}
+
 static bool transcode(const char *from, const char *syntax, const char *to, struct yq_err *err)
 {
+    const struct yq_coding coding = {.syntax = syntax};
     int in yq_cleanup(yq_close) = open(from, O_RDONLY | O_CLOEXEC);
+    int out yq_cleanup(yq_close) = -1;
     if (in < 0)
         return yq_fail_errno(err, "node", "open", from);
-    int out yq_cleanup(yq_close) = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (out < 0)
-        return yq_fail_errno(err, "node", "create", to);
-    return yq_dcm_transcode(in, syntax, PIXELS_MOST, out, err);
+    return yq_transcode(NULL, in, &coding, &out, err) && copy_out(out, to, err);
 }
 
 /* The object as a Part 10 file in its own transfer syntax. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "yq/image.h"
 #include "yq/recast.h"
 #include "yq/text.h"
+#include "yq/transcode.h"
 
 #define TAG_SOP_CLASS 0x00080016u
 #define TAG_SOP_INSTANCE 0x00080018u
@@ -405,8 +405,8 @@ static int moved(int *fd)
 }
 
 /* As it is, or in the first syntax that the receiver takes and that can be made without loss. */
-static bool fit(int *fd, const char *const *syntaxes, size_t count, struct yq_outgoing *out,
-                struct yq_err *err)
+static bool fit(struct yq_house *house, int *fd, const char *const *syntaxes, size_t count,
+                struct yq_outgoing *out, struct yq_err *err)
 {
     struct yq_part10 about;
     struct stat file;
@@ -416,14 +416,11 @@ static bool fit(int *fd, const char *const *syntaxes, size_t count, struct yq_ou
     for (size_t i = 0; i < count && !takes; i++)
         takes = strcmp(syntaxes[i], about.transfer_syntax) == 0;
     for (size_t i = 0; i < count && !takes; i++) {
-        if (!yq_is_lossless(syntaxes[i]) ||
-            !yq_dcm_can_transcode(about.transfer_syntax, syntaxes[i]))
+        const struct yq_coding coding = {.syntax = syntaxes[i]};
+        int made yq_cleanup(yq_close) = -1;
+        if (!yq_transcode_keeps(about.transfer_syntax, syntaxes[i]))
             continue;
-        int made yq_cleanup(yq_close) = memfd_create("transcoded", MFD_CLOEXEC);
-        if (made < 0)
-            return yq_fail_errno(err, "walk", "make", "a memory file");
-        takes = yq_dcm_transcode(*fd, syntaxes[i], FRAME_MOST, made, err) &&
-                yq_part10_read(made, &about, err);
+        takes = yq_transcode(house, *fd, &coding, &made, err) && yq_part10_read(made, &about, err);
         if (takes) {
             yq_close(fd);
             *fd = moved(&made);
@@ -472,5 +469,5 @@ bool yq_anonymize_open(struct yq_house *house, const struct yq_entry *entry,
         return false;
     bool ok = write_out(house, entry, &secret, fd, &made, about, err);
     yq_secret_forget(&secret);
-    return ok && fit(&made, syntaxes, syntax_count, out, err);
+    return ok && fit(house, &made, syntaxes, syntax_count, out, err);
 }

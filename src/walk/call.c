@@ -71,6 +71,15 @@ static bool prepare(const char *our_aet, const struct yq_peer *peer, const struc
     return true;
 }
 
+static const char *const packed[] = {YQ_TS_JPEG_LOSSLESS_SV1,
+                                     YQ_TS_JPEGLS_LOSSLESS,
+                                     YQ_TS_J2K_LOSSLESS,
+                                     YQ_TS_JPEG_LOSSLESS,
+                                     YQ_TS_RLE,
+                                     YQ_TS_J2K,
+                                     YQ_TS_DEFLATED,
+                                     YQ_TS_EXPLICIT_BE};
+
 static bool open_to(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
                     const struct yq_proposal *proposals, size_t count, struct yq_assoc **out,
                     struct yq_err *err)
@@ -125,29 +134,31 @@ bool yq_call_echo(const char *our_aet, const struct yq_peer *peer, struct yq_err
 /* ---- send ---- */
 
 /* One presentation context for each class in each stored syntax, so that it is known which of them
- * the receiver takes, and one with the native syntaxes (and the peer's preferred ones, one each) to
- * fall back to. */
+ * the receiver takes; to fall back to, one with the native syntaxes (and the peer's preferred ones,
+ * one each), and one with those that are compressed without loss. */
 struct plan {
     struct yq_proposal proposals[CONTEXTS_MOST];
     const char *single[CONTEXTS_MOST];
     size_t count;
 };
 
-static bool plan_one(struct plan *plan, const char *sop_class, const char *syntax)
+/* `syntax` alone, or (NULL) `several`. */
+static bool plan_one(struct plan *plan, const char *sop_class, const char *syntax,
+                     const char *const *several, size_t several_count)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct yq_proposal *p = &plan->proposals[i];
         bool same = syntax ? p->syntax_count == 1 && strcmp(p->syntaxes[0], syntax) == 0
-                           : p->syntaxes == native;
+                           : p->syntaxes == several;
         if (same && p->abstract_syntax && strcmp(p->abstract_syntax, sop_class) == 0)
             return true;
     }
     if (plan->count == CONTEXTS_MOST)
         return false;
-    struct yq_proposal *p = &plan->proposals[plan->count];
     plan->single[plan->count] = syntax;
-    *p = syntax ? (struct yq_proposal){sop_class, &plan->single[plan->count], 1, false}
-                : (struct yq_proposal){sop_class, native, 2, false};
+    plan->proposals[plan->count] =
+        syntax ? (struct yq_proposal){sop_class, &plan->single[plan->count], 1, false}
+               : (struct yq_proposal){sop_class, several, several_count, false};
     plan->count++;
     return true;
 }
@@ -155,10 +166,11 @@ static bool plan_one(struct plan *plan, const char *sop_class, const char *synta
 static bool plan_entry(struct plan *plan, const struct yq_entry *entry, const struct yq_peer *peer)
 {
     size_t before = plan->count;
-    bool ok = plan_one(plan, entry->sop_class, entry->transfer_syntax);
+    bool ok = plan_one(plan, entry->sop_class, entry->transfer_syntax, NULL, 0);
     for (size_t i = 0; ok && i < peer->syntax_count; i++)
-        ok = plan_one(plan, entry->sop_class, peer->syntaxes[i]);
-    ok = ok && plan_one(plan, entry->sop_class, NULL);
+        ok = plan_one(plan, entry->sop_class, peer->syntaxes[i], NULL, 0);
+    ok = ok && plan_one(plan, entry->sop_class, NULL, native, 2) &&
+         plan_one(plan, entry->sop_class, NULL, packed, sizeof packed / sizeof *packed);
     if (!ok)
         plan->count = before;
     return ok;

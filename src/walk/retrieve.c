@@ -9,16 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "coerce.h"
+#include "object.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
+#include "yq/transcode.h"
 #include "yq/walk.h"
-
-enum { TRANSCODE_MOST = 1 << 30 };
 
 /* Those, the preferred ones of a peer, and the stored one. */
 enum { SYNTAXES_MOST = YQ_LOSSLESS + YQ_PEER_SYNTAXES + 1 };
@@ -76,23 +75,58 @@ static bool length_of(struct yq_outgoing *out, struct yq_err *err)
     return true;
 }
 
-static bool transcode(const struct yq_entry *entry, int fd, const char *to, struct yq_outgoing *out,
-                      struct yq_err *err)
+/* The first `length` bytes of a file, as one of its own. */
+static bool cut_to(struct yq_house *house, uint64_t length, int *fd, struct yq_err *err)
 {
+    enum { PIECE = 128 << 10 };
+    struct stat about;
+    struct yq_buf piece yq_cleanup(yq_buf_fini) = {0};
+    int cut yq_cleanup(yq_close) = -1;
+    if (fstat(*fd, &about) != 0)
+        return yq_fail_errno(err, "walk", "stat", "object");
+    if ((uint64_t)about.st_size == length)
+        return true;
+    if (!yq_buf_room(&piece, PIECE))
+        return yq_fail(err, YQ_FULL, "walk", "no memory for an object");
+    if (!yq_object_scratch(house, length, &cut, err))
+        return false;
+    for (uint64_t at = 0; at < length;) {
+        size_t want = length - at < PIECE ? (size_t)(length - at) : PIECE, got;
+        if (!yq_read_at(*fd, piece.bytes, want, at, &got, err) ||
+            !yq_write_all(cut, piece.bytes, got, err))
+            return false;
+        if (!got)
+            return yq_fail(err, YQ_IO, "walk", "an object became shorter while it was read");
+        at += got;
+    }
+    yq_close(fd);
+    *fd = cut;
+    cut = -1;
+    return true;
+}
+
+/* Transcoded as it is stored, so that the cache serves whatever was coerced; then coerced. */
+static bool transcode(struct yq_house *house, const struct yq_entry *entry, const char *to,
+                      struct yq_outgoing *out, struct yq_err *err)
+{
+    const struct yq_coding coding = {.syntax = to};
     struct yq_part10 about;
-    out->fd = memfd_create("transcoded", MFD_CLOEXEC);
-    if (out->fd < 0)
-        return yq_fail_errno(err, "walk", "make", "a memory file");
-    if (!yq_dcm_transcode(fd, to, TRANSCODE_MOST, out->fd, err) ||
-        !yq_part10_read(out->fd, &about, err)) {
-        yq_close(&out->fd);
+    uint64_t length;
+    if (!yq_transcode_entry(house, entry, &coding, &out->fd, &length, err))
+        return false;
+    bool fine = (!entry->coerced || (cut_to(house, length, &out->fd, err) &&
+                                     coerce_outgoing(house, entry, &out->fd, err))) &&
+                yq_part10_read(out->fd, &about, err);
+    if (!fine) {
+        yq_outgoing_fini(out);
         return false;
     }
     out->offset = about.dataset_offset;
     (void)yq_copy(out->transfer_syntax, sizeof out->transfer_syntax, to);
-    yq_log(YQ_LOG_DEBUG, "transcoded", "sop=%s from=%s to=%s", entry->key.instance,
-           entry->transfer_syntax, to);
-    return length_of(out, err);
+    if (entry->coerced)
+        return length_of(out, err);
+    out->length = length - out->offset;
+    return true;
 }
 
 bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
@@ -101,13 +135,13 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
 {
     *out = (struct yq_outgoing){.fd = -1};
     int fd yq_cleanup(yq_close) = -1;
-    if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
-        !coerce_outgoing(house, entry, &fd, err))
-        return false;
     bool as_stored = !syntax_count;
     for (size_t i = 0; i < syntax_count && !as_stored; i++)
         as_stored = strcmp(syntaxes[i], entry->transfer_syntax) == 0;
     if (as_stored) {
+        if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
+            !coerce_outgoing(house, entry, &fd, err))
+            return false;
         out->fd = fd;
         fd = -1;
         struct yq_part10 about = {.dataset_offset = entry->dataset_offset};
@@ -123,9 +157,8 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
             "stored as %s, which the receiver does not take, and cannot be made into what it takes",
             entry->transfer_syntax);
     for (size_t i = 0; i < syntax_count; i++)
-        if (yq_is_lossless(syntaxes[i]) &&
-            yq_dcm_can_transcode(entry->transfer_syntax, syntaxes[i]) &&
-            transcode(entry, fd, syntaxes[i], out, err))
+        if (yq_transcode_keeps(entry->transfer_syntax, syntaxes[i]) &&
+            transcode(house, entry, syntaxes[i], out, err))
             return true;
     return false;
 }
@@ -156,7 +189,7 @@ static bool open_for(struct yq_house *house, const struct yq_entry *entry,
                      struct yq_err *err)
 {
     if (strcmp(syntaxes[0], entry->transfer_syntax) != 0 &&
-        yq_dcm_can_transcode(entry->transfer_syntax, syntaxes[0]) &&
+        yq_transcode_keeps(entry->transfer_syntax, syntaxes[0]) &&
         yq_retrieve_open(house, entry, syntaxes, 1, out, err))
         return true;
     return yq_retrieve_open(house, entry, syntaxes, count, out, err);

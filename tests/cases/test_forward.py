@@ -125,7 +125,7 @@ def test_nothing_goes_back_to_where_it_came_from_unless_the_rule_says_so(node):
     ({"pull": [{"name": "a", "from": "NOBODY"}]}, r"rules.json:3: .*NOBODY"),
     ({"forward": [{"name": "a", "to": "DEAF"}]}, r"DEAF.*no port"),
     ({"forward": [{"name": "a", "to": "CLOUD", "when": {"modalty": "CT"}}]}, r"did you mean .modality"),
-    ({"forward": [{"name": "a", "to": "CLOUD", "syntax": "j2k-lossless"}]}, r"cannot make that without loss"),
+    ({"forward": [{"name": "a", "to": "CLOUD", "syntax": "jpeg-baseline"}]}, r"cannot make that without loss"),
     ({"forward": [{"name": "a", "to": "CLOUD", "at": "noon"}]}, r"study-complete"),
     ({"forward": [{"name": "a", "when": {"peer": "CT9"}, "to": "CLOUD"}]}, r"CT9.*nothing could come"),
     ({"forward": [{"name": "a", "to": "CLOUD"}, {"name": "a", "to": "CLOUD"}]}, r"twice"),

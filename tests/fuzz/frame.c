@@ -7,9 +7,12 @@
 #include "yq/dcm.h"
 #include "yq/file.h"
 #include "yq/image.h"
+#include "yq/transcode.h"
 #include "yq/uid.h"
 
 enum { MOST = 1 << 22 };
+
+static struct yq_house house;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,19 +35,21 @@ static void show(int fd)
 static void transcode(int fd, const char *to)
 {
     struct yq_err err;
-    int out = memfd_create("out", 0);
-    if (out < 0)
+    const struct yq_coding coding = {.syntax = to};
+    int out;
+    if (!yq_transcode(&house, fd, &coding, &out, &err))
         return;
-    if (yq_dcm_transcode(fd, to, MOST, out, &err))
-        show(out);
+    show(out);
     close(out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool ready;
-    if (!ready)
+    if (!ready) {
         yq_dcm_init();
+        yq_budget_init(&house.pixels, 32 * MOST); /* which refuses what says it is larger */
+    }
     ready = true;
     struct yq_err err;
     int fd = memfd_create("fuzz", 0);

@@ -14,6 +14,7 @@
 #include "samples.h"
 #include "yq/file.h"
 #include "yq/image.h"
+#include "yq/transcode.h"
 
 enum { MOST = 256 << 20 };
 
@@ -118,12 +119,14 @@ static void harmless(int fd, const struct entry *entry)
     show(fd, entry, MOST);
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         struct yq_err err = {0};
-        int out = empty_file();
-        if (yq_dcm_transcode(fd, targets[i], MOST, out, &err))
+        const struct yq_coding coding = {.syntax = targets[i]};
+        int out;
+        if (yq_transcode(NULL, fd, &coding, &out, &err)) {
             show(out, &(struct entry){0}, MOST);
-        else
+            close(out);
+        } else {
             assert_true(err.code != YQ_OK && err.code != YQ_BUG);
-        close(out);
+        }
     }
 }
 

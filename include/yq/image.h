@@ -69,8 +69,8 @@ struct yq_view { /* how a frame is wanted; zeroed: as its object says, all of it
     const char *corners[4]; /* UTF-8 text, lines by \n: top left, top right, bottom left, right */
 };
 /* Decodes a compressed frame where needed and shows it. `view` may be NULL. Consumes nothing.
- * YQ_BAD_INPUT (sizes or pixels do not agree), YQ_REFUSED (a kind we cannot show; text is wanted
- * and there is no font), YQ_FULL (no
+ * YQ_BAD_INPUT (sizes or pixels do not agree), YQ_REFUSED (a kind we cannot show; texts for
+ * the corners, and there is no font), YQ_FULL (no
  * memory; the picture takes more than `most` bytes, or a compressed frame has more than `most`
  * samples, which take four bytes each while it is decoded). */
 yq_must_check bool yq_image_render(const struct yq_frame *frame, const struct yq_view *view,

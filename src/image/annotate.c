@@ -2,8 +2,9 @@
  * presentation state (PS3.3 C.10.5), and texts in the corners. All keep a size that fits the
  * picture, whatever was cut out of the image and however it was enlarged.
  *
- * Text stays upright where the image is turned. A grey picture becomes one in colour only where
- * something on it has a colour. */
+ * Without a font corners are refused, because somebody asked for them; the texts of a presentation
+ * state are left out. Text stays upright where the image is turned. A grey picture becomes one in
+ * colour only where something on it has a colour. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,7 +286,7 @@ bool yq_annotate(struct yq_picture *picture, const struct place *place, const st
     if (has_colour(look) && !make_colour(picture, most, err))
         return false;
     struct notes notes = {.canvas = yq_canvas_of(picture), .place = place};
-    if ((look->caption_count || corners) && !yq_type_open(&notes.type, err))
+    if ((look->caption_count || corners) && !yq_type_open(&notes.type, err) && corners)
         return false;
     unsigned shorter = picture->rows < picture->columns ? picture->rows : picture->columns;
     notes.size = shorter / 30;
@@ -295,7 +296,7 @@ bool yq_annotate(struct yq_picture *picture, const struct place *place, const st
     notes.width = fmax(1, shorter / 500.0);
     for (size_t i = 0; i < look->graphic_count; i++)
         draw_graphic(&notes, &look->graphics[i]);
-    for (size_t i = 0; i < look->caption_count; i++)
+    for (size_t i = 0; notes.type && i < look->caption_count; i++)
         draw_caption(&notes, &look->captions[i]);
     notes.canvas.effort = yq_canvas_of(picture).effort; /* graphics leave corners their room */
     if (corners)

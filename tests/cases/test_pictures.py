@@ -17,6 +17,7 @@ import samples
 from conftest import BINARY, environment
 
 SHOW = os.path.join(os.path.dirname(BINARY), "show")
+FONT = "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"
 pytestmark = pytest.mark.skipif(not os.path.exists(SHOW), reason="the build has no tests/image/show.c")
 
 
@@ -368,3 +369,144 @@ def test_regions_are_cut_out_exactly(tmp_path):
     whole = theirs(path, tmp_path, "+Wi", "1")
     part = ours(path, tmp_path, "region=0.25,0.5,0.75,0.75")
     assert abs(part - whole[20:30, 15:45]).max() <= 1
+
+
+# ---- presentation states ----
+
+GSPS = "1.2.840.10008.5.1.4.1.1.11.1"
+
+
+def presentation(tmp_path, of, area=((1, 1), None), **more):
+    """A grayscale softcopy presentation state of the image at `of`; area: both corners, columns first."""
+    shown = pydicom.dcmread(of)
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = GSPS, samples.uid()
+    d = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    d.is_little_endian, d.is_implicit_VR = True, False
+    d.SOPClassUID, d.SOPInstanceUID, d.Modality = GSPS, meta.MediaStorageSOPInstanceUID, "PR"
+    d.StudyInstanceUID, d.SeriesInstanceUID = shown.StudyInstanceUID, samples.uid()
+    d.PatientName, d.PatientID, d.PatientBirthDate, d.PatientSex = shown.PatientName, shown.PatientID, "", ""
+    d.StudyDate = d.StudyTime = d.ReferringPhysicianName = d.StudyID = d.AccessionNumber = d.Manufacturer = ""
+    d.SeriesNumber, d.InstanceNumber = 1, 1
+    d.ContentLabel, d.ContentDescription, d.ContentCreatorName = "TEST", "", ""
+    d.PresentationCreationDate, d.PresentationCreationTime = "20260101", "120000"
+    image_ = item(ReferencedSOPClassUID=shown.SOPClassUID, ReferencedSOPInstanceUID=shown.SOPInstanceUID)
+    d.ReferencedSeriesSequence = Sequence([item(SeriesInstanceUID=shown.SeriesInstanceUID,
+                                                ReferencedImageSequence=Sequence([image_]))])
+    d.DisplayedAreaSelectionSequence = Sequence([item(
+        DisplayedAreaTopLeftHandCorner=list(area[0]),
+        DisplayedAreaBottomRightHandCorner=list(area[1] or (shown.Columns, shown.Rows)),
+        PresentationSizeMode="SCALE TO FIT", PresentationPixelAspectRatio=[1, 1])])
+    d.PresentationLUTShape = "IDENTITY"
+    for name, value in more.items():
+        if value is None:
+            delattr(d, name)
+        else:
+            setattr(d, name, value)
+    path = tmp_path / f"{d.SOPInstanceUID}.dcm"
+    d.save_as(path, write_like_original=False)
+    return path
+
+
+def window(center, width, function=None):
+    voi = item(WindowCenter=str(center), WindowWidth=str(width))
+    if function:
+        voi.VOILUTFunction = function
+    return {"SoftcopyVOILUTSequence": Sequence([voi])}
+
+
+STATES = {
+    "window": window(900, 1200),
+    "table": {"SoftcopyVOILUTSequence": Sequence([item(VOILUTSequence=Sequence([lut(1500, 200, 12)]))])},
+    "rescaled": {"RescaleSlope": "2", "RescaleIntercept": "-500", "RescaleType": "HU", **window(900, 1200)},
+    "no window": {},
+    "inverse": {"PresentationLUTShape": "INVERSE", **window(900, 1200)},
+    "presentation table": {"PresentationLUTShape": None, **window(900, 1200),
+                           "PresentationLUTSequence": Sequence([lut(4096, 0, 12)])},
+    "turned": {"ImageRotation": 90, "ImageHorizontalFlip": "N", **window(900, 1200)},
+    "upside down": {"ImageRotation": 180, "ImageHorizontalFlip": "N", **window(900, 1200)},
+    "turned back": {"ImageRotation": 270, "ImageHorizontalFlip": "N", **window(900, 1200)},
+    "flipped": {"ImageRotation": 0, "ImageHorizontalFlip": "Y", **window(900, 1200)},
+    "turned and flipped": {"ImageRotation": 90, "ImageHorizontalFlip": "Y", **window(900, 1200)},
+}
+
+
+@pytest.mark.parametrize("photometric", ("MONOCHROME1", "MONOCHROME2"))
+@pytest.mark.parametrize("state", STATES)
+def test_presentation_states(tmp_path, state, photometric):
+    path = image(tmp_path, 37, 41, cells(16, 12, 11, 0), 16, 12, photometric=photometric)
+    shown = presentation(tmp_path, path, **STATES[state])
+    picture, expected = ours(path, tmp_path, f"state={shown}"), theirs(path, tmp_path, "-p", str(shown), tool="dcmp2pgm")
+    assert picture.shape == expected.shape
+    assert abs(picture - expected).max() <= 1
+
+
+def test_what_dcmp2pgm_leaves_out(tmp_path):
+    """It gives the pixels as they are presented, but knows no SIGMOID, cuts out no area, draws neither shutters nor
+    overlays nor graphics."""
+    pixels = (np.arange(37 * 41) % 1000).astype("<u2")
+    path = image(tmp_path, 37, 41, pixels, 16, 12)
+    all_values = ours(path, tmp_path, f"state={presentation(tmp_path, path)}")
+    expected = theirs(path, tmp_path, "-p", str(presentation(tmp_path, path)), tool="dcmp2pgm")
+    assert abs(all_values - expected).max() <= 1 and all_values.max() < 64  # of 12 bits, not of these pixels
+    sigmoid = ours(path, tmp_path, f"state={presentation(tmp_path, path, **window(500, 700, 'SIGMOID'))}")
+    assert abs(sigmoid - theirs(path, tmp_path, "+Wfs", "+Ww", "500", "700")).max() <= 1
+
+    whole = theirs(path, tmp_path, "+Ww", "500", "1000")
+    part = presentation(tmp_path, path, ((5, 10), (20, 30)), **window(500, 1000))
+    assert abs(ours(path, tmp_path, f"state={part}") - whole[9:30, 4:20]).max() <= 1
+
+    row, column = np.mgrid[1:38, 1:42]
+    for grey, seen, shutter in (
+            (0, (column >= 5) & (column <= 20) & (row >= 7) & (row <= 30),
+             {"ShutterShape": "RECTANGULAR", "ShutterLeftVerticalEdge": 5, "ShutterRightVerticalEdge": 20,
+              "ShutterUpperHorizontalEdge": 7, "ShutterLowerHorizontalEdge": 30, "ShutterPresentationValue": 0}),
+            (128, (row - 18) ** 2 + (column - 20) ** 2 <= 81,
+             {"ShutterShape": "CIRCULAR", "CenterOfCircularShutter": [18, 20], "RadiusOfCircularShutter": 9,
+              "ShutterPresentationValue": 0x8000})):
+        state = presentation(tmp_path, path, **window(500, 1000), **shutter)
+        picture = ours(path, tmp_path, f"state={state}")
+        assert abs(picture - np.where(seen, whole, grey)).max() <= 1
+
+    dataset = pydicom.dcmread(path)
+    overlay(dataset, 0x6000, 20, 17, (5, 9))
+    dataset.save_as(path)
+    state = presentation(tmp_path, path, **window(500, 1000))
+    plain = ours(path, tmp_path, f"state={state}")
+    assert abs(plain - whole).max() <= 1  # not activated
+    dataset = pydicom.dcmread(state)
+    dataset.add_new((0x6000, 0x1001), "CS", "A")
+    dataset.GraphicLayerSequence = Sequence([item(GraphicLayer="A", GraphicLayerOrder=1)])
+    dataset.save_as(state)
+    assert abs(ours(path, tmp_path, f"state={state}") - theirs(path, tmp_path, "+Ww", "500", "1000")).max() <= 1
+
+
+def test_graphics_and_texts_of_presentation_states(tmp_path):
+    path = image(tmp_path, 200, 200, np.zeros((200, 200), "<u2"), 16, 12)
+    graphic = item(GraphicAnnotationUnits="PIXEL", GraphicDimensions=2, NumberOfGraphicPoints=2, GraphicType="POLYLINE",
+                   GraphicFilled="N", GraphicData=[20.0, 150.5, 180.0, 150.5])
+    circle = item(GraphicAnnotationUnits="DISPLAY", GraphicDimensions=2, NumberOfGraphicPoints=2, GraphicType="CIRCLE",
+                  GraphicFilled="N", GraphicData=[0.5, 0.15, 0.6, 0.15])
+    text = item(BoundingBoxAnnotationUnits="PIXEL", UnformattedTextValue="影桥", BoundingBoxTopLeftHandCorner=[10.0, 60.0],
+                BoundingBoxBottomRightHandCorner=[80.0, 90.0], BoundingBoxTextHorizontalJustification="LEFT")
+    state = presentation(tmp_path, path, **window(500, 1000), SpecificCharacterSet="ISO_IR 192",
+                         GraphicLayerSequence=Sequence([item(GraphicLayer="A", GraphicLayerOrder=1,
+                                                             GraphicLayerRecommendedDisplayGrayscaleValue=65535)]),
+                         GraphicAnnotationSequence=Sequence([item(GraphicLayer="A",
+                                                                  GraphicObjectSequence=Sequence([graphic, circle]),
+                                                                  TextObjectSequence=Sequence([text]))]))
+    picture = ours(path, tmp_path, f"state={state}")
+    assert picture[150, 100] == 255 and picture[100, 100] == 0
+    assert picture[30, 115:125].max() > 200 and picture[45:55, 100].max() > 200 and picture[30, 100] == 0
+    assert picture[60:95, 10:90].max() == 0  # no font was named
+    if os.path.exists(FONT):
+        assert (ours(path, tmp_path, f"font={FONT}", f"state={state}")[60:95, 10:90] > 128).sum() > 30
+
+
+def test_real_presentation_states(testdata, tmp_path):
+    for shown, state in (("pr/imageForPrLUTs.dcm", "pr/prLUTs.dcm"),
+                         ("ct-series-philips-head-phantom/ct_010.dcm", "pr/gsps_for_ct_010.dcm")):
+        shown, state = os.path.join(testdata, shown), os.path.join(testdata, state)
+        expected = theirs(shown, tmp_path, "-p", state, tool="dcmp2pgm")
+        assert abs(ours(shown, tmp_path, f"state={state}") - expected).max() <= 1

@@ -6,16 +6,6 @@
 #include "yq/catalog.h"
 #include "yq/walk.h"
 
-enum { YQ_DOCUMENT_TYPES = 2 };
-struct yq_document_kind { /* media types in which an object can be given, the preferred one first */
-    const char *types[YQ_DOCUMENT_TYPES]; /* static, small letters, no parameters */
-    size_t count;                         /* 0: only as application/dicom (or a picture) */
-    bool text;                            /* made here: a character set can be asked for */
-};
-/* By SOP class and transfer syntax; of video the first bytes are read. Errors as of the store. */
-yq_must_check bool yq_document_kind(struct yq_house *house, const struct yq_entry *entry,
-                                    struct yq_document_kind *out, struct yq_err *err);
-
 struct yq_document {
     const char *media_type; /* static; as asked */
     const char *charset;    /* static, for the Content-Type; NULL: the type has none */
@@ -26,7 +16,9 @@ struct yq_document {
     struct yq_buf bytes;
 };
 void yq_document_fini(struct yq_document *document);
-/* The object as `media_type`, one of its kind. `charset`: a name, or several with q, as in the
+/* The object as `media_type`: a report (SR, KO) as text/html or text/plain; an encapsulated PDF, CDA
+ * or model as what it is; a video as what its first bytes say it is (video/mp4, video/mpeg,
+ * video/mp2t, video/h264, video/h265). `charset`: a name, or several with q, as in the
  * parameter of WADO-URI; NULL or "": UTF-8. Values that were coerced are in it. Bytes that lie in
  * one piece in the stored file are given from there. YQ_REFUSED (not as this media type; in no such
  * character set; the text does not fit it), YQ_ABSENT (the object is gone: "store"; it has no

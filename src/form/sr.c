@@ -166,11 +166,11 @@ static bool is_report(const struct yq_item *object)
     return *yq_item_text(object, 0x0040a040) || yq_item_count(object, TAG_CONTENT);
 }
 
-static bool holds_chinese(const char *charset)
+static bool holds(const char *charset, const char *text)
 {
     struct yq_buf trial yq_cleanup(yq_buf_fini) = {0};
     struct yq_err err;
-    return yq_form_encode(charset, false, "影桥审核", &trial, &err);
+    return yq_form_encode(charset, false, text, &trial, &err);
 }
 
 bool yq_sr_print(const struct yq_item *report, const struct yq_sr_wish *wish, struct yq_buf *out,
@@ -186,7 +186,8 @@ bool yq_sr_print(const struct yq_item *report, const struct yq_sr_wish *wish, st
                       .root = report,
                       .out = &made,
                       .html = wish->html,
-                      .chinese = holds_chinese(wish->charset)};
+                      .chinese = holds(wish->charset, "影桥审核"),
+                      .signs = wish->html || holds(wish->charset, "—…²³µ°·")};
     const struct sr_pen *pen = wish->html ? &sr_pen_html : &sr_pen_text;
     bool read = read_evidence(sr);
     if (read) {

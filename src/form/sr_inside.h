@@ -59,8 +59,10 @@ struct sr {
     const struct yq_sr_wish *wish;
     const struct yq_item *root;
     struct yq_buf *out; /* UTF-8 */
-    bool html, chinese; /* chinese: the character set has it */
-    unsigned indent;    /* of plain text: blanks before each line of a value */
+    bool html;
+    bool chinese;    /* the character set has it */
+    bool signs;      /* it has the signs of typography, or references stand for them */
+    unsigned indent; /* of plain text: blanks before each line of a value */
     struct evidence *evidence;
     size_t evidence_count;
     struct level levels[SR_LEVELS_MOST];

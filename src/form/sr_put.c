@@ -11,7 +11,7 @@ void sr_raw(struct sr *sr, const char *markup) { yq_buf_puts(sr->out, markup); }
 
 void sr_sign(struct sr *sr, const char *sign, const char *plain)
 {
-    sr_raw(sr, sr->html || sr->chinese ? sign : plain);
+    sr_raw(sr, sr->signs ? sign : plain);
 }
 
 static void put_newline(struct sr *sr)

@@ -107,7 +107,7 @@ void sr_unit(struct sr *sr, const struct yq_item *item)
 {
     struct code unit = sr_code(yq_item_first(item, 0x0040a300), 0x004008ea);
     if (strcmp(unit.scheme, "UCUM") == 0)
-        sr_text(sr, sr->html || sr->chinese ? unit_word(&unit) : unit.value);
+        sr_text(sr, sr->signs ? unit_word(&unit) : unit.value);
     else
         put_code_word(sr, &unit);
 }

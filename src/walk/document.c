@@ -7,10 +7,9 @@
  * transport stream or a bare stream. Nothing of it is decoded. Any thread; nothing is kept. */
 #include "yq/document.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/sendfile.h>
 
 #include "object.h"
 #include "yq/dcm.h"
@@ -21,6 +20,7 @@
 #define TAG_PIXELS 0x7fe00010u
 #define INFLATED_MOST ((size_t)512 << 20)
 
+enum { TYPES_MOST = 2, PIECE_MOST = 1 << 30 };
 enum { SR_TEXT_MOST = 4 << 20, SR_DEPTH_MOST = 72 };
 
 /* A document of somebody else is shown by itself, without a script and as of no origin. */
@@ -32,7 +32,7 @@ enum { SR_TEXT_MOST = 4 << 20, SR_DEPTH_MOST = 72 };
 /* ---- what it can be given as ---- */
 
 struct class_types {
-    const char *sop_class, *types[YQ_DOCUMENT_TYPES], *extension, *policy;
+    const char *sop_class, *types[TYPES_MOST], *extension, *policy;
 };
 static const struct class_types encapsulated[] = {
     {"1.2.840.10008.5.1.4.1.1.104.1", {"application/pdf"}, "pdf", NULL}, /* viewers run scripts */
@@ -42,18 +42,16 @@ static const struct class_types encapsulated[] = {
     {"1.2.840.10008.5.1.4.1.1.104.5", {"model/mtl"}, "mtl", POLICY_FOREIGN},
 };
 
-/* PS3.4 B.5: every class below the root of SR is one, and a report that stands elsewhere. */
 static bool is_report(const struct yq_entry *entry)
 {
-    static const char root[] = "1.2.840.10008.5.1.4.1.1.88.";
-    return strncmp(entry->sop_class, root, strlen(root)) == 0 ||
-           strcmp(entry->sop_class, "1.2.840.10008.5.1.4.1.1.79.1") == 0;
+    static const char root[] = "1.2.840.10008.5.1.4.1.1.88."; /* all of it is SR: PS3.4 B.5 */
+    return strncmp(entry->sop_class, root, strlen(root)) == 0;
 }
 static const struct {
     const char *type, *extension, *policy;
     bool html;
-} report_types[YQ_DOCUMENT_TYPES] = {{"text/html", "html", POLICY_REPORT, true},
-                                     {"text/plain", "txt", NULL, false}};
+} report_types[TYPES_MOST] = {{"text/html", "html", POLICY_REPORT, true},
+                              {"text/plain", "txt", NULL, false}};
 
 enum coder { CODER_NONE, CODER_MPEG2, CODER_AVC, CODER_HEVC };
 static const struct {
@@ -89,6 +87,10 @@ static enum coder as_video(const struct yq_entry *entry)
 
 /* ---- video: what is it really? ---- */
 
+struct kind { /* media types of it, the one that says most first */
+    const char *types[TYPES_MOST];
+};
+
 enum { HEAD = 377 }; /* three packets of a transport stream begin in it */
 
 /* ISO/IEC 13818-1: packets of 188 bytes that begin with 0x47. */
@@ -97,8 +99,7 @@ static bool is_transport(const uint8_t *head, size_t length)
     return length == HEAD && head[0] == 0x47 && head[188] == 0x47 && head[376] == 0x47;
 }
 
-static void tell_video(enum coder coder, const uint8_t *head, size_t length,
-                       struct yq_document_kind *out)
+static void tell_video(enum coder coder, const uint8_t *head, size_t length, struct kind *out)
 {
     bool start = length >= 4 && head[0] == 0 && head[1] == 0 && head[2] <= 1;
     const char *first = NULL, *second = NULL;
@@ -112,7 +113,7 @@ static void tell_video(enum coder coder, const uint8_t *head, size_t length,
         first = coder == CODER_AVC ? "video/h264" : "video/h265";
     else
         first = "application/octet-stream";
-    *out = (struct yq_document_kind){.types = {first, second}, .count = second ? 2 : 1};
+    *out = (struct kind){.types = {first, second}};
 }
 
 static const char *extension_of_video(const char *media_type)
@@ -126,8 +127,8 @@ static const char *extension_of_video(const char *media_type)
     return names[i][1];
 }
 
-static bool look_at_video(int fd, const struct yq_bulk *bulk, enum coder coder,
-                          struct yq_document_kind *out, struct yq_err *err)
+static bool look_at_video(int fd, const struct yq_bulk *bulk, enum coder coder, struct kind *out,
+                          struct yq_err *err)
 {
     uint8_t head[HEAD];
     size_t want = bulk->ranges[0].length < HEAD ? (size_t)bulk->ranges[0].length : HEAD, got;
@@ -135,33 +136,6 @@ static bool look_at_video(int fd, const struct yq_bulk *bulk, enum coder coder,
         return false;
     tell_video(coder, head, got, out);
     return true;
-}
-
-/* ---- the kind of an entry ---- */
-
-bool yq_document_kind(struct yq_house *house, const struct yq_entry *entry,
-                      struct yq_document_kind *out, struct yq_err *err)
-{
-    const struct class_types *class = as_encapsulated(entry);
-    enum coder coder = as_video(entry);
-    *out = (struct yq_document_kind){0};
-    if (class) {
-        memcpy(out->types, class->types, sizeof out->types);
-        out->count = out->types[1] ? 2 : 1;
-    }
-    if (is_report(entry)) {
-        for (size_t i = 0; i < YQ_DOCUMENT_TYPES; i++)
-            out->types[i] = report_types[i].type;
-        out->count = YQ_DOCUMENT_TYPES;
-        out->text = true;
-    }
-    if (out->count || coder == CODER_NONE)
-        return true;
-    int fd yq_cleanup(yq_close) = -1;
-    struct yq_bulk bulk yq_cleanup(yq_bulk_fini) = {0};
-    return yq_store_read(house->store, &entry->key, &entry->object, &fd, err) &&
-           yq_dcm_locate(fd, TAG_PIXELS, 0, &bulk, err) &&
-           look_at_video(fd, &bulk, coder, out, err);
 }
 
 /* ---- bytes ---- */
@@ -178,7 +152,9 @@ static bool copy_ranges(int from, const struct yq_bulk *bulk, int to, struct yq_
     for (size_t i = 0; i < bulk->count; i++) {
         off_t place = (off_t)bulk->ranges[i].offset;
         for (uint64_t left = bulk->ranges[i].length; left;) {
-            ssize_t done = copy_file_range(from, &place, to, NULL, left, 0);
+            ssize_t done = sendfile(to, from, &place, left < PIECE_MOST ? left : PIECE_MOST);
+            if (done < 0 && errno == EINTR)
+                continue;
             if (done < 0)
                 return yq_fail_errno(err, "walk", "copy", "object");
             if (done == 0)
@@ -234,7 +210,7 @@ static bool open_bytes(struct yq_house *house, const struct yq_entry *entry, con
 {
     const struct class_types *class = as_encapsulated(entry);
     struct yq_bulk bulk yq_cleanup(yq_bulk_fini) = {0};
-    struct yq_document_kind kind = {0};
+    struct kind kind = {0};
     int fd yq_cleanup(yq_close) = -1;
     if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
         !yq_dcm_locate(fd, class ? TAG_DOCUMENT : TAG_PIXELS, INFLATED_MOST, &bulk, err))
@@ -243,7 +219,7 @@ static bool open_bytes(struct yq_house *house, const struct yq_entry *entry, con
         memcpy(kind.types, class->types, sizeof kind.types);
     else if (!look_at_video(fd, &bulk, as_video(entry), &kind, err))
         return false;
-    for (size_t i = 0; i < YQ_DOCUMENT_TYPES && !out->media_type; i++)
+    for (size_t i = 0; i < TYPES_MOST && !out->media_type; i++)
         if (kind.types[i] && strcmp(kind.types[i], media_type) == 0)
             out->media_type = kind.types[i];
     if (!out->media_type)
@@ -273,7 +249,7 @@ static bool open_report(struct yq_house *house, const struct yq_entry *entry,
         .charset = out->charset, .wado = "wado", .class_name = yq_dcm_uid_name};
     struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
     struct yq_dataset report yq_cleanup(yq_dataset_fini) = {0};
-    for (size_t i = 0; i < YQ_DOCUMENT_TYPES && !out->media_type; i++) {
+    for (size_t i = 0; i < TYPES_MOST && !out->media_type; i++) {
         if (strcmp(report_types[i].type, media_type) != 0)
             continue;
         wish.html = report_types[i].html;

@@ -918,6 +918,42 @@ def test_video_is_sent_as_it_is_and_in_parts(node):
     assert wado(node, one, contentType="image/jpeg").status == 406
 
 
+@pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "image/gif", "image/jp2", "application/dicom"])
+def test_head_is_get_without_a_body(node, slope, kind):
+    get, head = (wado(node, slope, method, contentType=kind) for method in ("GET", "HEAD"))
+    assert (head.status, head.body) == (200, b"")
+    assert {k: v for k, v in get.headers.items() if k != "date"} == {k: v for k, v in head.headers.items() if k != "date"}
+
+
+def test_head_of_a_page(node, sr):
+    for headers in ({}, {"Accept_Encoding": "gzip"}):
+        get, head = (wado(node, sr, method, contentType="text/html", headers=headers) for method in ("GET", "HEAD"))
+        assert (head.status, head.body) == (200, b"")
+        for name in ("content-length", "content-type", "etag", "content-security-policy"):
+            assert head.headers[name] == get.headers[name]
+
+
+def test_every_real_file_is_answered(nodes, testdata):
+    """Whatever it is: a picture that can be read, a page, the file, or 406 with a reason; never a failure of the node."""
+    node = nodes(store__duplicates="replace")
+    seen = set()
+    for path in samples.testdata_files(besides=("expected", "LICENSES", "hostile-corpus", "malformed-mutated")):
+        try:
+            one = samples.load(path)
+            if node.send(one) != [0]:
+                continue
+        except Exception:  # no DICOM, or nothing that can be sent: of no concern here
+            continue
+        for kind in (None, "image/png", "text/html"):
+            answer = wado(node, one, studyUID=None, seriesUID=None, contentType=kind, rows=kind == "image/png" and 64 or None)
+            assert answer.status in (200, 400, 406), (path, kind, answer.body[:300])
+            if answer.status == 200 and answer.type.startswith("image/"):
+                Image.open(io.BytesIO(answer.body)).load()
+            seen.add((answer.status, answer.type))
+    assert {(200, "image/jpeg"), (200, "image/png"), (200, "text/html"), (200, "application/dicom"),
+            (200, "application/pdf"), (200, "text/xml"), (200, "video/mp4"), (200, "video/mpeg")} <= seen
+
+
 # ---- a real browser ----
 
 

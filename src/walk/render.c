@@ -7,10 +7,11 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "coerce.h"
 #include "yq/annotation.h"
-#include "yq/clock.h"
 #include "yq/file.h"
 #include "yq/frames.h"
 #include "yq/walk.h"
@@ -265,6 +266,26 @@ static bool fetch(struct yq_house *house, const struct yq_entry *entry, const ch
     return false;
 }
 
+/* The object may have been deleted while it was made. */
+static void keep(struct yq_house *house, const struct yq_entry *entry, const char *recipe,
+                 const void *bytes, size_t length)
+{
+    char path[YQ_PATH_MOST];
+    struct yq_err ignored;
+    yq_cache_put(house->cache, entry->object.digest, recipe, bytes, length);
+    if (!yq_store_path(house->store, &entry->key, entry->object.digest, path, &ignored) ||
+        access(path, F_OK) != 0)
+        yq_cache_forget(house->cache, entry->object.digest);
+}
+
+/* Of this thread alone, however busy the machine is. */
+static int64_t work_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 bool yq_render(struct yq_house *house, const struct yq_entry *entry, const struct yq_rendering *how,
                struct yq_buf *out, struct yq_err *err)
 {
@@ -282,11 +303,10 @@ bool yq_render(struct yq_house *house, const struct yq_entry *entry, const struc
         !open_presentation(house, how->presentation, &work.presentation, err) ||
         (has_words(how) && !coerce_outgoing(house, entry, &work.fd, err)))
         return false;
-    int64_t begun = yq_monotonic_ms();
+    int64_t begun = work_ms();
     if (!make(house, &work, out, err))
         return false;
-    if (keeps && !out->failed && yq_monotonic_ms() - begun >= WORTH_KEEPING_MS)
-        yq_cache_put(house->cache, entry->object.digest, yq_buf_text(&recipe), out->bytes + before,
-                     out->length - before);
+    if (keeps && !out->failed && work_ms() - begun >= WORTH_KEEPING_MS)
+        keep(house, entry, yq_buf_text(&recipe), out->bytes + before, out->length - before);
     return true;
 }

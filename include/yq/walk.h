@@ -147,6 +147,14 @@ void yq_outgoing_fini(struct yq_outgoing *outgoing);
 yq_must_check bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
                                     const char *const *syntaxes, size_t syntax_count,
                                     struct yq_outgoing *out, struct yq_err *err);
+/* How an object is coded for a quality of 1 to 100 (of the pixels, 90 keeps about a fifth in JPEG
+ * 2000); 0: nobody asks for loss, so there is none where the syntax can do without. */
+struct yq_coding yq_retrieve_coding(const char *syntax, int quality);
+/* The object made so, also with loss: then it is another one, with a SOP Instance UID of its own.
+ * Values that were coerced are in it. Errors as of yq_transcode. */
+yq_must_check bool yq_retrieve_coded(struct yq_house *house, const struct yq_entry *entry,
+                                     const struct yq_coding *coding, struct yq_outgoing *out,
+                                     struct yq_err *err);
 /* Sends one instance by C-STORE over an open association and waits for the answer. */
 struct yq_delivery {
     const struct yq_peer *peer; /* its preferred syntaxes; NULL: none */

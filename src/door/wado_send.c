@@ -167,11 +167,10 @@ static const char *syntax_wanted(const struct wado *wado, bool *asked)
 }
 
 /* The walk promises a dataset; that a whole Part 10 file stands around it is looked at. */
-static bool is_whole(const struct yq_outgoing *object, struct yq_err *err)
+static bool is_whole(const struct yq_outgoing *object, struct yq_part10 *head, struct yq_err *err)
 {
-    struct yq_part10 head;
-    return (yq_part10_read(object->fd, &head, err) && !head.bare &&
-            head.dataset_offset == object->offset) ||
+    return (yq_part10_read(object->fd, head, err) && !head->bare &&
+            head->dataset_offset == object->offset) ||
            yq_fail(err, YQ_BUG, "door", "an object that was made has no file meta information");
 }
 
@@ -187,22 +186,36 @@ static enum wado_outcome send_open(struct wado *wado, struct yq_outgoing *object
     return WADO_ANSWERED;
 }
 
+/* What loses is made only for who names the syntax. */
+static bool open_made(struct wado *wado, const char *syntax, bool asked, struct yq_outgoing *out,
+                      struct yq_err *err)
+{
+    const struct yq_entry *entry = &wado->object.entry;
+    bool stored = strcmp(syntax, entry->transfer_syntax) == 0;
+    if (!asked || stored)
+        return yq_retrieve_open(wado->house, entry, &syntax, 1, out, err);
+    struct yq_coding coding = yq_retrieve_coding(syntax, (int)wado->values.number[WADO_QUALITY]);
+    return yq_retrieve_coded(wado->house, entry, &coding, out, err);
+}
+
 /* In another transfer syntax, or with coerced values: no file of the store. */
-static enum wado_outcome send_made(struct wado *wado, const char *syntax, struct yq_err *err)
+static enum wado_outcome send_made(struct wado *wado, const char *syntax, bool asked,
+                                   struct yq_err *err)
 {
     struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
+    struct yq_part10 head;
     char etag[128], made[96];
     const struct yq_entry *entry = &wado->object.entry;
-    if (!yq_retrieve_open(wado->house, entry, &syntax, 1, &object, err))
+    if (!open_made(wado, syntax, asked, &object, err))
         return give_up(wado, err);
-    if (!is_whole(&object, err)) {
+    if (!is_whole(&object, &head, err)) {
         yq_reply_error(wado->reply, err);
         return WADO_ANSWERED;
     }
     snprintf(made, sizeof made, "%s %d %lld", object.transfer_syntax, entry->coerced,
              (long long)entry->received_ms);
     make_etag(wado, "application/dicom", made, false, etag);
-    return send_open(wado, &object, entry->key.instance, etag, entry->received_ms);
+    return send_open(wado, &object, head.sop_instance, etag, entry->received_ms);
 }
 
 static enum wado_outcome send_stored(struct wado *wado, struct yq_err *err)
@@ -224,12 +237,13 @@ static enum wado_outcome send_anonymized(struct wado *wado, const char *syntax, 
 {
     struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
     struct yq_anonymized about;
+    struct yq_part10 head;
     char etag[128], made[128];
     const struct yq_entry *entry = &wado->object.entry;
     const char *syntaxes[] = {syntax, YQ_TS_EXPLICIT_LE, entry->transfer_syntax};
     if (!yq_anonymize_open(wado->house, entry, syntaxes, asked ? 1 : 3, &object, &about, err))
         return give_up(wado, err);
-    if (!is_whole(&object, err)) {
+    if (!is_whole(&object, &head, err)) {
         yq_reply_error(wado->reply, err);
         return WADO_ANSWERED;
     }
@@ -256,11 +270,12 @@ static enum wado_outcome send_dicom(struct wado *wado, struct yq_err *err)
     bool stored = strcmp(syntax, entry->transfer_syntax) == 0;
     if (stored && !entry->coerced)
         return send_stored(wado, err);
-    enum wado_outcome outcome = send_made(wado, syntax, err);
+    enum wado_outcome outcome = send_made(wado, syntax, asked, err);
     if (outcome != WADO_CANNOT || asked || stored)
         return outcome;
     yq_reply_fini(wado->reply); /* what cannot be made into the default leaves as it is */
-    return entry->coerced ? send_made(wado, entry->transfer_syntax, err) : send_stored(wado, err);
+    return entry->coerced ? send_made(wado, entry->transfer_syntax, false, err)
+                          : send_stored(wado, err);
 }
 
 /* ---- documents ---- */

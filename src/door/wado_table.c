@@ -49,7 +49,7 @@ const struct wado_rule wado_rules[WADO_PARAMS] = {
     [WADO_FRAME] = {"frameNumber", WADO_WHOLE, 1, INT32_MAX, NULL, NULL, WADO_PICTURE, false, 0, 0, 0, 400,
         "9.5.1.2.1", "which frame of a multi-frame image, from 1; without it image/gif has all of them and the other types the first"},
     [WADO_QUALITY] = {"imageQuality", WADO_WHOLE, 1, 100, NULL, NULL, WADO_PICTURE | WADO_DICOM, false, 0, 0, WADO_BIT(SYNTAX), 400,
-        "9.5.1.2.3", "1 (small) to 100 (best) where the coding loses: of a JPEG or JPEG 2000 picture, or of an object in a lossy transferSyntax"},
+        "9.5.1.2.3", "1 (small) to 100 (best) where the coding loses: of a JPEG or JPEG 2000 picture, or of an object in a transferSyntax that can lose (JPEG-LS and JPEG 2000 lose only when it is given)"},
     [WADO_PRESENTATION] = {"presentationUID", WADO_UID, 0, 0, NULL, NULL, WADO_PICTURE, false, 0, WINDOW, 0, 400,
         "9.5.1.2.7.2", "SOP Instance UID of the presentation state by which the image is shown; 404 when it is not here, 400 when it is not about this image"},
     [WADO_PRESENTATION_SERIES] = {"presentationSeriesUID", WADO_UID, 0, 0, NULL, NULL, WADO_PICTURE, false, WADO_BIT(PRESENTATION), 0, 0, 400,

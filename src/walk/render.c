@@ -107,9 +107,6 @@ static bool show(const struct work *work, unsigned frame, struct yq_picture *out
     return yq_image_render(&pixels, &view, most_of(work->how), out, err);
 }
 
-/* 100 is without loss; 90 about one fifth of the pixels. */
-static double ratio_of(int quality) { return quality >= 100 ? 0 : 1 + (100 - quality) / 2.5; }
-
 static bool encode(const struct yq_picture *picture, const struct yq_rendering *how,
                    struct yq_buf *out, struct yq_err *err)
 {
@@ -117,7 +114,7 @@ static bool encode(const struct yq_picture *picture, const struct yq_rendering *
     switch (how->media) {
     case YQ_AS_JPEG: return yq_image_jpeg(picture, quality, out, err);
     case YQ_AS_PNG: return yq_image_png(picture, out, err);
-    case YQ_AS_JP2: return yq_image_jp2(picture, ratio_of(quality), out, err);
+    case YQ_AS_JP2: return yq_image_jp2(picture, yq_retrieve_coding("", quality).ratio, out, err);
     case YQ_AS_GIF: break;
     }
     return yq_fail(err, YQ_BUG, "walk", "no such picture");

@@ -106,13 +106,13 @@ static bool cut_to(struct yq_house *house, uint64_t length, int *fd, struct yq_e
 }
 
 /* Transcoded as it is stored, so that the cache serves whatever was coerced; then coerced. */
-static bool transcode(struct yq_house *house, const struct yq_entry *entry, const char *to,
-                      struct yq_outgoing *out, struct yq_err *err)
+bool yq_retrieve_coded(struct yq_house *house, const struct yq_entry *entry,
+                       const struct yq_coding *coding, struct yq_outgoing *out, struct yq_err *err)
 {
-    const struct yq_coding coding = {.syntax = to};
     struct yq_part10 about;
     uint64_t length;
-    if (!yq_transcode_entry(house, entry, &coding, &out->fd, &length, err))
+    *out = (struct yq_outgoing){.fd = -1};
+    if (!yq_transcode_entry(house, entry, coding, &out->fd, &length, err))
         return false;
     bool fine = (!entry->coerced || (cut_to(house, length, &out->fd, err) &&
                                      coerce_outgoing(house, entry, &out->fd, err))) &&
@@ -122,7 +122,7 @@ static bool transcode(struct yq_house *house, const struct yq_entry *entry, cons
         return false;
     }
     out->offset = about.dataset_offset;
-    (void)yq_copy(out->transfer_syntax, sizeof out->transfer_syntax, to);
+    (void)yq_copy(out->transfer_syntax, sizeof out->transfer_syntax, coding->syntax);
     if (entry->coerced)
         return length_of(out, err);
     out->length = length - out->offset;
@@ -156,11 +156,22 @@ bool yq_retrieve_open(struct yq_house *house, const struct yq_entry *entry,
     yq_fail(err, YQ_REFUSED, "walk",
             "stored as %s, which the receiver does not take, and cannot be made into what it takes",
             entry->transfer_syntax);
-    for (size_t i = 0; i < syntax_count; i++)
+    for (size_t i = 0; i < syntax_count; i++) {
+        const struct yq_coding coding = {.syntax = syntaxes[i]};
         if (yq_transcode_keeps(entry->transfer_syntax, syntaxes[i]) &&
-            transcode(house, entry, syntaxes[i], out, err))
+            yq_retrieve_coded(house, entry, &coding, out, err))
             return true;
+    }
     return false;
+}
+
+struct yq_coding yq_retrieve_coding(const char *syntax, int quality)
+{
+    bool given = quality > 0;
+    return (struct yq_coding){.syntax = syntax,
+                              .quality = quality,
+                              .near = given ? (100 - quality) / 5 : 0,
+                              .ratio = given && quality < 100 ? 1 + (100 - quality) / 2.5 : 0};
 }
 
 /* What the receiver takes for this class, best first: its preferred syntaxes, as stored, then the

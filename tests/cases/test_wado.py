@@ -180,6 +180,62 @@ def test_a_transfer_syntax_that_cannot_be_made(node, image):
     assert wado(node, image, contentType="image/jpeg", transferSyntax=dul.IMPLICIT).status == 400
 
 
+LOSSLESS = ["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80", samples.JPEG2000,
+            "1.2.840.10008.1.2.4.91"]
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_an_object_in_every_syntax_without_loss_and_back(node, syntax):
+    """Nobody asked for loss, so there is none in JPEG 2000 (.91) either. What is stored so comes back as it was."""
+    one = ramp()
+    assert node.send(one) == [0]
+    answer = wado(node, one, contentType="application/dicom", transferSyntax=syntax)
+    assert answer.status == 200, answer.body
+    assert samples.split_part10(answer.body)[:3] == (one.sop_class, one.uid, syntax)
+    found = pydicom.dcmread(io.BytesIO(answer.body))
+    assert found.Rows == 64
+    found.SOPInstanceUID = samples.uid()
+    kept = samples.encode(found, syntax)
+    assert node.send(kept) == [0]
+    back = wado(node, kept, studyUID=None, seriesUID=None, contentType="application/dicom")
+    if syntax != "1.2.840.10008.1.2.4.91":  # may have lost: comes as it is
+        assert pydicom.dcmread(io.BytesIO(back.body)).PixelData == one.dataset().PixelData
+        assert samples.split_part10(back.body)[2] == dul.EXPLICIT
+    else:
+        assert samples.split_part10(back.body)[2] == syntax
+
+
+@pytest.mark.parametrize("syntax, quality", [(samples.JPEG_BASELINE, None), (samples.JPEG_BASELINE, 30),
+                                             ("1.2.840.10008.1.2.4.91", 50), ("1.2.840.10008.1.2.4.81", 50)])
+def test_what_loses_is_another_object(node, syntax, quality):
+    one = ramp()
+    assert node.send(one) == [0]
+    answer = wado(node, one, contentType="application/dicom", transferSyntax=syntax, imageQuality=quality)
+    assert answer.status == 200, answer.body
+    found = pydicom.dcmread(io.BytesIO(answer.body))
+    assert found.file_meta.TransferSyntaxUID == syntax
+    assert found.LossyImageCompression == "01" and found.LossyImageCompressionMethod
+    assert found.SOPInstanceUID != one.uid
+    assert found.file_meta.MediaStorageSOPInstanceUID == found.SOPInstanceUID
+    assert found.SOPInstanceUID in answer.headers["content-disposition"]
+    assert wado(node, one, contentType="application/dicom", transferSyntax=syntax, imageQuality=quality).body == answer.body
+
+
+def test_quality_of_an_object(node):
+    one = ramp(256, 256)
+    assert node.send(one) == [0]
+    sizes = [len(wado(node, one, contentType="application/dicom", transferSyntax=samples.JPEG_BASELINE, imageQuality=q).body)
+             for q in (5, 100)]
+    assert sizes[0] < sizes[1]
+
+
+def test_a_report_in_another_transfer_syntax(node, sr):
+    for syntax in (dul.IMPLICIT, dul.DEFLATED):
+        answer = wado(node, sr, contentType="application/dicom", transferSyntax=syntax)
+        assert answer.status == 200 and samples.split_part10(answer.body)[2] == syntax
+    assert wado(node, sr, contentType="application/dicom", transferSyntax=samples.JPEG2000).status == 406
+
+
 def test_the_syntax_it_has_is_the_file_itself(node, image, stored):
     answer = wado(node, image, contentType="application/dicom", transferSyntax=image.syntax)
     assert (answer.status, answer.body) == (200, stored)

@@ -35,6 +35,7 @@ struct yq_dataset {
     void *memory; /* owns everything */
 };
 void yq_dataset_fini(struct yq_dataset *dataset);
+size_t yq_dataset_bytes(const struct yq_dataset *dataset); /* of memory */
 
 const struct yq_data *yq_item_find(const struct yq_item *item, uint32_t tag); /* NULL: not there */
 /* The items of a sequence. */

@@ -28,6 +28,21 @@ yq_must_check bool yq_frames_read(struct yq_frames *frames, unsigned number, uin
 yq_must_check bool yq_frames_stored(struct yq_frames *frames, unsigned number, uint64_t most,
                                     struct yq_frame *out, struct yq_err *err);
 
+/* ---- a shelf: images that were opened, for who asks for their next frame ---- */
+
+struct yq_shelf; /* thread-safe; what stands on it belongs to nobody */
+
+/* It holds images of many frames that take `most` bytes together, those asked for last. NULL: no
+ * memory. */
+struct yq_shelf *yq_shelf_new(size_t most);
+void yq_shelf_free(struct yq_shelf *shelf); /* or NULL */
+/* As yq_frames_open; what was put back under the same digest of the same bytes comes from the
+ * shelf. `shelf` may be NULL. */
+yq_must_check bool yq_shelf_open(struct yq_shelf *shelf, const uint8_t digest[32], int fd,
+                                 struct yq_frames **out, struct yq_err *err);
+/* Instead of yq_frames_close. */
+void yq_shelf_put(struct yq_shelf *shelf, const uint8_t digest[32], struct yq_frames *take);
+
 /* ---- presentation states ---- */
 
 /* Makes the look of frame `number` (from 0) of an image the one that the presentation state in the

@@ -27,6 +27,7 @@
 struct yq_house {
     struct yq_store *store;
     struct yq_cache *cache;  /* NULL: nothing is kept */
+    struct yq_shelf *shelf;  /* images of many frames that were opened; NULL: none is kept */
     struct yq_budget pixels; /* memory for them: whoever decodes or encodes takes his share first */
     struct yq_catalog *catalog;
     struct yq_conf_box *conf;

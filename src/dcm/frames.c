@@ -6,13 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pixels.h"
+#include "frames_inside.h"
 
 #define ROOM "dcm"
-
-struct yq_frames {
-    struct yq_pixels pixels;
-};
 
 bool yq_frames_open(int fd, struct yq_frames **out, struct yq_err *err)
 {

@@ -52,6 +52,14 @@ void *yq_dataset_alloc(struct yq_dataset *dataset, size_t size)
     return at;
 }
 
+size_t yq_dataset_bytes(const struct yq_dataset *dataset)
+{
+    size_t bytes = 0;
+    for (const struct chunk *chunk = dataset->memory; chunk; chunk = chunk->next)
+        bytes += sizeof *chunk + chunk->size;
+    return bytes;
+}
+
 void yq_dataset_fini(struct yq_dataset *dataset)
 {
     for (struct chunk *chunk = dataset->memory; chunk;) {

@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "yq/clock.h"
+#include "yq/frames.h"
 #include "yq/log.h"
 
 /* Less than that decodes nothing of today's devices. */
 #define PIXELS_LEAST ((uint64_t)256 << 20)
+#define SHELF_BYTES ((size_t)64 << 20)
 
 static bool is_folder(const char *path)
 {
@@ -179,6 +181,7 @@ static bool open_all(struct yq_home *home, unsigned flags, struct yq_err *err)
         if (!yq_store_open(home->data, flags & YQ_HOME_SWEEP, &house->store, err))
             return false;
         house->cache = yq_cache_open(home->data, 0);
+        house->shelf = yq_shelf_new(SHELF_BYTES);
     }
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     yq_home_bound(home, conf);
@@ -259,6 +262,7 @@ void yq_home_close(struct yq_home *home)
     if (house->store)
         yq_store_close(house->store);
     yq_cache_close(house->cache);
+    yq_shelf_free(house->shelf);
     yq_budget_fini(&house->pixels);
     yq_claims_fini(&house->ingesting);
     yq_audit_free(house->audit);

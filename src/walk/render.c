@@ -34,11 +34,13 @@ struct work { /* one picture */
     const char *image;    /* its SOP Instance UID */
     int fd, presentation; /* presentation: -1 where there is none */
     struct yq_frames *frames;
+    struct yq_shelf *shelf; /* where they come from; NULL: they are of no stored bytes */
+    const uint8_t *digest;
 };
 
 static void work_fini(struct work *work)
 {
-    yq_frames_close(work->frames);
+    yq_shelf_put(work->shelf, work->digest, work->frames);
     yq_close(&work->fd);
     yq_close(&work->presentation);
 }
@@ -194,7 +196,7 @@ static bool make(struct yq_house *house, struct work *work, struct yq_buf *out, 
     struct yq_picture picture yq_cleanup(yq_picture_fini) = {0};
     struct yq_share share yq_cleanup(yq_share_fini) = {0};
     const struct yq_rendering *how = work->how;
-    if (!yq_frames_open(work->fd, &work->frames, err) ||
+    if (!yq_shelf_open(work->shelf, work->digest, work->fd, &work->frames, err) ||
         !yq_share_take(&share, &house->pixels, share_of(work), BUDGET_MS, err))
         return false;
     if (how->media == YQ_AS_GIF)
@@ -287,7 +289,12 @@ bool yq_render(struct yq_house *house, const struct yq_entry *entry, const struc
                struct yq_buf *out, struct yq_err *err)
 {
     struct work work yq_cleanup(work_fini) = {
-        .how = how, .image = entry->key.instance, .fd = -1, .presentation = -1};
+        .how = how,
+        .image = entry->key.instance,
+        .fd = -1,
+        .presentation = -1,
+        .shelf = has_words(how) ? NULL : house->shelf, /* with words it may be another file */
+        .digest = entry->object.digest};
     struct yq_buf recipe yq_cleanup(yq_buf_fini) = {0};
     size_t before = out->length;
     bool keeps = house->cache && may_take_long(entry, how);

@@ -249,6 +249,72 @@ static void packed_cells(void **state)
     }
 }
 
+static struct yq_frames *from_shelf(struct yq_shelf *shelf, uint8_t name, int fd)
+{
+    struct yq_frames *frames = NULL;
+    struct yq_err err = {0};
+    uint8_t digest[32] = {name};
+    if (!yq_shelf_open(shelf, digest, fd, &frames, &err))
+        fail_msg("%s", err.text);
+    return frames;
+}
+
+static void put_on(struct yq_shelf *shelf, uint8_t name, struct yq_frames *frames)
+{
+    uint8_t digest[32] = {name};
+    yq_shelf_put(shelf, digest, frames);
+}
+
+/* A file that holds something else shows whether it was looked at. */
+static void a_shelf_keeps_what_was_opened(void **state)
+{
+    (void)state;
+    struct sample one = {.rows = 5, .columns = 5, .frames = 1, .samples = 1, .bits = 8};
+    struct sample two = {.rows = 5, .columns = 5, .frames = 2, .samples = 1, .bits = 8};
+    int fd = image_file(2, TABLE_NONE, 0, FRAMES), other = sample_file(YQ_LAYOUT_EXPLICIT_LE, &two);
+    int single = sample_file(YQ_LAYOUT_EXPLICIT_LE, &one);
+    struct yq_shelf *shelf = yq_shelf_new(1 << 20);
+    assert_non_null(shelf);
+    struct yq_frames *frames = from_shelf(shelf, 1, fd);
+    is_frame(frames, 2);
+    put_on(shelf, 1, frames);
+    frames = from_shelf(shelf, 1, fd);
+    is_frame(frames, 0);
+    struct yq_frames *second = from_shelf(shelf, 1, other); /* the first is taken */
+    assert_int_equal(yq_frames_facts(second)->frames, 2);
+    put_on(shelf, 2, second);
+    put_on(shelf, 1, frames);
+    frames = from_shelf(shelf, 1, other);
+    assert_int_equal(yq_frames_facts(frames)->frames, FRAMES);
+    put_on(shelf, 1, frames);
+    frames = from_shelf(shelf, 3, single); /* one frame is not worth a place */
+    put_on(shelf, 3, frames);
+    frames = from_shelf(shelf, 3, other);
+    assert_int_equal(yq_frames_facts(frames)->frames, 2);
+    yq_frames_close(frames);
+    for (uint8_t i = 10; i < 200; i++) /* more than there is room for: the oldest go */
+        put_on(shelf, i, from_shelf(shelf, i, fd));
+    frames = from_shelf(shelf, 1, other);
+    assert_int_equal(yq_frames_facts(frames)->frames, 2);
+    yq_frames_close(frames);
+    frames = from_shelf(shelf, 199, other);
+    assert_int_equal(yq_frames_facts(frames)->frames, FRAMES);
+    yq_frames_close(frames);
+    yq_shelf_free(shelf);
+    shelf = yq_shelf_new(100); /* nothing is as small */
+    put_on(shelf, 1, from_shelf(shelf, 1, fd));
+    frames = from_shelf(shelf, 1, other);
+    assert_int_equal(yq_frames_facts(frames)->frames, 2);
+    put_on(shelf, 1, frames);
+    yq_shelf_free(shelf);
+    frames = from_shelf(NULL, 1, fd);
+    is_frame(frames, 1);
+    put_on(NULL, 1, frames);
+    close(single);
+    close(other);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +324,7 @@ int main(void)
         cmocka_unit_test(more_frames_than_fragments),
         cmocka_unit_test(plain_frames_in_any_order),
         cmocka_unit_test(packed_cells),
+        cmocka_unit_test(a_shelf_keeps_what_was_opened),
     };
     return cmocka_run_group_tests(tests, dcm_up, dcm_down);
 }

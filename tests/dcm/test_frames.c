@@ -12,6 +12,7 @@
 
 #include "samples.h"
 #include "yq/frames.h"
+#include "yq/recast.h"
 
 enum { MOST = 16 << 20, FRAMES = 4 };
 
@@ -189,7 +190,8 @@ static void plain_frames_in_any_order(void **state)
     for (int layout = YQ_LAYOUT_IMPLICIT_LE; layout < YQ_LAYOUT_DEFLATED; layout++) {
         int plain = sample_file((enum yq_layout)layout, &s), fd = empty_file();
         struct yq_err err = {0};
-        assert_true(yq_dcm_transcode(plain, YQ_TS_DEFLATED, MOST, fd, &err));
+        assert_true(yq_recast(
+            &(struct yq_recasting){.fd = plain, .out_fd = fd, .to = YQ_TS_DEFLATED}, &err));
         int both[] = {plain, fd};
         for (size_t b = 0; b < 2; b++) {
             struct yq_frames *frames = opened(both[b]);

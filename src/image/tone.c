@@ -12,14 +12,14 @@
 enum { UNPACKED = 2048 };
 
 static bool take_window(struct tone *tone, enum yq_voi_function function,
-                        const struct yq_window *window)
+                        const struct yq_window *window, bool fractions)
 {
     if (!isfinite(window->center) || !isfinite(window->width) || window->width < 1e-9)
         return false;
-    /* LINEAR has no widths below 1 (C.11.2.1.2); who writes them, of values that are small after
-     * the rescale, means this. */
-    tone->function =
-        function == YQ_VOI_LINEAR && window->width < 1 ? YQ_VOI_LINEAR_EXACT : function;
+    /* LINEAR is made for whole numbers: it has no widths below 1, and 1 is a threshold
+     * (C.11.2.1.2). Who writes such a width of fractions means this. */
+    bool exact = window->width < 1 || (fractions && window->width <= 1);
+    tone->function = function == YQ_VOI_LINEAR && exact ? YQ_VOI_LINEAR_EXACT : function;
     tone->window = *window;
     return true;
 }
@@ -42,10 +42,11 @@ bool yq_tone_choose(struct tone *tone, const struct yq_frame *frame, const struc
                        ? look->inverse
                        : look->inverse || strcmp(frame->photometric, "MONOCHROME1") == 0,
     };
-    if (view->has_window && take_window(tone, view->function, &view->window))
+    bool fractions = frame->is_float || fabs(look->slope) < 1;
+    if (view->has_window && take_window(tone, view->function, &view->window, fractions))
         return true;
     for (size_t i = 0; i < look->window_count && i < YQ_WINDOWS_LOOK; i++)
-        if (take_window(tone, look->function, &look->windows[i]))
+        if (take_window(tone, look->function, &look->windows[i], fractions))
             return true;
     for (size_t i = 0; i < look->voi_count && !tone->voi; i++)
         tone->voi = or_null(&look->voi[i]);

@@ -133,6 +133,12 @@ def test_a_window_narrower_than_one_value(testdata, tmp_path):
     assert abs(ours(path, tmp_path) - expected).max() < 0.51
 
 
+def test_a_threshold_makes_no_sense_of_fractions(testdata, tmp_path):
+    path = os.path.join(testdata, "seg/parametric_map_float.dcm")  # center 0.5, width 1, LINEAR
+    values = np.frombuffer(pydicom.dcmread(path).FloatPixelData, "<f4").reshape(128, 128)
+    assert abs(ours(path, tmp_path) - values.clip(0, 1) * 255).max() < 0.51
+
+
 # ---- generated images ----
 
 def image(tmp_path, rows, columns, pixels, allocated=16, stored=None, high=None, signed=0, photometric="MONOCHROME2",

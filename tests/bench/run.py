@@ -47,7 +47,8 @@ class Server:
     finds = gets = moves = False
     wado = None
 
-    def __init__(self, folder, sink=None):
+    def __init__(self, folder, sink=None, settings=()):
+        self.settings = settings
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.http, self.sink = free_port(), free_port(), sink or free_port()
@@ -116,7 +117,8 @@ class Own(Server):
 
     def command(self):
         return [BUILD / "yingqiao", "serve", "--data", self.folder, "--set", f"dicom.port={self.port}", "--set",
-                f"http.port={self.http}", "--set", "dicom.unknown_peers=accept", "--set", "log.level=warn"]
+                f"http.port={self.http}", "--set", "dicom.unknown_peers=accept", "--set", "log.level=warn",
+                *(part for setting in self.settings for part in ("--set", setting))]
 
 
 class Orthanc(Server):
@@ -369,7 +371,8 @@ def make_corpus(run, name):
 def measure_pictures(run, results):
     """Rendered JPEG at quality 90 over WADO-URI; scaled ones by Orthanc's DICOMweb, whose WADO-URI does not scale."""
     folders = [make_corpus(run, name) for name in CORPORA]
-    servers = [kind(run.place(f"pictures-{kind.name}")) for kind in (Own, Orthanc)]
+    # Each picture is made anew: what is kept from before would only measure the disk.
+    servers = [Own(run.place("pictures-yingqiao"), settings=["cache.megabytes=0"]), Orthanc(run.place("pictures-Orthanc"))]
     for server in servers:
         server.start()
         for folder in folders:

@@ -16,8 +16,8 @@ struct yq_document {
     struct yq_buf bytes;
 };
 void yq_document_fini(struct yq_document *document);
-/* The object as `media_type`: a report (SR, KO) as text/html or text/plain; an encapsulated PDF, CDA
- * or model as what it is; a video as what its first bytes say it is (video/mp4, video/mpeg,
+/* The object as `media_type`: a report (SR, KO) as text/html or text/plain; an encapsulated PDF,
+ * CDA or model as what it is; a video as what its first bytes say it is (video/mp4, video/mpeg,
  * video/mp2t, video/h264, video/h265). `charset`: a name, or several with q, as in the
  * parameter of WADO-URI; NULL or "": UTF-8. Values that were coerced are in it. Bytes that lie in
  * one piece in the stored file are given from there. YQ_REFUSED (not as this media type; in no such

@@ -18,7 +18,9 @@
 
 #define TAG_DOCUMENT 0x00420011u
 #define TAG_PIXELS 0x7fe00010u
-#define INFLATED_MOST ((size_t)512 << 20)
+#define INFLATED_MOST ((size_t)128 << 20)
+#define BUDGET_MS 20000 /* how long a document waits for its share of the memory */
+#define REPORT_MOST ((uint64_t)192 << 20)
 
 enum { TYPES_MOST = 2, PIECE_MOST = 1 << 30 };
 enum { SR_TEXT_MOST = 4 << 20, SR_DEPTH_MOST = 72 };
@@ -205,15 +207,34 @@ static bool cut_padding(const struct yq_bulk *bulk, struct yq_document *out, str
     return true;
 }
 
+/* Of the memory for what is read into it; a range of a file takes none. */
+static bool take_share(struct yq_house *house, uint64_t bytes, struct yq_share *share,
+                       struct yq_err *err)
+{
+    return !bytes || yq_share_take(share, &house->pixels, bytes, BUDGET_MS, err);
+}
+
+/* Bytes that the value of a deflated object may have. */
+static size_t inflated_most(const struct yq_entry *entry)
+{
+    if (yq_layout_of(entry->transfer_syntax) != YQ_LAYOUT_DEFLATED)
+        return 0;
+    uint64_t likely = 32 * entry->object.size;
+    return likely < INFLATED_MOST ? (size_t)likely : INFLATED_MOST;
+}
+
 static bool open_bytes(struct yq_house *house, const struct yq_entry *entry, const char *media_type,
                        struct yq_document *out, struct yq_err *err)
 {
     const struct class_types *class = as_encapsulated(entry);
     struct yq_bulk bulk yq_cleanup(yq_bulk_fini) = {0};
+    struct yq_share share yq_cleanup(yq_share_fini) = {0};
     struct kind kind = {0};
     int fd yq_cleanup(yq_close) = -1;
+    size_t inflated = inflated_most(entry);
     if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||
-        !yq_dcm_locate(fd, class ? TAG_DOCUMENT : TAG_PIXELS, INFLATED_MOST, &bulk, err))
+        !take_share(house, inflated, &share, err) ||
+        !yq_dcm_locate(fd, class ? TAG_DOCUMENT : TAG_PIXELS, inflated, &bulk, err))
         return false;
     if (class)
         memcpy(kind.types, class->types, sizeof kind.types);
@@ -247,6 +268,7 @@ static bool open_report(struct yq_house *house, const struct yq_entry *entry,
     char charset[64];
     struct yq_sr_wish wish = {
         .charset = out->charset, .wado = "wado", .class_name = yq_dcm_uid_name};
+    struct yq_share share yq_cleanup(yq_share_fini) = {0};
     struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
     struct yq_dataset report yq_cleanup(yq_dataset_fini) = {0};
     for (size_t i = 0; i < TYPES_MOST && !out->media_type; i++) {
@@ -259,6 +281,9 @@ static bool open_report(struct yq_house *house, const struct yq_entry *entry,
     }
     if (!out->media_type)
         return yq_fail(err, YQ_REFUSED, "walk", "a report is text/html or text/plain");
+    uint64_t memory = 8 * entry->object.size + (1 << 20); /* the tree, the page, and it again */
+    if (!take_share(house, memory < REPORT_MOST ? memory : REPORT_MOST, &share, err))
+        return false;
     assume(house, entry, charset);
     struct yq_reading how = {.value_most = SR_TEXT_MOST,
                              .depth_most = SR_DEPTH_MOST,

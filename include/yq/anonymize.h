@@ -27,8 +27,8 @@ yq_must_check bool yq_anonymize_file(const struct yq_conf *conf, const struct yq
                                      struct yq_err *err);
 
 /* The same of a stored object, with the values that were coerced, in a syntax that the receiver
- * takes, as for yq_retrieve_open. The node's secret is in house->secret, made when it is missing.
- */
+ * takes, as for yq_retrieve_open; YQ_REFUSED with about->patient filled: only that cannot be made.
+ * The node's secret is in house->secret, made when it is missing. */
 yq_must_check bool yq_anonymize_open(struct yq_house *house, const struct yq_entry *entry,
                                      const char *const *syntaxes, size_t syntax_count,
                                      struct yq_outgoing *out, struct yq_anonymized *about,

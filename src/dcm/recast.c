@@ -447,7 +447,8 @@ static bool go(struct yq_recast *r, bool to_pixels, struct yq_err *err)
         if (!source->there && !next(source, err))
             return false;
         bool top = source->there && source->element.depth == 0 && !is_mark(&source->element);
-        if (!source->there || (to_pixels && top && source->element.tag >= TAG_PIXELS))
+        /* the very element: what is out of order may stand behind one with a greater tag */
+        if (!source->there || (to_pixels && top && source->element.tag == TAG_PIXELS))
             return put_edits(r, to_pixels ? TAG_PIXELS - 1 : UINT64_MAX, err);
         if (top && !put_edits(r, source->element.tag, err))
             return false;

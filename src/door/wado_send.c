@@ -231,14 +231,16 @@ static enum wado_outcome send_stored(struct wado *wado, struct yq_err *err)
     return send_open(wado, &object, entry->key.instance, etag, entry->received_ms);
 }
 
-/* Nothing of the reply tells what the object was but what the client knows already. */
+/* Nothing of the reply tells what the object was but what the client knows already: neither when it
+ * came nor its digest. What is sent follows from it, the secret (by which the new UID is made), and
+ * the rules. */
 static enum wado_outcome send_anonymized(struct wado *wado, const char *syntax, bool asked,
                                          struct yq_err *err)
 {
     struct yq_outgoing object yq_cleanup(yq_outgoing_fini) = {.fd = -1};
     struct yq_anonymized about;
     struct yq_part10 head;
-    char etag[128], made[128];
+    char etag[32], digest[65], made[512];
     const struct yq_entry *entry = &wado->object.entry;
     const char *syntaxes[] = {syntax, YQ_TS_EXPLICIT_LE, entry->transfer_syntax};
     if (!yq_anonymize_open(wado->house, entry, syntaxes, asked ? 1 : 3, &object, &about, err))
@@ -250,9 +252,10 @@ static enum wado_outcome send_anonymized(struct wado *wado, const char *syntax, 
     const struct yq_conf *conf = yq_conf_hold(wado->house->conf);
     uint64_t rules = yq_conf_stamp(conf->folder); /* other ones make another object */
     yq_conf_release(wado->house->conf, conf);
-    snprintf(made, sizeof made, "anonymized %s %d %lld %llx", object.transfer_syntax,
-             entry->coerced, (long long)entry->received_ms, (unsigned long long)rules);
-    make_etag(wado, "application/dicom", made, false, etag);
+    yq_hex(digest, entry->object.digest, 32);
+    snprintf(made, sizeof made, "%s %s %s %d %llx %s", digest, about.instance,
+             object.transfer_syntax, entry->coerced, (unsigned long long)rules, YQ_VERSION);
+    snprintf(etag, sizeof etag, "\"%016llx\"", (unsigned long long)yq_hash_text(made));
     return send_open(wado, &object, about.instance, etag, 0);
 }
 

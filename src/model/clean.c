@@ -85,12 +85,12 @@ void yq_cleaner_begin(struct yq_cleaner *cleaner, const struct yq_clean_marks *m
 /* ---- one element ---- */
 
 /* What the table cannot list: repeating groups, private and unknown elements, what is no part of a
- * dataset. */
+ * dataset, pixels within items, which nobody looks at. */
 static bool goes_anyway(const struct yq_clean_place *place)
 {
     unsigned group = place->tag >> 16, element = place->tag & 0xffff;
     return group & 1 || group < 8 || !element || (group & 0xff00) == 0x5000 ||
-           (group & 0xff00) == 0x6000;
+           (group & 0xff00) == 0x6000 || (group == 0x7fe0 && place->depth);
 }
 
 static enum yq_clean_fate by_vr(const char *vr)

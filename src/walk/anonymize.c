@@ -14,7 +14,9 @@
 
 #include "coerce.h"
 #include "object.h"
+#include "yq/budget.h"
 #include "yq/dcm.h"
+#include "yq/frames.h"
 #include "yq/image.h"
 #include "yq/recast.h"
 #include "yq/text.h"
@@ -25,7 +27,7 @@
 #define TAG_REGIONS 0x00186011u
 #define VALUE_SIZE 512
 
-enum { VALUE_MOST = 64 << 10, REGIONS_MOST = YQ_BLANKS_MOST };
+enum { PATIENCE_MS = 30000, VALUE_MOST = 64 << 10, REGIONS_MOST = YQ_BLANKS_MOST };
 #define FRAME_MOST ((uint64_t)1 << 30)
 
 struct job {
@@ -33,6 +35,7 @@ struct job {
     int fd;
     struct yq_dataset header;
     struct yq_part10 part10;
+    struct yq_budget *budget; /* memory for pixels; NULL: no bound */
     struct yq_clean_marks marks;
     struct yq_cleaner cleaner;
     struct yq_blank blanks[REGIONS_MOST]; /* what is made black, or what is not (outside) */
@@ -150,6 +153,16 @@ static bool decide_pixels(struct job *job, const struct yq_clean_facts *facts, s
     return true;
 }
 
+/* Also where what it says of them does not add up. */
+static bool describes_pixels(const struct yq_item *root)
+{
+    static const uint32_t tags[] = {0x00280002, 0x00280004, 0x00280010, 0x00280011, 0x00280100};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (yq_item_find(root, tags[i]))
+            return true;
+    return false;
+}
+
 static bool look(struct job *job, struct yq_err *err)
 {
     char burned_in[VALUE_SIZE], modality[VALUE_SIZE], conversion[VALUE_SIZE], label[VALUE_SIZE],
@@ -168,7 +181,7 @@ static bool look(struct job *job, struct yq_err *err)
         .image_type = text(job, 0x00080008),
         .conversion = value(job, 0x00080064, conversion),
         .label = value(job, 0x00480010, label),
-        .pixels = number(&job->header.root, 0x00280010) && number(&job->header.root, 0x00280011),
+        .pixels = describes_pixels(&job->header.root),
     };
     if (!*value(job, 0x0020000d, whole)) /* a colour palette has no study */
         value(job, TAG_SOP_INSTANCE, whole);
@@ -270,6 +283,14 @@ static void put_edits(const struct job *job, const struct yq_frame *frame, struc
 
 /* ---- pixels ---- */
 
+/* Bytes of one frame while it is plain. */
+static uint64_t frame_size(const struct job *job)
+{
+    const struct yq_item *root = &job->header.root;
+    return (uint64_t)number(root, 0x00280010) * number(root, 0x00280011) *
+           number(root, 0x00280002) * ((number(root, 0x00280100) + 7) / 8);
+}
+
 /* What a cleaned frame leaves in: as it was where that loses nothing, else not compressed. */
 static const char *cleaned_syntax(const struct job *job)
 {
@@ -282,11 +303,11 @@ static const char *cleaned_syntax(const struct job *job)
     return yq_is_encapsulated(syntax) ? YQ_TS_EXPLICIT_LE : syntax;
 }
 
-static bool clean_frame(const struct job *job, unsigned index, struct yq_frame *frame,
-                        struct yq_err *err)
+static bool clean_frame(const struct job *job, struct yq_frames *frames, unsigned index,
+                        struct yq_frame *frame, struct yq_err *err)
 {
     const struct yq_coding coding = {.syntax = cleaned_syntax(job)};
-    if (!yq_dcm_read_frame(job->fd, index, FRAME_MOST, frame, err) ||
+    if (!yq_frames_read(frames, index, FRAME_MOST, frame, err) ||
         !yq_image_decode(frame, 0, FRAME_MOST, err))
         return false;
     if (job->blanks_some &&
@@ -294,17 +315,18 @@ static bool clean_frame(const struct job *job, unsigned index, struct yq_frame *
         return false;
     if (job->trims)
         yq_image_trim(frame);
+    if (frame->is_float) /* they stand in another element than the one that is written */
+        return yq_fail(err, YQ_REFUSED, "walk", "pixels in floating point are not blanked");
     return yq_image_encode(frame, &coding, err);
 }
 
-static bool put_frames(struct job *job, struct yq_recast *recast, struct yq_frame *first,
-                       struct yq_err *err)
+static bool put_frames(struct job *job, struct yq_frames *frames, struct yq_recast *recast,
+                       const struct yq_frame *first, struct yq_err *err)
 {
-    unsigned frames = first->frames;
     bool ok = yq_recast_frame(recast, first->pixels.bytes, first->pixels.length, err);
-    for (unsigned i = 1; ok && i < frames; i++) {
+    for (unsigned i = 1; ok && i < first->frames; i++) {
         struct yq_frame frame yq_cleanup(yq_frame_fini) = {0};
-        ok = clean_frame(job, i, &frame, err) &&
+        ok = clean_frame(job, frames, i, &frame, err) &&
              yq_recast_frame(recast, frame.pixels.bytes, frame.pixels.length, err);
     }
     return ok;
@@ -312,13 +334,21 @@ static bool put_frames(struct job *job, struct yq_recast *recast, struct yq_fram
 
 static bool write_cleaned(struct job *job, struct yq_recasting *how, struct yq_err *err)
 {
+    static const uint32_t other_pixels[] = {0x7fe00008, 0x7fe00009};
     struct yq_frame first yq_cleanup(yq_frame_fini) = {0};
     struct yq_buf edits yq_cleanup(yq_buf_fini) = {0};
     struct yq_recast *recast yq_cleanup(yq_recast_cleanup) = NULL;
-    if (!clean_frame(job, 0, &first, err))
+    struct yq_frames *frames yq_cleanup(yq_frames_cleanup) = NULL;
+    struct yq_share share yq_cleanup(yq_share_fini) = {0};
+    if (!yq_frames_open(job->fd, &frames, err) ||
+        (job->budget &&
+         !yq_share_take(&share, job->budget, 3 * frame_size(job), PATIENCE_MS, err)) ||
+        !clean_frame(job, frames, 0, &first, err))
         return yq_while(err, "its pixels cannot be cleaned");
     put_edits(job, &first, &edits);
     how->edits = &edits;
+    how->removed = other_pixels; /* only these are looked at */
+    how->removed_count = sizeof other_pixels / sizeof *other_pixels;
     how->to = cleaned_syntax(job);
     /* pixels that share their colour are fewer than samples say: plain ones count as they came */
     uint64_t bits = (uint64_t)first.rows * first.columns * first.samples * first.bits_allocated;
@@ -326,8 +356,8 @@ static bool write_cleaned(struct job *job, struct yq_recasting *how, struct yq_e
         bits = (uint64_t)first.pixels.length * 8;
     const struct yq_recast_pixels pixels = {
         .frames = first.frames, .bits_allocated = first.bits_allocated, .frame_bits = bits};
-    return yq_recast_begin(how, &pixels, &recast, err) && put_frames(job, recast, &first, err) &&
-           yq_recast_end(recast, err);
+    return yq_recast_begin(how, &pixels, &recast, err) &&
+           put_frames(job, frames, recast, &first, err) && yq_recast_end(recast, err);
 }
 
 /* ---- the whole ---- */
@@ -351,8 +381,8 @@ static bool write_it(struct job *job, int out_fd, struct yq_err *err)
     return yq_recast(&how, err);
 }
 
-static struct job *begin(const struct yq_conf *conf, const struct yq_secret *secret, int fd,
-                         struct yq_err *err)
+static struct job *begin(const struct yq_conf *conf, const struct yq_secret *secret,
+                         struct yq_budget *budget, int fd, struct yq_err *err)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job) {
@@ -360,6 +390,7 @@ static struct job *begin(const struct yq_conf *conf, const struct yq_secret *sec
         return NULL;
     }
     job->conf = conf;
+    job->budget = budget;
     job->fd = fd;
     job->marks = (struct yq_clean_marks){mark, secret};
     if (!look(job, err)) {
@@ -377,7 +408,7 @@ static struct job *begin(const struct yq_conf *conf, const struct yq_secret *sec
 bool yq_anonymize_file(const struct yq_conf *conf, const struct yq_secret *secret, int fd,
                        int out_fd, struct yq_anonymized *about, struct yq_err *err)
 {
-    struct job *job = begin(conf, secret, fd, err);
+    struct job *job = begin(conf, secret, NULL, fd, err);
     if (!job)
         return false;
     bool ok = write_it(job, out_fd, err);
@@ -390,11 +421,8 @@ bool yq_anonymize_file(const struct yq_conf *conf, const struct yq_secret *secre
 /* Bytes that the object may have: pixels that are cleaned are not compressed. */
 static uint64_t size_of(const struct job *job, uint64_t size)
 {
-    const struct yq_item *root = &job->header.root;
-    uint64_t pixels = (uint64_t)number(root, 0x00280010) * number(root, 0x00280011) *
-                      number(root, 0x00280002) * ((number(root, 0x00280100) + 7) / 8);
-    unsigned frames = number(root, 0x00280008);
-    return job->blanks_some || job->trims ? size + pixels * (frames ? frames : 1) : size;
+    unsigned frames = number(&job->header.root, 0x00280008);
+    return job->blanks_some || job->trims ? size + frame_size(job) * (frames ? frames : 1) : size;
 }
 
 static int moved(int *fd)
@@ -445,7 +473,7 @@ static bool write_out(struct yq_house *house, const struct yq_entry *entry,
                       struct yq_anonymized *about, struct yq_err *err)
 {
     const struct yq_conf *conf = yq_conf_hold(house->conf);
-    struct job *job = begin(conf, secret, fd, err);
+    struct job *job = begin(conf, secret, &house->pixels, fd, err);
     bool ok = job && yq_object_scratch(house, size_of(job, entry->object.size), made, err) &&
               write_it(job, *made, err);
     if (ok && about)
@@ -462,6 +490,8 @@ bool yq_anonymize_open(struct yq_house *house, const struct yq_entry *entry,
     int fd yq_cleanup(yq_close) = -1, made yq_cleanup(yq_close) = -1;
     struct yq_secret secret;
     *out = (struct yq_outgoing){.fd = -1};
+    if (about)
+        *about = (struct yq_anonymized){0};
     if (!house->secret)
         return yq_fail(err, YQ_BUG, "walk", "this house has no place for a secret");
     if (!yq_store_read(house->store, &entry->key, &entry->object, &fd, err) ||

@@ -91,6 +91,7 @@ static void what_no_list_can_have_goes(void **state)
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
         assert_int_equal(fate_of(&c, tags[i], "LO", "LO", 0), YQ_CLEAN_REMOVE);
     assert_int_equal(fate_of(&c, 0x0018fffe, "LO", "UN", 0), YQ_CLEAN_REMOVE);
+    assert_int_equal(fate_of(&c, 0x7fe00010, "OW", "OW", 1), YQ_CLEAN_REMOVE);
     assert_int_equal(fate_of(&c, 0x0018fffe, "SQ", "UN", 0), YQ_CLEAN_REMOVE);
 }
 

@@ -27,7 +27,11 @@ struct yq_codestream {
     bool subsampled;             /* some component has fewer samples than another */
     uint64_t tiles;              /* JPEG 2000 */
     unsigned levels;             /* JPEG 2000: how often its size can be halved */
-    unsigned scans;              /* JPEG and JPEG-LS */
+    /* JPEG 2000: of how many pieces a decoder keeps account at most (code-blocks, precincts,
+     * resolutions of tiles), and how many layers come to each. */
+    uint64_t pieces;
+    unsigned layers;
+    unsigned scans; /* JPEG and JPEG-LS */
     bool jfif;
     int adobe; /* the colour transform of Adobe's marker; -1: there is no such marker */
     uint8_t ids[YQ_COMPONENTS_MOST]; /* JPEG: the components' identifiers */

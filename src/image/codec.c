@@ -12,7 +12,7 @@
 
 #define ROOM "image"
 
-enum { SCANS_MOST = 100, TILES_MOST = 4096 };
+enum { SCANS_MOST = 100, TILES_MOST = 4096, PIECES_MOST = 1 << 16, PACKETS_MOST = 1 << 22 };
 
 enum {
     NATIVE = 1,   /* nothing to do */
@@ -89,6 +89,10 @@ bool yq_codec_fits(const struct yq_frame *frame, const struct yq_codestream *sai
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame has more than %d scans",
                        SCANS_MOST);
     uint64_t samples = (uint64_t)frame->rows * frame->columns * frame->samples;
+    /* OpenJPEG takes half a kilobyte for each piece, and looks at each for every layer. */
+    uint64_t pieces_most = PIECES_MOST + samples / 256;
+    if (said->pieces > pieces_most || said->pieces * said->layers > PACKETS_MOST + samples / 16)
+        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame has too many pieces");
     if (samples > most || samples > UINT32_MAX)
         return yq_fail(err, YQ_FULL, ROOM, "one frame has %llu samples",
                        (unsigned long long)samples);

@@ -1,4 +1,4 @@
-/* jpegls.c: JPEG-LS, both ways, by CharLS. ISO/IEC 14495-1; PS3.5 8.2.3, A.4.3.
+/* jpegls.c: encodes one frame as JPEG-LS, by CharLS. ISO/IEC 14495-1; PS3.5 8.2.3, A.4.3.
  *
  * JPEG-LS knows no sign: it codes the bits of a cell, and the dataset says what they mean. Colour
  * stays what the dataset calls it. Thread-safe. */
@@ -9,87 +9,6 @@
 #include "yq/uid.h"
 
 #define ROOM "image"
-
-/* ---- decoding ---- */
-
-/* Samples of one or two bytes to where they belong: cells of `cell` bytes, colour by pixel. */
-static bool spread(const struct yq_buf *from, bool planar, unsigned bytes, unsigned cell,
-                   struct yq_frame *plain)
-{
-    size_t pixels = (size_t)plain->rows * plain->columns, samples = plain->samples;
-    size_t step = planar ? 1 : samples, plane = planar ? pixels : 1;
-    uint8_t *to = yq_buf_room(&plain->pixels, pixels * samples * cell);
-    if (!to)
-        return false;
-    for (size_t s = 0; s < samples; s++) {
-        const uint8_t *p = from->bytes + s * plane * bytes;
-        uint8_t *q = to + s * cell;
-        for (size_t i = 0; i < pixels; i++, p += step * bytes, q += samples * cell) {
-            q[0] = p[0];
-            if (bytes == 2)
-                q[1] = p[1];
-        }
-    }
-    return true;
-}
-
-static bool run(charls_jpegls_decoder *decoder, const struct yq_frame *coded,
-                const struct yq_codestream *said, struct yq_frame *plain, struct yq_err *err)
-{
-    struct charls_frame_info info;
-    charls_interleave_mode mode;
-    if (charls_jpegls_decoder_set_source_buffer(decoder, coded->pixels.bytes,
-                                                coded->pixels.length) ||
-        charls_jpegls_decoder_read_header(decoder) ||
-        charls_jpegls_decoder_get_frame_info(decoder, &info) ||
-        charls_jpegls_decoder_get_interleave_mode(decoder, &mode))
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JPEG-LS header is broken");
-    if (info.width != said->columns || info.height != said->rows ||
-        info.component_count != (int)said->samples || info.bits_per_sample < 2 ||
-        info.bits_per_sample > 16)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JPEG-LS frame has another size than it says");
-    unsigned bits = (unsigned)info.bits_per_sample, bytes = bits > 8 ? 2 : 1;
-    unsigned cell = yq_codec_cell(coded, bits);
-    bool planar = mode == CHARLS_INTERLEAVE_MODE_NONE && said->samples > 1;
-    bool direct = cell == bytes && !planar;
-    yq_cleanup(yq_buf_fini) struct yq_buf apart = {0};
-    struct yq_buf *to = direct ? &plain->pixels : &apart;
-    size_t size = (size_t)info.width * info.height * said->samples * bytes;
-    if (!yq_buf_room(to, size))
-        return yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
-    charls_jpegls_errc result = charls_jpegls_decoder_decode_to_buffer(decoder, to->bytes, size, 0);
-    if (result)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JPEG-LS frame cannot be decoded (CharLS %d)",
-                       (int)result);
-    if (!direct && !spread(&apart, planar, bytes, cell, plain))
-        return yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
-    yq_codec_settle(plain, &(struct yq_decoded){.bytes = cell,
-                                                .precision = bits,
-                                                .is_signed = plain->is_signed,
-                                                .greatest = ((int64_t)1 << bits) - 1});
-    return true;
-}
-
-bool yq_jpegls_decode(const struct yq_frame *coded, unsigned reduce, uint64_t most,
-                      struct yq_frame *plain, struct yq_err *err)
-{
-    struct yq_codestream said;
-    (void)reduce;
-    if (!yq_codestream_read(coded->pixels.bytes, coded->pixels.length, &said) ||
-        said.kind != YQ_STREAM_JPEG_LS)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame is no JPEG-LS codestream");
-    if (!yq_codec_fits(coded, &said, most, err))
-        return false;
-    charls_jpegls_decoder *decoder = charls_jpegls_decoder_create();
-    if (!decoder)
-        return yq_fail(err, YQ_FULL, ROOM, "no memory to decode a frame");
-    bool fine = run(decoder, coded, &said, plain, err);
-    charls_jpegls_decoder_destroy(decoder);
-    plain->planar = false;
-    return fine;
-}
-
-/* ---- encoding ---- */
 
 /* The loss must not carry a sample out of its bits: of signed samples the highest and the lowest
  * are neighbours in the code. `bits`: of the samples; the code has plain->bits_stored. */

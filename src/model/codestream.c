@@ -103,20 +103,88 @@ static bool unwrap(const uint8_t *p, size_t length, size_t *start)
 
 enum { SIZ_LENGTH = 40 };
 
-/* The markers behind SIZ, up to COD. */
-static void read_style(const uint8_t *p, size_t length, size_t at, struct yq_codestream *out)
+enum { LEVELS_MOST = 32, WHOLE = 15 };
+
+struct style { /* the finest of all COD and COC markers */
+    bool met;
+    unsigned levels;                                       /* the most */
+    unsigned block;                                        /* log2 of the samples of a code-block */
+    unsigned wide[LEVELS_MOST + 1], high[LEVELS_MOST + 1]; /* log2 of a precinct, by resolution */
+};
+
+static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+
+/* SPcod or SPcoc: levels, code-block, style, wavelet, precincts. A.6.1, A.6.2 */
+static void take_style(const uint8_t *p, size_t length, bool precincts, struct style *style)
 {
-    while (at + 4 <= length && p[at] == 0xff && p[at + 1] != 0x90) {
-        size_t segment = yq_be16(p + at + 2);
+    if (length < 5 || p[0] > LEVELS_MOST)
+        return;
+    unsigned levels = p[0], block = (p[1] & 15u) + (p[2] & 15u) + 4;
+    if (!style->met) {
+        *style = (struct style){.met = true, .levels = levels, .block = block};
+        for (unsigned r = 0; r <= LEVELS_MOST; r++)
+            style->wide[r] = style->high[r] = WHOLE;
+    }
+    style->levels = style->levels > levels ? style->levels : levels;
+    style->block = least(style->block, block);
+    for (unsigned r = 0; precincts && r <= levels && 5 + r < length; r++) {
+        style->wide[r] = least(style->wide[r], p[5 + r] & 15u);
+        style->high[r] = least(style->high[r], p[5 + r] >> 4);
+    }
+}
+
+/* The segments from `at` up to what is none of a header; returns where that is. */
+static size_t read_segments(const uint8_t *p, size_t length, size_t at, struct style *style,
+                            struct yq_codestream *out)
+{
+    while (at + 4 <= length && p[at] == 0xff && p[at + 1] != 0x90 && p[at + 1] != 0x93) {
+        size_t segment = yq_be16(p + at + 2), index = out->samples < 257 ? 1 : 2;
+        const uint8_t *body = p + at + 4;
         if (segment < 2 || segment > length - at - 2)
-            return;
-        if (p[at + 1] == 0x52 && segment >= 12) {
-            out->colour_transform = p[at + 8] != 0;
-            out->levels = p[at + 9] <= 32 ? p[at + 9] : 0;
-            return;
+            return length;
+        if (p[at + 1] == 0x52 && segment >= 12) { /* COD */
+            unsigned layers = yq_be16(body + 2);
+            if (!style->met) {
+                out->colour_transform = body[4] != 0;
+                out->levels = body[5] <= LEVELS_MOST ? body[5] : 0;
+            }
+            out->layers = layers > out->layers ? layers : out->layers;
+            take_style(body + 5, segment - 7, body[0] & 1, style);
+        } else if (p[at + 1] == 0x53 && segment >= 3 + index) { /* COC */
+            take_style(body + index + 1, segment - 3 - index, body[index] & 1, style);
         }
         at += 2 + segment;
     }
+    return at;
+}
+
+/* The main header behind SIZ, and those of the tile-parts: each may bring a style of its own. */
+static void read_styles(const uint8_t *p, size_t length, size_t at, struct style *style,
+                        struct yq_codestream *out)
+{
+    at = read_segments(p, length, at, style, out);
+    while (at + 12 <= length && p[at] == 0xff && p[at + 1] == 0x90) {
+        size_t whole = yq_be32(p + at + 6);
+        (void)read_segments(p, length, at + 12, style, out);
+        if (whole < 12 || whole > length - at) /* up to the end, or wrong */
+            return;
+        at += whole;
+    }
+}
+
+static uint64_t divided(uint64_t size, unsigned log2) /* rounded up */
+{
+    return (size + ((uint64_t)1 << log2) - 1) >> log2;
+}
+
+static uint64_t count_pieces(const struct style *style, const struct yq_codestream *said)
+{
+    uint64_t samples = (uint64_t)said->rows * said->columns, pieces = samples >> style->block;
+    pieces += said->tiles * (style->levels + 1);
+    for (unsigned r = 0; r <= style->levels; r++)
+        pieces += divided(divided(said->columns, style->levels - r), style->wide[r]) *
+                  divided(divided(said->rows, style->levels - r), style->high[r]);
+    return pieces * said->samples;
 }
 
 static bool read_j2k(const uint8_t *p, size_t length, struct yq_codestream *out)
@@ -136,7 +204,9 @@ static bool read_j2k(const uint8_t *p, size_t length, struct yq_codestream *out)
     out->is_signed = p[42] & 0x80;
     for (size_t i = 0; i < out->samples && 42 + 3 * i + 2 < length; i++)
         out->subsampled |= p[43 + 3 * i] != 1 || p[44 + 3 * i] != 1;
-    read_style(p, length, 2 + 2 + (size_t)yq_be16(p + 4), out);
+    struct style style = {0};
+    read_styles(p, length, 2 + 2 + (size_t)yq_be16(p + 4), &style, out);
+    out->pieces = style.met ? count_pieces(&style, out) : 0;
     return true;
 }
 

@@ -146,6 +146,8 @@ void yq_route_wado(struct yq_house *house, const struct request *request, struct
         return;
     }
     answer(&wado);
+    if (!(wado.values.given & WADO_BIT(CONTENT_TYPE)))
+        yq_reply_header(reply, "Vary", "Accept");
     if (wado.found)
         tell(&wado);
 }

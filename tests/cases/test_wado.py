@@ -664,6 +664,44 @@ def test_an_anonymized_object_in_another_syntax(node):
     assert b"Secret" not in answer.body
 
 
+# ---- all at once ----
+
+
+def test_all_kinds_at_once_while_objects_come_and_go(nodes):
+    """Every answer is one of those that it may be at that moment, and whole."""
+    node = nodes()
+    many, large, gone, ct = ramp(frames=3), ramp(600, 800), ramp(), samples.instance(size=20000)
+    state = state_of(many)
+    words = report()
+    assert node.send(many, large, gone, ct, state, words) == [0] * 6
+    ways = [(many, {"contentType": "image/gif"}, "image/gif"), (many, {"contentType": "image/jpeg"}, "image/jpeg"),
+            (many, {"contentType": "image/png", "presentationUID": state.uid}, "image/png"),
+            (large, {"contentType": "image/jp2"}, "image/jp2"), (large, {"rows": 64}, "image/jpeg"),
+            (large, {"imageAnnotation": "patient,technique"}, "image/jpeg"), (words, {}, "text/html"),
+            (large, {"contentType": "application/dicom", "transferSyntax": samples.JPEG2000}, "application/dicom"),
+            (ct, {"contentType": "application/dicom", "anonymize": "yes"}, "application/dicom")]
+
+    def fetch(n):
+        if n % 10 == 9:
+            answer = wado(node, gone, contentType="image/png")
+            return "" if answer.status in (200, 410) else f"{answer.status} {answer.body}"
+        one, how, kind = ways[n % 10]
+        answer = wado(node, one, **how)
+        return "" if (answer.status, answer.type) == (200, kind) else f"{how} {answer.status} {answer.body}"
+
+    def come_and_go(_):
+        for _ in range(5):
+            node.cli("delete", "--instance", gone.uid)
+            assert node.send(gone) == [0]
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+        moving = pool.submit(come_and_go, 0)
+        assert not "".join(pool.map(fetch, range(200)))
+        assert moving.result()
+    assert wado(node, gone, contentType="image/png").status == 200
+
+
 # ---- what is gone ----
 
 
@@ -979,6 +1017,12 @@ def test_head_is_get_without_a_body(node, slope, kind):
     get, head = (wado(node, slope, method, contentType=kind) for method in ("GET", "HEAD"))
     assert (head.status, head.body) == (200, b"")
     assert {k: v for k, v in get.headers.items() if k != "date"} == {k: v for k, v in head.headers.items() if k != "date"}
+
+
+def test_caches_know_what_an_answer_depends_on(node, slope, sr):
+    assert wado(node, slope).headers["vary"] == "Accept"
+    assert "vary" not in wado(node, slope, contentType="image/jpeg").headers
+    assert wado(node, sr, contentType="text/html").headers["vary"] == "Accept-Encoding"
 
 
 def test_head_of_a_page(node, sr):

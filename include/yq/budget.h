@@ -21,6 +21,7 @@ void yq_budget_set_most(struct yq_budget *budget, uint64_t most); /* 0: no bound
  * for too long. What was taken goes back by yq_budget_give. */
 yq_must_check bool yq_budget_take(struct yq_budget *budget, uint64_t bytes, int64_t ms,
                                   struct yq_err *err);
+uint64_t yq_budget_used(struct yq_budget *budget);
 void yq_budget_give(struct yq_budget *budget, uint64_t bytes);
 
 /* What is held for a while. */

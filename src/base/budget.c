@@ -106,6 +106,14 @@ bool yq_budget_take(struct yq_budget *budget, uint64_t bytes, int64_t ms, struct
     return come || yq_fail(err, YQ_BUSY, "base", "others need the memory: try again soon");
 }
 
+uint64_t yq_budget_used(struct yq_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    uint64_t used = budget->used;
+    pthread_mutex_unlock(&budget->lock);
+    return used;
+}
+
 void yq_budget_give(struct yq_budget *budget, uint64_t bytes)
 {
     pthread_mutex_lock(&budget->lock);

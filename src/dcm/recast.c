@@ -318,7 +318,8 @@ static bool keep(struct yq_recast *r, struct yq_err *err)
     const struct yq_element *e = &r->source.element;
     if (strcmp(e->vr, "SQ") == 0) {
         bool drop = false;
-        if (e->tag == TAG_ICON && r->changes && !recast_icon(r, &drop, err))
+        bool icon = e->tag == TAG_ICON || (e->depth == 0 && (e->tag >> 16 & 1));
+        if (icon && r->changes && !recast_icon(r, &drop, err))
             return false;
         if (drop) {
             skip_items(r);

@@ -1,6 +1,6 @@
-/* recast_icon.c: a compressed icon (PS3.3 C.7.6.1.1.6) becomes a plain one when the transfer syntax
- * changes: it may be plain in each of them. One that cannot be decoded is left out; it is of type 3
- * everywhere.
+/* recast_icon.c: a compressed icon (PS3.3 C.7.6.1.1.6), or an image of that kind in a private
+ * sequence at top level, becomes a plain one when the transfer syntax changes: it may be plain in
+ * each of them. One that cannot be decoded is left out; it is of type 3 everywhere.
  *
  * Its attributes stand before its pixels and change with them, so it is read ahead by a scanner of
  * its own, which begins at its sequence: compressed syntaxes are never deflated. */
@@ -84,11 +84,12 @@ static bool read_icon(struct yq_scan *scan, struct yq_frame *f, bool *compressed
         if (e.depth > 1)
             continue;
         bool pixels = e.tag == TAG_PIXELS && e.length == UNDEFINED;
-        if (pixels && *compressed)
-            return false;
+        bool more = e.item > 0 || (pixels && *compressed);
+        *compressed |= pixels;
+        if (*compressed && more)
+            return false; /* several: no icon */
         if (pixels ? !take_stream(scan, &f->pixels, err) : !take_attribute(scan, e.tag, f, err))
             return false;
-        *compressed |= pixels;
     }
     return err->code == YQ_OK;
 }
@@ -123,7 +124,7 @@ bool recast_icon(struct yq_recast *r, bool *drop, struct yq_err *err)
     bool read = read_icon(scan, f, &compressed, &why);
     r->icon.active = read && compressed && decoded(r, f, &why);
     r->icon.depth = e->depth;
-    *drop = !r->icon.active && (compressed || !read);
+    *drop = !r->icon.active && compressed;
     return true;
 }
 

@@ -441,6 +441,22 @@ static double resident_bytes(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
+static void put_pixels(struct yq_buf *out, struct yq_house *house)
+{
+    struct yq_cache_counts cache;
+    yq_cache_count(house->cache, &cache);
+    put_metric(out, "cache_hits_total", "counter", (double)cache.hits,
+               "results found in the cache");
+    put_metric(out, "cache_misses_total", "counter", (double)cache.misses,
+               "results that were not in the cache");
+    put_metric(out, "cache_broken_total", "counter", (double)cache.broken,
+               "results in the cache that were damaged, and dropped");
+    put_metric(out, "cache_bytes", "gauge", (double)cache.bytes,
+               "bytes of the cache, as far as they were counted");
+    put_metric(out, "pixel_memory_bytes", "gauge", (double)yq_budget_used(&house->pixels),
+               "memory taken for decoding and encoding now");
+}
+
 static double open_descriptors(void)
 {
     unsigned count = 0;
@@ -467,6 +483,7 @@ void yq_route_metrics(struct yq_house *house, const struct request *request, str
     put_metric(out, "open_fds", "gauge", open_descriptors(), "open file descriptors");
     put_counts(out, &house->counts);
     put_catalog(out, &totals);
+    put_pixels(out, house);
     put_tls(out, house);
     put_audit(out, house);
     put_queue(out, house, &totals);

@@ -237,6 +237,10 @@ def test_what_was_expensive_is_kept_over_a_restart_and_goes_with_its_object(node
     assert node.send(one, other) == [0, 0]
     first = {each.uid: get(node, each, J2K_LOSSLESS) for each in (one, other)}
     assert len(cached(node)) == 2
+    for each in (one, other):
+        assert get(node, each, J2K_LOSSLESS) == first[each.uid]
+    metrics = node.fetch("/metrics")[2].decode()
+    assert "\nyingqiao_cache_hits_total 2\n" in metrics and "\nyingqiao_pixel_memory_bytes 0\n" in metrics
     get(node, one, dul.IMPLICIT)
     assert len(cached(node)) == 2  # that costs nothing
     kept = {path: os.stat(path).st_ino for path in cached(node)}

@@ -399,9 +399,9 @@ static void frames_of_single_bits_share_bytes(void **state)
     }
 }
 
-static void put_icon(struct yq_writer *w, bool compressed)
+static void put_icon(struct yq_writer *w, uint32_t tag, bool compressed)
 {
-    yq_writer_begin_sequence(w, 0x00880200);
+    yq_writer_begin_sequence(w, tag);
     yq_writer_begin_item(w);
     put_image_module(w, &(struct sample){2, 2, 1, 1, 8, 0, false, false, NULL, false});
     if (compressed) {
@@ -410,6 +410,7 @@ static void put_icon(struct yq_writer *w, bool compressed)
     } else {
         yq_writer_put(w, 0x7fe00010, "OB", "icon", 4);
     }
+    yq_writer_put_text(w, 0xfffcfffc, "LO", "pad");
     yq_writer_end_item(w);
     yq_writer_end_sequence(w);
 }
@@ -432,13 +433,16 @@ static void icons_become_plain_or_go(void **state)
         struct yq_buf source = {0}, expected = {0};
         struct yq_writer w = {.out = &source, .layout = YQ_LAYOUT_EXPLICIT_LE};
         put_head(&w);
-        put_icon(&w, true);
+        put_icon(&w, 0x00880200, true);
         yq_writer_put_text(&w, 0x00880904, "LO", "after");
+        put_icon(&w, 0x07a310ce, true); /* some keep another in a sequence of their own */
         w.out = &expected;
         put_head(&w);
         if (decodes)
-            put_icon(&w, false);
+            put_icon(&w, 0x00880200, false);
         yq_writer_put_text(&w, 0x00880904, "LO", "after");
+        if (decodes)
+            put_icon(&w, 0x07a310ce, false);
         int fd = file_with(&source, YQ_TS_JPEG_BASELINE);
         struct yq_recasting how = {.fd = fd, .to = YQ_TS_EXPLICIT_LE};
         how.decode = decodes ? decode : NULL;

@@ -1,8 +1,9 @@
 /* tree.c: a dataset in memory.
  *
  * Knows that text is in the character set of its item or of what is around that (PS3.3 C.12.1.1.2),
- * that numbers follow the byte order (PS3.5 7.3), that padding is none of a value (PS3.5 6.2), and
- * that the first one of two elements with one tag counts. Built from what the scanner shows, one
+ * that numbers follow the byte order (PS3.5 7.3), that padding is none of a value (PS3.5 6.2), that
+ * sequences come under VR UN (PS3.5 6.2.2), and that the first one of two elements with one tag
+ * counts. Built from what the scanner shows, one
  * after the other: what is open stands on two stacks, and is copied to its place when it ends. No
  * recursion; bytes, depth and single values are bounded. Thread-safe. */
 #include "tree.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "yq/text.h"
+#include "yq/uid.h"
 
 #define ROOM "dcm"
 #define UNDEFINED 0xffffffffu
@@ -20,7 +22,7 @@
 #define TAG_ITEM_END 0xfffee00du
 #define TAG_SEQUENCE_END 0xfffee0ddu
 
-enum { MOST = 64 * 1024 * 1024, DEPTH_MOST = 64 };
+enum { MOST = 64 * 1024 * 1024, DEPTH_MOST = 64, HEADER = 8 /* of an implicit element */ };
 
 struct text {             /* a value in whatever character set */
     struct yq_data *data; /* its element's place; NULL: still on the stack, or a twin */
@@ -40,7 +42,10 @@ struct open {                     /* an item being read, and the sequence it is 
 struct tree {
     const struct yq_reading *how;
     const struct yq_tree_part *part;
-    struct yq_scan *scan;
+    struct yq_scan *scan, *outer; /* outer: what goes on behind a sequence under VR UN; or NULL */
+    struct yq_buf inner;          /* that sequence */
+    uint64_t inner_position;
+    unsigned inner_depth;
     struct yq_dataset *out;
     size_t left; /* bytes that may still be taken */
     struct entry *entries;
@@ -321,26 +326,108 @@ static bool is_of_image(uint32_t tag)
     }
 }
 
+/* ---- sequences that somebody took for bytes ---- */
+
+static bool is_whole(const struct yq_buf *bytes)
+{
+    yq_cleanup(yq_scan_cleanup) struct yq_scan *scan = NULL;
+    struct yq_element element;
+    struct yq_err err;
+    if (!yq_scan_open_memory(bytes->bytes, bytes->length, YQ_TS_IMPLICIT_LE, &scan, &err))
+        return false;
+    while (yq_scan_next(scan, &element, &err))
+        continue;
+    return err.code == YQ_OK;
+}
+
+/* The value of a sequence under VR UN, with a length, is one in implicit little endian (PS3.5
+ * 6.2.2): it is read in place of the element, with a head as that would have. *inner false: it is
+ * none, and the bytes are behind that head. */
+static bool open_inner(struct tree *t, const struct yq_element *element, bool *inner,
+                       struct yq_err *err)
+{
+    if (element->length > t->left)
+        return take_bytes(t, element->length, err);
+    yq_buf_clear(&t->inner);
+    yq_buf_put_le16(&t->inner, element->tag >> 16);
+    yq_buf_put_le16(&t->inner, element->tag & 0xffff);
+    yq_buf_put_le32(&t->inner, element->length);
+    if (!yq_scan_value(t->scan, element->length, &t->inner, err))
+        return false;
+    *inner = is_whole(&t->inner);
+    if (!*inner)
+        return true;
+    t->outer = t->scan;
+    t->inner_position = element->position - HEADER;
+    t->inner_depth = element->depth;
+    if (!yq_scan_open_memory(t->inner.bytes, t->inner.length, YQ_TS_IMPLICIT_LE, &t->scan, err)) {
+        t->scan = t->outer;
+        t->outer = NULL;
+        return false;
+    }
+    yq_scan_show_marks(t->scan);
+    return true;
+}
+
+/* Those bytes, that are no sequence. */
+static bool keep_inner(struct tree *t, struct yq_data *data, struct yq_err *err)
+{
+    size_t length = t->inner.length - HEADER;
+    data->left_out = t->how->value_most && length > t->how->value_most;
+    if (data->left_out)
+        return true;
+    data->length = length;
+    data->bytes = keep(t, t->inner.bytes + HEADER, length, err);
+    return data->bytes;
+}
+
+static void close_inner(struct tree *t)
+{
+    if (!t->outer)
+        return;
+    yq_scan_free(t->scan);
+    t->scan = t->outer;
+    t->outer = NULL;
+}
+
+static bool next_element(struct tree *t, struct yq_element *element, struct yq_err *err)
+{
+    if (!t->outer)
+        return yq_scan_next(t->scan, element, err);
+    if (yq_scan_next(t->scan, element, err)) {
+        element->depth += t->inner_depth;
+        element->position += t->inner_position;
+        return true;
+    }
+    if (err->code != YQ_OK)
+        return false;
+    close_inner(t);
+    return yq_scan_next(t->scan, element, err);
+}
+
 static bool take_element(struct tree *t, const struct yq_element *element, struct yq_err *err)
 {
     if (t->part->image_only && !element->depth && !is_of_image(element->tag)) {
         leave_out(t, element);
         return true;
     }
+    bool unknown = strcmp(element->vr, "UN") == 0, inner = false;
+    const char *vr = unknown ? yq_dcm_dictionary_vr(element->tag) : element->vr;
+    bool hidden = unknown && strcmp(vr, "SQ") == 0 && element->length != UNDEFINED;
+    if (hidden && !open_inner(t, element, &inner, err))
+        return false;
+    if (inner)
+        return true;
     if (!grow(t, &t->entries, t->entry_count, &t->entry_room, sizeof *t->entries, err))
         return false;
     struct entry *entry = &t->entries[t->entry_count];
     *entry = (struct entry){
         .data = {.tag = element->tag, .position = element->position, .stored = element->length}};
-    const char *vr = element->vr;
-    if (strcmp(vr, "UN") == 0) { /* on its way through somebody who did not know it */
-        vr = yq_dcm_dictionary_vr(element->tag);
-        if (strcmp(vr, "SQ") == 0)
-            vr = "UN";
-    }
-    memcpy(entry->data.vr, vr, 2);
     bool sequence = strcmp(element->vr, "SQ") == 0;
-    if (!sequence && !read_value(t, element, entry, err))
+    /* Under UN on its way through somebody who did not know it. */
+    memcpy(entry->data.vr, hidden ? "UN" : vr, 2);
+    if (hidden ? !keep_inner(t, &entry->data, err)
+               : !sequence && !read_value(t, element, entry, err))
         return false;
     t->entry_count++;
     return !sequence || begin_sequence(t, element, err);
@@ -438,7 +525,7 @@ static bool build(struct tree *t, struct yq_element *pixels, struct yq_err *err)
     t->labels[t->label_count++][0] = '\0';
     yq_scan_show_marks(t->scan);
     err->code = YQ_OK;
-    while (yq_scan_next(t->scan, &element, err)) {
+    while (next_element(t, &element, err)) {
         if (t->how->to_pixels && !t->skip_until && is_pixels(&element)) {
             *pixels = element;
             break;
@@ -458,12 +545,14 @@ bool yq_tree_read(struct yq_scan *scan, const struct yq_reading *how,
     memset(out, 0, sizeof *out);
     memset(pixels, 0, sizeof *pixels);
     bool fine = build(&tree, pixels, err);
+    close_inner(&tree);
     free(tree.entries);
     free(tree.items);
     free(tree.opens);
     free(tree.texts);
     free(tree.labels);
     yq_buf_fini(&tree.scratch);
+    yq_buf_fini(&tree.inner);
     if (!fine)
         yq_dataset_fini(out);
     return fine;

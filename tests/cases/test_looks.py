@@ -440,6 +440,19 @@ def test_functional_groups(tmp_path, syntax):
     for number, frame in enumerate(describe(path, tmp_path / "pixels")):
         check_look(pydicom.dcmread(path), number, frame["look"])
         assert frame["look"]["windows"] == [[number, number + 1]]
+    # The same under VR UN, as it comes from somebody who does not know them.
+    if syntax == EXPLICIT:
+        buffer = pydicom.filebase.DicomBytesIO()
+        buffer.is_little_endian = buffer.is_implicit_VR = True
+        for item_ in ds.PerFrameFunctionalGroupsSequence:
+            pydicom.filewriter.write_sequence_item(buffer, item_, ["iso8859"])
+        del ds.PerFrameFunctionalGroupsSequence
+        ds.add_new(0x52009230, "OB", buffer.getvalue())  # pydicom does not write it under UN
+        raw = write(ds, path).read_bytes()
+        assert raw.count(b"\0\x52\x30\x92OB") == 1
+        path.write_bytes(raw.replace(b"\0\x52\x30\x92OB", b"\0\x52\x30\x92UN"))
+        assert [f["look"]["windows"] for f in describe(path, tmp_path / "pixels")] == [
+            [[number, number + 1]] for number in range(5)]
 
 
 def test_shutters(tmp_path):

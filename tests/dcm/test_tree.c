@@ -232,6 +232,58 @@ static void a_value_under_un_has_the_vr_of_the_dictionary(void **state)
     yq_buf_fini(&bytes);
 }
 
+/* A sequence as somebody passes it on who does not know it; and bytes that only say so. */
+static void a_sequence_under_un(void **state)
+{
+    (void)state;
+    for (enum yq_layout layout = YQ_LAYOUT_EXPLICIT_LE; layout <= YQ_LAYOUT_EXPLICIT_BE; layout++) {
+        struct yq_buf bytes = {0}, sequence = {0};
+        struct yq_err err = {0};
+        struct yq_dataset set;
+        double number = 0;
+        struct yq_writer inner = {.out = &sequence, .layout = YQ_LAYOUT_IMPLICIT_LE};
+        struct yq_writer w = {.out = &bytes, .layout = layout};
+        for (unsigned i = 0; i < 3; i++) {
+            char text[8];
+            snprintf(text, sizeof text, "%u", i);
+            yq_writer_begin_item(&inner);
+            yq_writer_begin_sequence(&inner, 0x00289145);
+            yq_writer_begin_item(&inner);
+            yq_writer_put_text(&inner, 0x00281052, "DS", text);
+            yq_writer_end_item(&inner);
+            yq_writer_end_sequence(&inner);
+            yq_writer_end_item(&inner);
+        }
+        yq_writer_put_text(&w, 0x00080005, "CS", "ISO_IR 192");
+        yq_writer_put(&w, 0x00081110, "UN", "abcdefgh", 8);
+        yq_writer_put_text(&w, 0x00100010, "PN", "蜀");
+        yq_writer_put(&w, TAG_GROUPS, "UN", sequence.bytes, sequence.length);
+        yq_writer_put(&w, 0x7fe00010, "OW", "\1\2\3\4", 4);
+        int fd = file_with(&bytes, syntax_of(layout));
+        struct yq_reading how = {.frame = 1, .value_most = 20};
+        assert_true(yq_dcm_read_dataset(fd, &how, &set, NULL, &err));
+        assert_string_equal(yq_item_find(&set.root, 0x00081110)->vr, "UN");
+        assert_int_equal(yq_item_find(&set.root, 0x00081110)->length, 8);
+        assert_string_equal(yq_item_text(&set.root, 0x00100010), "蜀");
+        assert_string_equal(yq_item_find(&set.root, TAG_GROUPS)->vr, "SQ");
+        assert_int_equal(yq_item_count(&set.root, TAG_GROUPS), 1);
+        const struct yq_item *item = yq_item_first(&set.root, TAG_GROUPS);
+        assert_true(yq_item_number(yq_item_first(item, 0x00289145), 0x00281052, 0, &number));
+        assert_true(number == 1);
+        const struct yq_data *data = yq_item_find(yq_item_first(item, 0x00289145), 0x00281052);
+        char there[3] = ""; /* its place is one in the file */
+        struct yq_part10 part10;
+        assert_true(yq_part10_read(fd, &part10, &err));
+        assert_int_equal(pread(fd, there, 2, (off_t)(part10.dataset_offset + data->position)), 2);
+        assert_string_equal(there, "1 ");
+        assert_non_null(yq_item_find(&set.root, 0x7fe00010));
+        yq_dataset_fini(&set);
+        close(fd);
+        yq_buf_fini(&bytes);
+        yq_buf_fini(&sequence);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +292,7 @@ int main(void)
         cmocka_unit_test(long_values_and_deep_sequences_are_left_out),
         cmocka_unit_test(strange_ones),
         cmocka_unit_test(a_value_under_un_has_the_vr_of_the_dictionary),
+        cmocka_unit_test(a_sequence_under_un),
     };
     return cmocka_run_group_tests(tests, dcm_up, dcm_down);
 }

@@ -17,6 +17,9 @@ struct yq_frame {
     unsigned bits_allocated, bits_stored, high_bit;
     bool is_signed, planar; /* planar: colour by plane */
     bool is_float;          /* IEEE 754, of 32 or 64 bits allocated. C.7.6.24, C.7.6.25 */
+    bool has_padding; /* stored values from padding[0] to [1] are no part of the image. C.7.5.1.1.2
+                       */
+    int padding[2];
     char photometric[17];
     struct yq_lut palette[3]; /* of PALETTE COLOR; entries of 16 bits, whatever the object has */
     struct yq_look look;      /* the object's own */

@@ -76,6 +76,27 @@ static void settle_bits(struct yq_pixels *pixels)
     pixels->packed = f->bits_allocated == 12 && f->samples == 1;
 }
 
+/* Its VR follows the sign of the pixels, where writers know that. */
+static void take_padding(const struct yq_item *root, struct yq_frame *f)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t value;
+        if (!yq_item_whole(root, 0x00280120 + i, 0, &value) || value < -65536 || value > 65535) {
+            f->padding[1] = f->padding[0];
+            return;
+        }
+        value -= f->is_signed && value > 32767 ? 65536 : 0;
+        value += !f->is_signed && value < 0 ? 65536 : 0;
+        f->padding[i] = (int)value;
+        f->has_padding = true;
+    }
+    if (f->padding[0] > f->padding[1]) { /* the limit may lie on either side */
+        int low = f->padding[1];
+        f->padding[1] = f->padding[0];
+        f->padding[0] = low;
+    }
+}
+
 static void read_facts(struct yq_pixels *pixels)
 {
     const struct yq_item *root = &pixels->dataset.root;
@@ -90,6 +111,7 @@ static void read_facts(struct yq_pixels *pixels)
     f->bits_stored = short_of(root, 0x00280101);
     f->high_bit = short_of(root, 0x00280102);
     f->is_signed = short_of(root, 0x00280103) == 1;
+    take_padding(root, f);
     f->look.slope = f->look.aspect = 1;
     settle_colour(pixels);
     settle_bits(pixels);
@@ -232,13 +254,16 @@ bool yq_pixels_group(const struct yq_pixels *pixels, unsigned number, struct yq_
 
 /* ---- plain pixel data ---- */
 
-/* YBR_FULL_422 shares its colour between two pixels, but some say so and do not do it. */
+/* YBR_FULL_422 and its like share their colour between two pixels, but some say so and do not do
+ * it. */
 static bool is_halved(const struct yq_pixels *pixels)
 {
     const struct yq_frame *f = &pixels->facts;
     uint64_t full = (uint64_t)f->rows * f->columns * 3;
     return f->samples == 3 && f->bits_allocated == 8 && !pixels->encapsulated &&
-           strcmp(f->photometric, "YBR_FULL_422") == 0 && pixels->element.length / f->frames < full;
+           (strcmp(f->photometric, "YBR_FULL_422") == 0 ||
+            strcmp(f->photometric, "YBR_PARTIAL_422") == 0) &&
+           pixels->element.length / f->frames < full;
 }
 
 static uint64_t frame_bits(const struct yq_pixels *pixels)

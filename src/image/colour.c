@@ -8,14 +8,18 @@ static inline uint8_t clamp(int value)
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/* Full range, Rec. 601: R = Y + 1.402 Cr and so on, in 1/65536. */
-static inline void put_ybr(uint8_t *out, int y, int cb, int cr)
+/* Rec. 601: R = Y + 1.402 Cr and so on; of 16 to 235 and 16 to 240 in the partial range. */
+const struct ybr yq_ybr_full = {0, 65536, 91881, 22554, 46802, 116130};
+const struct ybr yq_ybr_partial = {16, 76309, 104597, 25675, 53279, 132201};
+
+static inline void put_ybr(const struct ybr *ybr, uint8_t *out, int y, int cb, int cr)
 {
+    y = (y - ybr->dark) * ybr->y + 32768;
     cb -= 128;
     cr -= 128;
-    out[0] = clamp(y + ((91881 * cr + 32768) >> 16));
-    out[1] = clamp(y - ((22554 * cb + 46802 * cr + 32768) >> 16));
-    out[2] = clamp(y + ((116130 * cb + 32768) >> 16));
+    out[0] = clamp((y + ybr->red * cr) >> 16);
+    out[1] = clamp((y - ybr->green_blue * cb - ybr->green_red * cr) >> 16);
+    out[2] = clamp((y + ybr->blue * cb) >> 16);
 }
 
 /* A sample in eight bits, whatever it was stored in. */
@@ -45,7 +49,8 @@ static void interleave(const uint8_t *r, const uint8_t *g, const uint8_t *b, siz
     }
 }
 
-void yq_colour_full(const struct plain *plain, bool ybr, size_t first, size_t count, uint8_t *out)
+void yq_colour_full(const struct plain *plain, const struct ybr *ybr, size_t first, size_t count,
+                    uint8_t *out)
 {
     size_t step = plain->planar ? 1 : 3, plane = plain->planar ? plain->pixels : 1;
     const uint8_t *bytes = plain->bytes;
@@ -60,14 +65,15 @@ void yq_colour_full(const struct plain *plain, bool ybr, size_t first, size_t co
     }
     if (ybr)
         for (size_t i = 0; i < count; i++)
-            put_ybr(out + 3 * i, out[3 * i], out[3 * i + 1], out[3 * i + 2]);
+            put_ybr(ybr, out + 3 * i, out[3 * i], out[3 * i + 1], out[3 * i + 2]);
 }
 
-void yq_colour_halved(const struct plain *plain, size_t first, size_t count, uint8_t *out)
+void yq_colour_halved(const struct plain *plain, const struct ybr *ybr, size_t first, size_t count,
+                      uint8_t *out)
 {
     for (size_t i = first; i < first + count; i++, out += 3) {
         const uint8_t *pair = plain->bytes + i / 2 * 4;
-        put_ybr(out, pair[i % 2], pair[2], pair[3]);
+        put_ybr(ybr, out, pair[i % 2], pair[2], pair[3]);
     }
 }
 

@@ -12,7 +12,9 @@ struct plain {
     unsigned rows, columns, samples;
     unsigned bits_allocated, bits_stored, high_bit;
     bool is_signed, planar, is_float;
-    bool halved; /* YBR_FULL_422 of two pixels in four bytes */
+    bool has_padding; /* stored values that are no part of the image */
+    int padding[2];
+    bool halved; /* two pixels in four bytes */
 };
 
 /* Sample number `index`, as stored: unused bits cut off, the sign extended. */
@@ -53,10 +55,16 @@ static inline double yq_plain_number(const struct plain *plain, size_t index)
 /* ---- colour.c: lines of red, green and blue; `first` and `count` are pixels of all the frame ----
  */
 
-/* Three samples a pixel. `ybr`: luminance and colour differences instead of red, green, blue. */
-void yq_colour_full(const struct plain *plain, bool ybr, size_t first, size_t count, uint8_t *out);
-/* YBR_FULL_422, plain: two pixels in four bytes. */
-void yq_colour_halved(const struct plain *plain, size_t first, size_t count, uint8_t *out);
+struct ybr { /* factors in 1/65536; dark: the luminance of black */
+    int dark, y, red, green_blue, green_red, blue;
+};
+extern const struct ybr yq_ybr_full, yq_ybr_partial;
+/* Three samples a pixel. `ybr`: of luminance and colour differences; NULL: of red, green, blue. */
+void yq_colour_full(const struct plain *plain, const struct ybr *ybr, size_t first, size_t count,
+                    uint8_t *out);
+/* Two pixels in four bytes: two luminances and what they share. */
+void yq_colour_halved(const struct plain *plain, const struct ybr *ybr, size_t first, size_t count,
+                      uint8_t *out);
 /* One sample a pixel, through a palette. */
 void yq_colour_palette(const struct plain *plain, const struct yq_lut palette[3], size_t first,
                        size_t count, uint8_t *out);

@@ -18,7 +18,7 @@ struct tone {
 };
 /* False: neither a window nor a table is asked for or given; the pixels' range has to say it. */
 bool yq_tone_choose(struct tone *tone, const struct yq_frame *frame, const struct yq_view *view);
-/* Smallest and largest stored value become black and white. */
+/* Smallest and largest stored value that are no padding become black and white. */
 void yq_tone_range(struct tone *tone, const struct plain *plain);
 /* All values that can be stored: a presentation state without a window. PS3.4 N.2.2 */
 void yq_tone_whole(struct tone *tone, const struct plain *plain);
@@ -61,7 +61,14 @@ unsigned yq_source_samples(const struct yq_frame *frame); /* 1 or 3, of a pictur
 yq_must_check bool yq_source_plain(const struct yq_frame *frame, struct plain *plain,
                                    struct yq_err *err);
 
-enum source_kind { SOURCE_GREY, SOURCE_PALETTE, SOURCE_RGB, SOURCE_YBR, SOURCE_HALVED };
+enum source_kind {
+    SOURCE_GREY,
+    SOURCE_PALETTE,
+    SOURCE_RGB,
+    SOURCE_YBR,
+    SOURCE_HALVED,
+    SOURCE_PARTIAL
+};
 struct source {
     /* These are set before it is opened. */
     struct plain plain;

@@ -15,10 +15,15 @@ static int kind_of(const struct yq_frame *frame)
         const char *photometric;
         int kind;
     } table[] = {
-        {"MONOCHROME1", SOURCE_GREY}, {"MONOCHROME2", SOURCE_GREY},
-        {"RGB", SOURCE_RGB},          {"PALETTE COLOR", SOURCE_PALETTE},
-        {"YBR_FULL", SOURCE_YBR},     {"YBR_FULL_422", SOURCE_HALVED},
-        {"YBR_ICT", SOURCE_RGB},      {"YBR_RCT", SOURCE_RGB}, /* decoding gives RGB */
+        {"MONOCHROME1", SOURCE_GREY},
+        {"MONOCHROME2", SOURCE_GREY},
+        {"RGB", SOURCE_RGB},
+        {"PALETTE COLOR", SOURCE_PALETTE},
+        {"YBR_FULL", SOURCE_YBR},
+        {"YBR_FULL_422", SOURCE_HALVED},
+        {"YBR_PARTIAL_422", SOURCE_PARTIAL},
+        {"YBR_ICT", SOURCE_RGB},
+        {"YBR_RCT", SOURCE_RGB}, /* decoding gives RGB */
     };
     if (!frame->photometric[0])
         return frame->samples == 3 ? SOURCE_RGB : SOURCE_GREY;
@@ -72,10 +77,11 @@ bool yq_source_plain(const struct yq_frame *frame, struct plain *plain, struct y
 {
     if (!check_cells(frame, err))
         return false;
+    int kind = kind_of(frame);
     uint64_t pixels = (uint64_t)frame->rows * frame->columns;
     uint64_t need = (pixels * frame->samples * frame->bits_allocated + 7) / 8;
     /* Said of pixels that do not share their colour as well: the length tells. */
-    bool halved = kind_of(frame) == SOURCE_HALVED && frame->bits_allocated == 8 &&
+    bool halved = (kind == SOURCE_HALVED || kind == SOURCE_PARTIAL) && frame->bits_allocated == 8 &&
                   frame->columns % 2 == 0 && frame->pixels.length < need;
     if (halved)
         need = 2 * pixels;
@@ -95,6 +101,8 @@ bool yq_source_plain(const struct yq_frame *frame, struct plain *plain, struct y
         .is_signed = frame->is_signed,
         .planar = frame->planar,
         .is_float = frame->is_float,
+        .has_padding = frame->has_padding && !frame->is_float,
+        .padding = {frame->padding[0], frame->padding[1]},
         .halved = halved,
     };
     return true;
@@ -130,8 +138,7 @@ bool yq_source_open(struct source *source, const struct yq_view *view, struct yq
     const struct yq_frame *frame = source->frame;
     int kind = kind_of(frame);
     source->look = view->look ? view->look : &frame->look;
-    source->kind =
-        (enum source_kind)(kind == SOURCE_HALVED && !source->plain.halved ? SOURCE_YBR : kind);
+    source->kind = (enum source_kind)kind;
     source->samples = kind == SOURCE_GREY ? 1 : 3;
     return kind != SOURCE_GREY || open_grey(source, view, err);
 }
@@ -156,6 +163,11 @@ static void grey_line(const struct source *source, size_t first, unsigned count,
         yq_line_through16(plain->bytes + 2 * first, count, source->table, out);
 }
 
+static const struct ybr *ybr_of(const struct source *source)
+{
+    return source->kind == SOURCE_PARTIAL ? &yq_ybr_partial : &yq_ybr_full;
+}
+
 void yq_source_line(const struct source *source, unsigned row, unsigned first, unsigned count,
                     uint8_t *out)
 {
@@ -164,8 +176,13 @@ void yq_source_line(const struct source *source, unsigned row, unsigned first, u
     switch (source->kind) {
     case SOURCE_GREY: grey_line(source, at, count, out); break;
     case SOURCE_PALETTE: yq_colour_palette(plain, source->frame->palette, at, count, out); break;
-    case SOURCE_HALVED: yq_colour_halved(plain, at, count, out); break;
-    default: yq_colour_full(plain, source->kind == SOURCE_YBR, at, count, out); break;
+    case SOURCE_RGB: yq_colour_full(plain, NULL, at, count, out); break;
+    default:
+        if (plain->halved)
+            yq_colour_halved(plain, ybr_of(source), at, count, out);
+        else
+            yq_colour_full(plain, ybr_of(source), at, count, out);
+        break;
     }
     struct span span = {row, first, count};
     yq_overlay_line(source, &span, out);

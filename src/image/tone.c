@@ -189,25 +189,39 @@ void yq_tone_whole(struct tone *tone, const struct plain *plain)
     tone->window = (struct yq_window){.center = a / 2 + b / 2, .width = fabs(b - a)};
 }
 
+/* False: there are no such values. */
+static bool range_of_pixels(const struct plain *plain, bool padding_too, double *low, double *high)
+{
+    if (plain->bits_allocated == 16 && !plain->is_float && padding_too) {
+        range16(plain, low, high);
+        return true;
+    }
+    *low = DBL_MAX;
+    *high = -DBL_MAX;
+    for (size_t i = 0; i < plain->pixels; i++) {
+        double value = yq_plain_number(plain, i);
+        bool padding = !padding_too && value >= plain->padding[0] && value <= plain->padding[1];
+        if (padding || !isfinite(value))
+            continue;
+        *low = value < *low ? value : *low;
+        *high = value > *high ? value : *high;
+    }
+    return *low <= *high;
+}
+
 void yq_tone_range(struct tone *tone, const struct plain *plain)
 {
-    double low = DBL_MAX, high = -DBL_MAX;
-    if (plain->bits_allocated == 16 && !plain->is_float)
-        range16(plain, &low, &high);
-    else
-        for (size_t i = 0; i < plain->pixels; i++) {
-            double value = yq_plain_number(plain, i);
-            if (!isfinite(value))
-                continue;
-            low = value < low ? value : low;
-            high = value > high ? value : high;
-        }
+    double low, high;
+    bool found = plain->has_padding && range_of_pixels(plain, false, &low, &high);
+    /* The background of labels is their padding, and has to be told from the first of them. */
+    if (found && (low - plain->padding[1] == 1 || low == high))
+        found = false;
+    if (!found && !range_of_pixels(plain, true, &low, &high))
+        low = high = 0;
     if (plain->bits_stored == 1 && !plain->is_float) { /* a mask is a mask also where it is full */
         low = plain->is_signed ? -1 : 0;
         high = low + 1;
     }
-    if (low > high)
-        low = high = 0;
     double a = modality(tone, low), b = modality(tone, high);
     if (tone->modality) { /* a table may rise and fall */
         a = HUGE_VAL;

@@ -340,6 +340,8 @@ def test_halved_colours_as_said_and_as_not_done(tmp_path):
     halved = rng.integers(0, 256, 40 * 30 * 2).astype("u1").tobytes()
     path = image(tmp_path, 30, 40, halved, 8, photometric="YBR_FULL_422", samples_=3)
     assert abs(ours(path, tmp_path) - theirs(path, tmp_path)).max() <= 2
+    partial = image(tmp_path, 30, 40, halved, 8, photometric="YBR_PARTIAL_422", samples_=3)
+    assert abs(ours(partial, tmp_path) - theirs(partial, tmp_path)).max() <= 2
     full = rng.integers(0, 256, (30, 40, 3)).astype("u1")
     lying = ours(image(tmp_path, 30, 40, full.tobytes(), 8, photometric="YBR_FULL_422", samples_=3), tmp_path)
     honest = ours(image(tmp_path, 30, 40, full.tobytes(), 8, photometric="YBR_FULL", samples_=3), tmp_path)
@@ -353,6 +355,23 @@ def test_wide_values(tmp_path, bits, dtype):
     path = image(tmp_path, 37, 41, values, bits, signed=int(dtype == "<i4"), WindowCenter="1e9", WindowWidth="2e9")
     expected = ((values.astype(float) - 1e9 + 0.5) / (2e9 - 1) + 0.5).clip(0, 1) * 255
     assert abs(ours(path, tmp_path) - expected).max() < 0.51
+
+
+@pytest.mark.parametrize("signed", (0, 1))
+@pytest.mark.parametrize("padding,limit", ((63536, None), (0, 5)))
+def test_padding_makes_no_contrast(tmp_path, signed, padding, limit):
+    """Where the pixels themselves say the window. DCMTK takes padding for pixels."""
+    values = np.random.default_rng(12).integers(300, 900, (37, 41)).astype("<u2")
+    values[:5, :] = padding
+    path = image(tmp_path, 37, 41, values, 16, 16, signed=signed)
+    dataset = pydicom.dcmread(path)
+    dataset.add_new(0x00280120, "SS" if signed else "US", padding - 65536 * (signed and padding > 32767))
+    if limit is not None:
+        dataset.add_new(0x00280121, "SS" if signed else "US", limit)
+    dataset.save_as(path)
+    low, high = values[5:].min(), values[5:].max()
+    expected = (values[5:].astype(float) - low) / float(high - low) * 255
+    assert abs(ours(path, tmp_path)[5:] - expected).max() < 0.51
 
 
 def test_scaled_pictures_have_the_shape_dcmtk_gives_them(tmp_path):

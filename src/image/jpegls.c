@@ -66,9 +66,9 @@ static charls_jpegls_errc feed(charls_jpegls_encoder *encoder, const struct yq_f
 bool yq_jpegls_encode(const struct yq_frame *plain, const struct yq_coding *coding,
                       struct yq_frame *out, struct yq_err *err)
 {
-    if (plain->bits_stored < 2 || plain->bits_stored > 16)
-        return yq_fail(err, YQ_REFUSED, ROOM, "JPEG-LS cannot hold samples of %u bits",
-                       plain->bits_stored);
+    if (plain->bits_stored < 2 || plain->bits_stored > 16 || plain->bits_allocated > 16)
+        return yq_fail(err, YQ_REFUSED, ROOM, "JPEG-LS cannot hold samples of %u in %u bits",
+                       plain->bits_stored, plain->bits_allocated);
     charls_jpegls_encoder *encoder = charls_jpegls_encoder_create();
     if (!encoder)
         return yq_fail(err, YQ_FULL, ROOM, "no memory to encode a frame");

@@ -218,6 +218,20 @@ static void near_lossless_keeps_its_word(void **state)
     }
 }
 
+/* Where the codec has no such cells, however few bits are in use. */
+static void wide_cells_are_refused(void **state)
+{
+    (void)state;
+    static const char *const syntaxes[] = {YQ_TS_JPEGLS_LOSSLESS, YQ_TS_JPEG_LOSSLESS};
+    for (size_t i = 0; i < sizeof syntaxes / sizeof *syntaxes; i++) {
+        struct yq_frame f = frame_of(10, 10, 1, 32, 12, 11, false, false, false);
+        struct yq_err err = {0};
+        assert_false(yq_image_encode(&f, &(struct yq_coding){.syntax = syntaxes[i]}, &err));
+        assert_int_equal(err.code, YQ_REFUSED);
+        yq_frame_fini(&f);
+    }
+}
+
 /* JPEG 2000 takes what fits into the arithmetic, and refuses the rest. */
 static void wide_samples_in_jpeg_2000(void **state)
 {
@@ -246,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(near_lossless_keeps_its_word),
+        cmocka_unit_test(wide_cells_are_refused),
         cmocka_unit_test(wide_samples_in_jpeg_2000),
         cmocka_unit_test(without_loss_every_bit_comes_back),
     };

@@ -22,6 +22,10 @@ struct yq_sr_wish {
  * text they are YQ_REFUSED. YQ_ABSENT: the object is no report. YQ_FULL: too large. */
 yq_must_check bool yq_sr_print(const struct yq_item *report, const struct yq_sr_wish *wish,
                                struct yq_buf *out, struct yq_err *err);
+/* The same of a waveform object: curves of each group, or what was recorded in words. YQ_ABSENT: it
+ * has none. */
+yq_must_check bool yq_waveform_print(const struct yq_item *object, const struct yq_sr_wish *wish,
+                                     struct yq_buf *out, struct yq_err *err);
 
 /* ---- character sets of texts that leave (charset.c) ---- */
 

@@ -92,8 +92,9 @@ enum wado_category { /* of objects (PS3.18 8.7.2); bits */
                      WADO_PDF = 16,
                      WADO_CDA = 32,
                      WADO_MODEL = 64,
-                     WADO_OTHER = 128, /* nothing that could be shown */
-                     WADO_EVERY = 255
+                     WADO_WAVEFORM = 128,
+                     WADO_OTHER = 256, /* nothing that could be shown */
+                     WADO_EVERY = 511
 };
 enum wado_category wado_category(const struct yq_glance *object);
 const char *wado_category_name(enum wado_category category);

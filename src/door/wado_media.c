@@ -11,7 +11,8 @@
  * and the file where there is nothing to look at. */
 const struct wado_type wado_types[WADO_TYPES] = {
     {"image/jpeg", NULL, WADO_PICTURE, IMAGES, "one frame, 8 bits a sample, baseline JPEG"},
-    {"text/html", NULL, WADO_TEXT, WADO_REPORT, "the report as a page"},
+    {"text/html", NULL, WADO_TEXT, WADO_REPORT | WADO_WAVEFORM,
+     "the report as a page, the waveform drawn"},
     {"application/pdf", NULL, WADO_DOCUMENT, WADO_PDF, "the document as it was encapsulated"},
     {"text/xml", "application/xml", WADO_DOCUMENT, WADO_CDA,
      "the clinical document as it was encapsulated"},
@@ -25,7 +26,8 @@ const struct wado_type wado_types[WADO_TYPES] = {
     {"image/gif", NULL, WADO_PICTURE, IMAGES,
      "all frames, moving at the object's own rate, in 256 colours"},
     {"image/jp2", "image/jpx", WADO_PICTURE, IMAGES, "one frame, 8 bits a sample, JPEG 2000"},
-    {"text/plain", NULL, WADO_TEXT, WADO_REPORT, "the report as plain text"},
+    {"text/plain", NULL, WADO_TEXT, WADO_REPORT | WADO_WAVEFORM,
+     "the report as plain text, what the waveform has in words"},
     {"video/h264", NULL, WADO_VIDEO, WADO_MOVIE, "the video as it is stored, without a container"},
     {"video/h265", NULL, WADO_VIDEO, WADO_MOVIE, "the video as it is stored, without a container"},
     {"model/stl", NULL, WADO_DOCUMENT, WADO_MODEL, "the model as it was encapsulated"},
@@ -44,6 +46,7 @@ static const struct {
     {WADO_PDF, "encapsulated PDF"},
     {WADO_CDA, "encapsulated CDA"},
     {WADO_MODEL, "encapsulated model"},
+    {WADO_WAVEFORM, "waveform"},
     {WADO_OTHER, "object that is no image, report or document"},
 };
 
@@ -68,6 +71,8 @@ enum wado_category wado_category(const struct yq_glance *object)
 {
     static const char encapsulated[] = "1.2.840.10008.5.1.4.1.1.104.";
     static const char reports[] = "1.2.840.10008.5.1.4.1.1.88.";
+    static const char waveforms[] = "1.2.840.10008.5.1.4.1.1.9.";
+    static const char sounds[] = "1.2.840.10008.5.1.4.1.1.9.4.";
     const char *sop_class = object->entry.sop_class;
     if (strcmp(sop_class, "1.2.840.10008.5.1.4.1.1.104.1") == 0)
         return WADO_PDF;
@@ -77,6 +82,9 @@ enum wado_category wado_category(const struct yq_glance *object)
         return WADO_MODEL;
     if (strncmp(sop_class, reports, sizeof reports - 1) == 0)
         return WADO_REPORT;
+    if (strncmp(sop_class, waveforms, sizeof waveforms - 1) == 0 &&
+        strncmp(sop_class, sounds, sizeof sounds - 1) != 0)
+        return WADO_WAVEFORM;
     if (!object->image)
         return WADO_OTHER;
     if (is_movie(object->entry.transfer_syntax))

@@ -133,8 +133,9 @@ static const struct yq_item *next_child(struct level *level)
     return NULL;
 }
 
-static void walk(struct sr *sr, const struct sr_pen *pen)
+static void walk(struct sr *sr)
 {
+    const struct sr_pen *pen = sr->pen;
     struct node root = understand(sr->root, NULL);
     descend(sr, &root, 1);
     while (sr->depth && !sr->out->failed) {
@@ -173,31 +174,49 @@ static bool holds(const char *charset, const char *text)
     return yq_form_encode(charset, false, text, &trial, &err);
 }
 
-bool yq_sr_print(const struct yq_item *report, const struct yq_sr_wish *wish, struct yq_buf *out,
-                 struct yq_err *err)
+static bool print(const struct yq_item *object, const struct yq_sr_wish *wish, struct label title,
+                  void (*content)(struct sr *), struct yq_buf *out, struct yq_err *err)
 {
     struct yq_buf made yq_cleanup(yq_buf_fini) = {.most = OUT_MOST};
-    if (!is_report(report))
-        return yq_fail(err, YQ_ABSENT, "form", "the object has no report in it");
     struct sr *sr = calloc(1, sizeof *sr);
     if (!sr)
         return yq_fail(err, YQ_FULL, "form", "no memory for a report");
     *sr = (struct sr){.wish = wish,
-                      .root = report,
+                      .root = object,
                       .out = &made,
+                      .pen = wish->html ? &sr_pen_html : &sr_pen_text,
+                      .title = title,
                       .html = wish->html,
                       .chinese = holds(wish->charset, "影桥审核"),
                       .signs = wish->html || holds(wish->charset, "—…²³µ°·")};
-    const struct sr_pen *pen = wish->html ? &sr_pen_html : &sr_pen_text;
     bool read = read_evidence(sr);
     if (read) {
-        pen->begin(sr);
-        walk(sr, pen);
-        pen->end(sr);
+        sr->pen->begin(sr);
+        content(sr);
+        sr->pen->end(sr);
     }
     free(sr->evidence);
     free(sr);
     if (!read || made.failed)
         return yq_fail(err, YQ_FULL, "form", "the report takes more than %d bytes", OUT_MOST);
     return yq_form_encode(wish->charset, wish->html, yq_buf_text(&made), out, err);
+}
+
+bool yq_sr_print(const struct yq_item *report, const struct yq_sr_wish *wish, struct yq_buf *out,
+                 struct yq_err *err)
+{
+    if (!is_report(report))
+        return yq_fail(err, YQ_ABSENT, "form", "the object has no report in it");
+    return print(report, wish, (struct label){"报告", "Report"}, walk, out, err);
+}
+
+bool yq_waveform_print(const struct yq_item *object, const struct yq_sr_wish *wish,
+                       struct yq_buf *out, struct yq_err *err)
+{
+    bool ecg = strcmp(yq_item_text(object, 0x00080060), "ECG") == 0;
+    const struct label title =
+        ecg ? (struct label){"心电图", "ECG"} : (struct label){"波形", "Waveform"};
+    if (!yq_item_count(object, 0x54000100))
+        return yq_fail(err, YQ_ABSENT, "form", "the object has no waveform in it");
+    return print(object, wish, title, sr_waveforms, out, err);
 }

@@ -76,6 +76,11 @@ static const char style[] =
     "a{color:var(--accent);text-decoration-thickness:1px;text-underline-offset:.15em}\n"
     ":target{background:#fff6d6}\n"
     ".cut{color:#8a5300}\n"
+    ".wave{display:block;width:100%;height:auto;margin:.6rem 0;border:1px solid var(--line)}\n"
+    ".wave path{fill:none;stroke:#1c2530;stroke-width:.25;stroke-linejoin:round}\n"
+    ".wave .paper{fill:#fffaf8}\n"
+    ".wave .grid{stroke:#f0c4bc;stroke-width:.15}\n"
+    ".wave text{font-size:3px;fill:#66727f;paint-order:stroke;stroke:#fffaf8;stroke-width:.8}\n"
     "footer{margin-top:2rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:.75rem;"
     "line-height:1.5;color:var(--soft)}\n"
     "@media(max-width:40rem){article{margin:0;padding:1.2rem;border:0;border-radius:0}}\n"
@@ -362,8 +367,10 @@ static void put_title(struct sr *sr, bool marked)
 {
     const struct code title = sr_code(sr->root, 0x0040a043);
     const char *chinese = sr->chinese ? sr_concept_chinese(&title) : NULL;
-    if (!*title.meaning && !*title.value)
-        sr_raw(sr, sr->chinese ? "报告" : "Report");
+    if (!*title.meaning && !*title.value && marked)
+        sr_label(sr, sr->title);
+    else if (!*title.meaning && !*title.value)
+        sr_raw(sr, sr->chinese ? sr->title.chinese : sr->title.english);
     else if (marked || !chinese)
         sr_concept(sr, &title);
     else

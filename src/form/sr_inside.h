@@ -59,6 +59,8 @@ struct sr {
     const struct yq_sr_wish *wish;
     const struct yq_item *root;
     struct yq_buf *out; /* UTF-8 */
+    const struct sr_pen *pen;
+    struct label title; /* of what has no name of its own */
     bool html;
     bool chinese;    /* the character set has it */
     bool signs;      /* it has the signs of typography, or references stand for them */
@@ -78,6 +80,9 @@ struct sr_pen {
     void (*cut)(struct sr *, struct level *above); /* there is more, too deep down */
 };
 extern const struct sr_pen sr_pen_html, sr_pen_text;
+
+/* The content of a waveform object (waveform.c). */
+void sr_waveforms(struct sr *sr);
 
 /* ---- words (sr_words.c) ---- */
 

@@ -146,7 +146,7 @@ static void begin(struct sr *sr)
     if (*title.meaning || *title.value)
         sr_concept(sr, &title);
     else
-        sr_raw(sr, sr->chinese ? "报告" : "Report");
+        sr_label(sr, sr->title);
     underline(sr, 0, "=");
     put_flags(sr);
     for (size_t i = 0; i < sr_fact_count; i++) {

@@ -1,6 +1,7 @@
 /* document.c: objects that are no still images, as what they are: structured reports as text,
- * encapsulated documents and video as the bytes that were put into them. PS3.18 8.7.3, 8.7.4,
- * chapter 9; PS3.3 A.45 (encapsulated documents), A.32.5 to .7 (video), A.35 (reports).
+ * encapsulated documents and video as the bytes that were put into them, waveforms drawn.
+ * PS3.18 8.7.3, 8.7.4, chapter 9; PS3.3 A.45 (encapsulated documents), A.32.5 to .7 (video), A.35
+ * (reports).
  *
  * What an object can be given as stands in two tables, by SOP class and by transfer syntax. A video
  * is looked at before its type is said: what is called H.264 in DICOM may be an MP4 file, a
@@ -23,7 +24,7 @@
 #define REPORT_MOST ((uint64_t)192 << 20)
 
 enum { TYPES_MOST = 2, PIECE_MOST = 1 << 30 };
-enum { SR_TEXT_MOST = 4 << 20, SR_DEPTH_MOST = 72 };
+enum { SR_TEXT_MOST = 4 << 20, WAVEFORM_MOST = 32 << 20, SR_DEPTH_MOST = 72 };
 
 /* A document of somebody else is shown by itself, without a script and as of no origin. */
 #define POLICY_FOREIGN "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -49,6 +50,15 @@ static bool is_report(const struct yq_entry *entry)
     static const char root[] = "1.2.840.10008.5.1.4.1.1.88."; /* all of it is SR: PS3.4 B.5 */
     return strncmp(entry->sop_class, root, strlen(root)) == 0;
 }
+/* ECG and other curves; not sound, which is of the same root: PS3.4 B.5. */
+static bool is_waveform(const struct yq_entry *entry)
+{
+    static const char root[] = "1.2.840.10008.5.1.4.1.1.9.",
+                      sound[] = "1.2.840.10008.5.1.4.1.1.9.4.";
+    return strncmp(entry->sop_class, root, strlen(root)) == 0 &&
+           strncmp(entry->sop_class, sound, strlen(sound)) != 0;
+}
+
 static const struct {
     const char *type, *extension, *policy;
     bool html;
@@ -280,18 +290,19 @@ static bool open_report(struct yq_house *house, const struct yq_entry *entry,
         out->policy = report_types[i].policy;
     }
     if (!out->media_type)
-        return yq_fail(err, YQ_REFUSED, "walk", "a report is text/html or text/plain");
+        return yq_fail(err, YQ_REFUSED, "walk", "it is text/html or text/plain");
     uint64_t memory = 8 * entry->object.size + (1 << 20); /* the tree, the page, and it again */
     if (!take_share(house, memory < REPORT_MOST ? memory : REPORT_MOST, &share, err))
         return false;
     assume(house, entry, charset);
-    struct yq_reading how = {.value_most = SR_TEXT_MOST,
+    bool waveform = is_waveform(entry);
+    struct yq_reading how = {.value_most = waveform ? WAVEFORM_MOST : SR_TEXT_MOST,
                              .depth_most = SR_DEPTH_MOST,
                              .frame = YQ_ALL_FRAMES,
                              .assume_charset = charset};
     if (!yq_retrieve_open(house, entry, NULL, 0, &object, err) ||
         !yq_dcm_read_dataset(object.fd, &how, &report, NULL, err) ||
-        !yq_sr_print(&report.root, &wish, &out->bytes, err))
+        !(waveform ? yq_waveform_print : yq_sr_print)(&report.root, &wish, &out->bytes, err))
         return false;
     out->length = out->bytes.length;
     return true;
@@ -302,7 +313,7 @@ bool yq_document_open(struct yq_house *house, const struct yq_entry *entry, cons
 {
     *out = (struct yq_document){.fd = -1};
     bool fine;
-    if (is_report(entry)) {
+    if (is_report(entry) || is_waveform(entry)) {
         out->charset = yq_form_charset(charset);
         fine = out->charset ? open_report(house, entry, media_type, out, err)
                             : yq_fail(err, YQ_REFUSED, "walk", "none of these character sets");

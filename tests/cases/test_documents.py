@@ -22,6 +22,7 @@ KO = "1.2.840.10008.5.1.4.1.1.88.59"
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 CDA = "1.2.840.10008.5.1.4.1.1.104.2"
 STL = "1.2.840.10008.5.1.4.1.1.104.3"
+ECG = "1.2.840.10008.5.1.4.1.1.9.1.1"
 VIDEO = "1.2.840.10008.5.1.4.1.1.77.1.1.1"
 MPEG2 = "1.2.840.10008.1.2.4.100"
 H264 = "1.2.840.10008.1.2.4.102"
@@ -50,23 +51,29 @@ class Page(html.parser.HTMLParser):
     KNOWN = VOID | {"html", "head", "title", "style", "body", "article", "header", "main", "footer", "section", "h1",
                     "h2", "h3", "h4", "h5", "h6", "p", "dl", "dt", "dd", "div", "span", "ul", "li", "a", "table",
                     "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "time"}
-    ATTRIBUTES = {"lang", "charset", "name", "content", "class", "id", "href", "src", "alt", "loading", "scope"}
+    DRAWN = {"svg", "defs", "pattern", "rect", "path", "text"}
+    ATTRIBUTES = {"lang", "charset", "name", "content", "class", "id", "href", "src", "alt", "loading", "scope", "role",
+                  "viewbox", "width", "height", "patternunits", "d", "fill", "x", "y"}
 
     def __init__(self, text):
         super().__init__()
         self.open, self.words, self.links, self.pictures, self.ids, self.title = [], [], [], [], [], ""
+        self.curves = []
         assert text.startswith("<!DOCTYPE html>\n")
         self.feed(text)
         self.close()
         assert not self.open, self.open
+        assert len(set(self.ids)) == len(self.ids), "an id twice"
 
     def handle_starttag(self, tag, attributes):
-        assert tag in self.KNOWN and {name for name, _ in attributes} <= self.ATTRIBUTES, (tag, attributes)
+        assert tag in self.KNOWN | self.DRAWN and {name for name, _ in attributes} <= self.ATTRIBUTES, (tag, attributes)
         if tag == "li":
             assert self.open[-1] == "ul", self.open
         if tag in ("div", "ul", "section", "table"):
             assert not {"p", "span", "dt", "h2"} & set(self.open), self.open
         found = dict(attributes)
+        assert "svg" in self.open or tag not in self.DRAWN - {"svg"}
+        self.curves += [found["d"]] if tag == "path" and "class" not in found else []
         self.links += [found["href"]] if "href" in found else []
         self.pictures += [found["src"]] if "src" in found else []
         self.ids += [found["id"]] if "id" in found else []
@@ -369,6 +376,108 @@ def texts_below(dataset):
         for measured in element.get("MeasuredValueSequence", []):
             yield str(measured.NumericValue)
         yield from texts_below(element)
+
+
+# ---- waveforms ----
+
+
+def channel(name, unit, sensitivity="1", baseline="0"):
+    one = Dataset()
+    one.ChannelSourceSequence = samples.code("1", "99CASES", name)
+    one.ChannelSensitivity, one.ChannelSensitivityCorrectionFactor, one.ChannelBaseline = sensitivity, "1", baseline
+    one.ChannelSensitivityUnitsSequence = samples.code(unit, "UCUM", unit)
+    one.WaveformBitsStored = 16
+    return one
+
+
+def waveform(channels, frames, frequency=100, kind="SS", bits=16, syntax=dul.EXPLICIT, **attributes):
+    """A 12-lead ECG object with one group; frames: a tuple of a sample of each channel."""
+    group = Dataset()
+    group.WaveformOriginality = "ORIGINAL"
+    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = len(channels), len(frames)
+    group.SamplingFrequency, group.MultiplexGroupLabel = str(frequency), "RHYTHM"
+    group.ChannelDefinitionSequence = Sequence(channels)
+    group.WaveformBitsAllocated, group.WaveformSampleInterpretation = bits, kind
+    letter = {"SS": "h", "US": "H", "SB": "b", "UB": "B", "SL": "i", "UL": "I"}.get(kind, "h")
+    group.WaveformData = b"".join(struct.pack(f"<{len(frame)}{letter}", *frame) for frame in frames)
+    if syntax == dul.BIG_ENDIAN:  # OW: words of 16 bits
+        group.WaveformData = b"".join(group.WaveformData[n:n + 2][::-1] for n in range(0, len(group.WaveformData), 2))
+    group["WaveformData"].VR = "OW" if bits > 8 else "OB"
+    for name, value in attributes.items():
+        setattr(group, name, value)
+    dataset = samples.header(ECG, Modality="ECG", WaveformSequence=Sequence([group]))
+    return samples.encode(dataset, syntax)
+
+
+def points(curve):
+    """(x, y) of each end of a line, in mm."""
+    found, x = [], 0.0
+    for letter, numbers in re.findall(r"([MLV])([-\d. ]+)", curve):
+        numbers = [float(number) for number in numbers.split()]
+        x, y = numbers if letter != "V" else (x, numbers[0])
+        found.append((x, y))
+    return found
+
+
+@pytest.mark.parametrize("syntax", [dul.EXPLICIT, dul.IMPLICIT, dul.BIG_ENDIAN, dul.DEFLATED])
+@pytest.mark.parametrize("kind, bits", [("SS", 16), ("SL", 32)])
+def test_an_ecg_is_drawn_to_scale(node, syntax, kind, bits):
+    """A pulse of one millivolt a second, 10 mm high, 25 mm from the next."""
+    frames = [(1000 if n % 100 == 50 else 0, -n) for n in range(1000)]
+    one = waveform([channel("Lead I", "uV"), channel("Pressure", "mm[Hg]")], frames, 100, kind, bits, syntax)
+    assert node.send(one) == [0]
+    answer = given(node, one, headers={"Accept": BROWSER})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    shown = Page(answer.body.decode())
+    assert "心电图 ECG" in shown.text and "25 mm/s, 10 mm/mV" in shown.text and "Lead I" in shown.text
+    lead, pressure = map(points, shown.curves)
+    base = max(y for _, y in lead)
+    peaks = [x for x, y in lead if abs(base - y - 10) < 0.02]
+    assert peaks == pytest.approx([12.5 + 25 * n for n in range(10)], abs=0.3)
+    assert pressure == sorted(pressure) and pressure[-1][0] == pytest.approx(250, abs=0.5), "it only falls"
+    assert pressure[-1][1] - pressure[0][1] == pytest.approx(25, abs=0.1)
+    words = given(node, one, contentType="text/plain").body.decode()
+    assert "RHYTHM: 通道 channels 2, 采样率 sampling frequency 100 Hz, 时长 duration 10 s" in words
+    assert "  Lead I (uV)\n  Pressure (mm[Hg])\n" in words
+
+
+def test_no_peak_is_lost_and_the_rest_is_left_out(node):
+    frames = [(0,)] * 200000
+    frames[4321] = (500,)
+    one = waveform([channel("Lead I", "uV", "2")], frames, 1000)
+    assert node.send(one) == [0]
+    shown = page(node, one)
+    curve = points(shown.curves[0])
+    assert max(x for x, _ in curve) <= 250 and "the beginning only" in shown.text
+    high = min(curve, key=lambda point: point[1])
+    assert high[0] == pytest.approx(4.321 * 25, abs=0.3) and max(y for _, y in curve) - high[1] == pytest.approx(10, abs=0.02)
+
+
+def test_padding_is_a_gap(node):
+    frames = [(100 if n < 400 or n > 600 else -32768,) for n in range(1000)]
+    one = waveform([channel("Lead I", "uV")], frames, 100, WaveformPaddingValue=struct.pack("<h", -32768))
+    assert node.send(one) == [0]
+    assert page(node, one).curves[0].count("M") == 2
+
+
+@pytest.mark.parametrize("change", [
+    {"WaveformSampleInterpretation": "MB"}, {"WaveformBitsAllocated": 64}, {"NumberOfWaveformChannels": 0},
+    {"SamplingFrequency": "0"}, {"SamplingFrequency": "1e-300"}, {"SamplingFrequency": "1e300"},
+    {"NumberOfWaveformSamples": 2 ** 32 - 1}, {"NumberOfWaveformChannels": 65535}, {"WaveformData": b""},
+    {"ChannelDefinitionSequence": Sequence([])}])
+@pytest.mark.filterwarnings("ignore")
+def test_waveforms_that_contradict_themselves_do_no_harm(node, change):
+    one = waveform([channel("Lead I", "uV", "1e200", "1e200"), channel("II", "V")], [(1, 2), (3, -4)] * 50, **change)
+    assert node.send(one) == [0]
+    shown = page(node, one)
+    assert "nan" not in "".join(shown.curves) and "inf" not in "".join(shown.curves)
+
+
+def test_real_ecgs(node, testdata):
+    for path, most in ((f"{testdata}/ecg/waveform_ecg.dcm", 24), (f"{testdata}/ecg/wave_dfl.dcm", 12)):
+        one = samples.load(path)
+        assert node.send(one) == [0]
+        assert len(page(node, one).curves) == most
 
 
 # ---- encapsulated documents ----

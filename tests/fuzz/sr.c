@@ -1,5 +1,6 @@
-/* sr.c: any dataset as a report: never markup that is not ours, never a control character, never
- * more than its bound. The first byte chooses page or text, and the character set. */
+/* sr.c: any dataset as a report or a waveform: never markup that is not ours, never a control
+ * character, never more than its bound. The first byte chooses which, page or text, and the
+ * character set. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                               .class_name = yq_dcm_uid_name};
     if (fd >= 0 && yq_write_all(fd, file.bytes, file.length, &err) &&
         yq_dcm_read_dataset(fd, &how, &set, NULL, &err)) {
-        if (yq_sr_print(&set.root, &wish, &out, &err))
+        if ((data[0] & 16 ? yq_waveform_print : yq_sr_print)(&set.root, &wish, &out, &err))
             check(&out, wish.html);
         yq_dataset_fini(&set);
     }

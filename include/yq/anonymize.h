@@ -17,11 +17,11 @@ struct yq_anonymized {
     bool cleaned; /* pixels were, or somebody looked at them before */
 };
 
-/* Writes the Part 10 file `fd` to `out_fd`, an empty regular file, without who it is of; `conf` has
- * the rules of anonymize.json. Pixels that are blanked leave uncompressed. YQ_REFUSED: it may name
- * somebody in a way that cannot be taken out (a document, free text of a report, a kind of image
- * that carries names while no rule says where); YQ_BAD_INPUT (not understood), YQ_FULL, YQ_IO. On
- * failure part of it may have been written. `about` may be NULL. */
+/* Writes the Part 10 file `fd` to `out_fd`, an empty regular file that can be read as well, without
+ * who it is of; `conf` has the rules of anonymize.json. Pixels that are blanked leave uncompressed.
+ * YQ_REFUSED: it may name somebody in a way that cannot be taken out (a document, free text of a
+ * report, a kind of image that carries names while no rule says where); YQ_BAD_INPUT (not
+ * understood), YQ_FULL, YQ_IO. On failure part of it may have been written. `about` may be NULL. */
 yq_must_check bool yq_anonymize_file(const struct yq_conf *conf, const struct yq_secret *secret,
                                      int fd, int out_fd, struct yq_anonymized *about,
                                      struct yq_err *err);

@@ -162,6 +162,13 @@ struct yq_rewriting {
 yq_must_check bool yq_dcm_rewrite(int fd, const struct yq_rewriting *what, int out_fd,
                                   struct yq_err *err);
 
+/* ---- what compressed frames say beside their pixels (silence.c) ---- */
+
+/* Comments and application segments (EXIF) of JPEG, JPEG-LS and JPEG 2000 frames in the Part 10
+ * file `fd`, which is open for reading and writing, become zeroes. YQ_REFUSED: a frame whose header
+ * does not end where it begins; YQ_BAD_INPUT, YQ_IO. */
+yq_must_check bool yq_dcm_silence(int fd, struct yq_err *err);
+
 /* ---- DICOMDIR ---- */
 
 /* The files a DICOMDIR names, as paths relative to its folder, one per line. YQ_BAD_INPUT when it

@@ -374,11 +374,12 @@ static bool write_it(struct job *job, int out_fd, struct yq_err *err)
 {
     struct yq_recasting how = {.fd = job->fd, .out_fd = out_fd, .judge = judge, .context = job};
     if (job->blanks_some || job->trims)
-        return write_cleaned(job, &how, err);
+        return write_cleaned(job, &how, err); /* frames of our own say nothing */
     struct yq_buf edits yq_cleanup(yq_buf_fini) = {0};
     put_edits(job, NULL, &edits);
     how.edits = &edits;
-    return yq_recast(&how, err);
+    return yq_recast(&how, err) &&
+           (!yq_is_encapsulated(job->part10.transfer_syntax) || yq_dcm_silence(out_fd, err));
 }
 
 static struct job *begin(const struct yq_conf *conf, const struct yq_secret *secret,

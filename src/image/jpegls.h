@@ -10,7 +10,9 @@ enum { JPEGLS_CONTEXTS = 365, JPEGLS_COMPONENTS = 3 };
 
 struct jpegls_context { /* A.2.1, C.2.4.1 */
     int32_t a, b;
-    int32_t c, n;
+    int16_t c, n;
+    uint8_t k;   /* of the next code, A.5.1; known here, it is not on the way to the next sample */
+    int8_t flip; /* -1: the next error is mapped the other way round, A.5.2 */
 };
 struct jpegls_run { /* run interruption, A.7.2 */
     int32_t a, n, nn;
@@ -26,6 +28,7 @@ struct jpegls_bits {
 
 struct jpegls_scan {
     unsigned columns;
+    bool simple; /* without loss, and the range a power of two */
     int32_t maxval, near, range, t1, t2, t3, reset;
     unsigned qbpp, limit;
     struct jpegls_bits bits;

@@ -71,12 +71,14 @@ static bool set_parameters(const struct decoding *d, struct jpegls_scan *s)
         return false;
     s->range = (m + 2 * near) / (2 * near + 1) + 1;
     s->qbpp = log2_up((uint32_t)s->range);
+    s->simple = near == 0 && (s->range & (s->range - 1)) == 0;
     unsigned bpp = log2_up((uint32_t)m + 1);
     bpp = bpp < 2 ? 2 : bpp;
     s->limit = 2 * (bpp + (bpp < 8 ? 8 : bpp));
     int32_t a = (s->range + 32) / 64;
     for (int i = 0; i < JPEGLS_CONTEXTS; i++)
-        s->contexts[i] = (struct jpegls_context){.a = a < 2 ? 2 : a, .n = 1};
+        s->contexts[i] = (struct jpegls_context){
+            .a = a < 2 ? 2 : a, .n = 1, .k = (uint8_t)log2_up((uint32_t)(a < 2 ? 2 : a))};
     for (int i = 0; i < 2; i++)
         s->runs[i] = (struct jpegls_run){.a = a < 2 ? 2 : a, .n = 1};
     return true;

@@ -143,9 +143,11 @@ static inline int clamped(int value, int most)
     return value < 0 ? 0 : value > most ? most : value;
 }
 
-/* A.4.5, A.8: with the error's sign. */
+/* A.4.5, A.8: with the error's sign. `near` is -1 where samples are simply counted round. */
 static inline uint16_t rebuilt(const struct jpegls_scan *s, int near, int predicted, int error)
 {
+    if (near < 0)
+        return (uint16_t)((predicted + error) & s->maxval);
     int step = 2 * near + 1, value = predicted + error * step;
     if (value < -near)
         value += s->range * step;
@@ -161,25 +163,29 @@ static inline int median(int left, int above, int corner)
     return plane < low ? low : plane > high ? high : plane;
 }
 
-/* A.6 */
+/* A.6, and what the next code of this context needs */
 static inline void update(const struct jpegls_scan *s, int near, struct jpegls_context *context,
                           int error)
 {
-    struct jpegls_context q = *context;
-    q.b += error * (2 * near + 1);
-    q.a += error < 0 ? -error : error;
-    if (q.n == s->reset) {
-        q.a >>= 1;
-        q.b = q.b >= 0 ? q.b >> 1 : -((1 - q.b) >> 1);
-        q.n >>= 1;
+    int loss = near < 0 ? 0 : near;
+    int a = context->a + abs(error), b = context->b + error * (2 * loss + 1), n = context->n;
+    if (n == s->reset) {
+        a >>= 1;
+        b = b >= 0 ? b >> 1 : -((1 - b) >> 1);
+        n >>= 1;
     }
-    q.n++;
+    n++;
     /* Without branches: which way it goes nobody can foresee. */
-    int low = q.b <= -q.n, high = q.b > 0, c = q.c + high - low;
-    int moved = q.b + (q.n & -low) - (q.n & -high);
-    q.b = moved > 0 ? 0 : moved <= -q.n ? 1 - q.n : moved;
-    q.c = c > 127 ? 127 : c < -128 ? -128 : c;
-    *context = q;
+    int low = b <= -n, high = b > 0, c = context->c + high - low;
+    int moved = b + (n & -low) - (n & -high);
+    b = moved > 0 ? 0 : moved <= -n ? 1 - n : moved;
+    unsigned k = order_of(a, n);
+    context->a = a;
+    context->b = b;
+    context->c = (int16_t)(c > 127 ? 127 : c < -128 ? -128 : c);
+    context->n = (int16_t)n;
+    context->k = (uint8_t)k;
+    context->flip = (int8_t)(loss == 0 && k == 0 ? -(2 * b <= -n) : 0);
 }
 
 static inline __attribute__((always_inline)) bool decode_sample(struct jpegls_scan *s,
@@ -189,17 +195,15 @@ static inline __attribute__((always_inline)) bool decode_sample(struct jpegls_sc
 {
     int sign = context_number >> 31; /* -1 or 0 */
     struct jpegls_context *context = &s->contexts[(context_number ^ sign) - sign];
-    unsigned k = order_of(context->a, context->n);
     int mapped;
     predicted = clamped(predicted + ((context->c ^ sign) - sign), s->maxval);
-    if (k > 24 || !golomb(bits, k, s->limit, s->qbpp, &mapped))
+    if (context->k > 24 || !golomb(bits, context->k, s->limit, s->qbpp, &mapped))
         return false;
-    int other = near == 0 && k == 0 ? -(2 * context->b <= -context->n) : 0;
-    int error = (mapped >> 1) ^ -(mapped & 1) ^ other;
+    int error = (mapped >> 1) ^ -(mapped & 1) ^ context->flip;
     if (abs(error) > 65535)
         return false;
-    update(s, near, context, error);
     *sample = rebuilt(s, near, predicted, (error ^ sign) - sign);
+    update(s, near, context, error);
     return true;
 }
 
@@ -332,7 +336,7 @@ static inline __attribute__((always_inline)) bool decode_line(struct jpegls_scan
     struct jpegls_bits bits = s->bits; /* stays in registers */
     for (unsigned x = 0; x < s->columns;) {
         int left = line[(ptrdiff_t)x - 1], corner = above[(ptrdiff_t)x - 1], up = above[x];
-        int context = base[x] + quantized(s, near, corner - left);
+        int context = base[x] + quantized(s, near < 0 ? 0 : near, corner - left);
         if (context == 0) {
             s->bits = bits;
             bool fine = decode_run(s, c, x, &x);
@@ -352,7 +356,7 @@ static inline __attribute__((always_inline)) bool decode_line(struct jpegls_scan
 bool yq_jpegls_line(struct jpegls_scan *s, unsigned c)
 {
     begin_line(s, c);
-    return s->near ? decode_line(s, c, s->near) : decode_line(s, c, 0);
+    return s->simple ? decode_line(s, c, -1) : decode_line(s, c, s->near);
 }
 
 bool yq_jpegls_pixels(struct jpegls_scan *s)

@@ -1,6 +1,8 @@
 /* colour.c: colour pixels to red, green and blue of eight bits. PS3.3 C.7.6.3.1.2 (photometric
  * interpretation; its YBR_FULL equations), C.7.6.3.1.5 (palette). Callers have checked all sizes.
  */
+#include <stdlib.h>
+
 #include "plain.h"
 
 static inline uint8_t clamp(int value)
@@ -88,5 +90,33 @@ void yq_colour_palette(const struct plain *plain, const struct yq_lut palette[3]
             entry = entry < 0 ? 0 : entry >= lut->entries ? lut->entries - 1 : entry;
             out[s] = (uint8_t)(lut->values[entry] >> 8);
         }
+    }
+}
+
+uint8_t *yq_colour_table(const struct plain *plain, const struct yq_lut palette[3])
+{
+    size_t count = (size_t)1 << plain->bits_allocated;
+    uint8_t *table = malloc(3 * count);
+    for (size_t raw = 0; table && raw < count; raw++) {
+        const uint8_t cell[4] = {(uint8_t)raw, (uint8_t)(raw >> 8)};
+        struct plain one = *plain;
+        one.bytes = cell;
+        yq_colour_palette(&one, palette, 0, 1, table + 3 * raw);
+    }
+    return table;
+}
+
+void yq_colour_tabled(const struct plain *plain, const uint8_t *table, size_t first, size_t count,
+                      uint8_t *out)
+{
+    const uint8_t *bytes = plain->bytes;
+    for (size_t i = first; i < first + count; i++, out += 3) {
+        unsigned raw = plain->bits_allocated == 16  ? yq_le16(bytes + 2 * i)
+                       : plain->bits_allocated == 8 ? bytes[i]
+                                                    : bytes[i / 8] >> (i % 8) & 1u;
+        const uint8_t *rgb = table + 3 * (size_t)raw;
+        out[0] = rgb[0];
+        out[1] = rgb[1];
+        out[2] = rgb[2];
     }
 }

@@ -161,8 +161,8 @@ void yq_canvas_fill(struct canvas *canvas, const struct dot *dots, size_t count,
             break;
         size_t found = crossings(dots, count, row + 0.5, xs);
         for (size_t i = 0; i + 1 < found; i += 2) {
-            double from = fmax(ceil(xs[i] - 0.5), 0);
-            double to = fmin(ceil(xs[i + 1] - 0.5), canvas->columns);
+            double from = fmin(fmax(ceil(xs[i] - 0.5), 0), canvas->columns);
+            double to = fmin(fmax(ceil(xs[i + 1] - 0.5), 0), canvas->columns);
             for (int64_t x = (int64_t)from; x < (int64_t)to; x++)
                 yq_canvas_mix(canvas, x, row, rgb, FILL_ALPHA);
         }

@@ -6,33 +6,44 @@
 
 #include "render.h"
 
-/* Whether the bit is set at row and column of the plane itself, from 0. */
-static bool is_set(const struct plain *plain, const struct yq_overlay *overlay, int64_t row,
-                   int64_t column)
+/* Bit `bit` of every cell of `step` bits, one after the other from `first` on. */
+struct bits {
+    const uint8_t *bytes;
+    size_t step, bit;
+};
+
+static struct bits bits_of(const struct plain *plain, const struct yq_overlay *overlay)
 {
-    if (row < 0 || column < 0 || row >= overlay->rows || column >= overlay->columns)
-        return false;
-    if (overlay->bits) {
-        size_t index = (size_t)row * overlay->columns + (size_t)column;
-        return overlay->bits[index / 8] >> (index % 8) & 1;
-    }
-    if (row >= plain->rows || column >= plain->columns)
-        return false;
-    unsigned bytes = plain->bits_allocated / 8;
-    size_t at = ((size_t)row * plain->columns + (size_t)column) * bytes;
-    return plain->bytes[at + overlay->embedded_bit / 8] >> (overlay->embedded_bit % 8) & 1;
+    if (overlay->bits)
+        return (struct bits){overlay->bits, 1, 0};
+    return (struct bits){plain->bytes, plain->bits_allocated, overlay->embedded_bit};
 }
 
-static bool is_edge(const struct plain *plain, const struct yq_overlay *overlay, int64_t row,
+static inline bool bit_at(const struct bits *bits, size_t index)
+{
+    size_t at = index * bits->step + bits->bit;
+    return bits->bytes[at / 8] >> (at % 8) & 1;
+}
+
+/* Whether the bit is set at row and column of the plane itself, from 0. */
+static bool is_set(const struct bits *bits, const struct yq_overlay *overlay, int64_t row,
+                   int64_t column)
+{
+    return row >= 0 && column >= 0 && row < overlay->rows && column < overlay->columns &&
+           bit_at(bits, (size_t)row * overlay->columns + (size_t)column);
+}
+
+static bool is_edge(const struct bits *bits, const struct yq_overlay *overlay, int64_t row,
                     int64_t column)
 {
-    return !is_set(plain, overlay, row - 1, column) || !is_set(plain, overlay, row + 1, column) ||
-           !is_set(plain, overlay, row, column - 1) || !is_set(plain, overlay, row, column + 1);
+    return !is_set(bits, overlay, row - 1, column) || !is_set(bits, overlay, row + 1, column) ||
+           !is_set(bits, overlay, row, column - 1) || !is_set(bits, overlay, row, column + 1);
 }
 
 static bool is_usable(const struct plain *plain, const struct yq_overlay *overlay)
 {
-    return overlay->bits || (plain->samples == 1 && !plain->is_float && plain->bits_allocated > 1 &&
+    return overlay->bits || (overlay->rows == plain->rows && overlay->columns == plain->columns &&
+                             plain->samples == 1 && !plain->is_float && plain->bits_allocated > 1 &&
                              overlay->embedded_bit < plain->bits_allocated);
 }
 
@@ -48,16 +59,15 @@ void yq_overlay_draw(const struct source *source, const struct yq_overlay *overl
     int64_t to = (int64_t)span->first + span->count;
     if (to > left + overlay->columns)
         to = left + overlay->columns;
+    struct bits bits = bits_of(plain, overlay);
+    size_t start = (size_t)row * overlay->columns;
     for (int64_t x = from; x < to; x++) {
-        if (overlay->bits) { /* most of a plane is empty: eight pixels at once */
-            size_t index = (size_t)row * overlay->columns + (size_t)(x - left);
-            if (index % 8 == 0 && x + 8 <= to && !overlay->bits[index / 8]) {
-                x += 7;
-                continue;
-            }
+        size_t index = start + (size_t)(x - left);
+        if (overlay->bits && index % 8 == 0 && x + 8 <= to && !overlay->bits[index / 8]) {
+            x += 7; /* most of a plane is empty */
+            continue;
         }
-        if (is_set(plain, overlay, row, x - left) &&
-            (!overlay->region || is_edge(plain, overlay, row, x - left)))
+        if (bit_at(&bits, index) && (!overlay->region || is_edge(&bits, overlay, row, x - left)))
             memset(out + (size_t)(x - span->first) * source->samples, grey, source->samples);
     }
 }

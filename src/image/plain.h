@@ -68,5 +68,10 @@ void yq_colour_halved(const struct plain *plain, const struct ybr *ybr, size_t f
 /* One sample a pixel, through a palette. */
 void yq_colour_palette(const struct plain *plain, const struct yq_lut palette[3], size_t first,
                        size_t count, uint8_t *out);
+/* Red, green and blue of each bit pattern of a cell of up to 16 bits, and lines by them; NULL: no
+ * memory. */
+uint8_t *yq_colour_table(const struct plain *plain, const struct yq_lut palette[3]);
+void yq_colour_tabled(const struct plain *plain, const uint8_t *table, size_t first, size_t count,
+                      uint8_t *out);
 
 #endif

@@ -23,7 +23,7 @@ void yq_tone_range(struct tone *tone, const struct plain *plain);
 /* All values that can be stored: a presentation state without a window. PS3.4 N.2.2 */
 void yq_tone_whole(struct tone *tone, const struct plain *plain);
 uint8_t yq_tone_value(const struct tone *tone, double stored);
-/* The grey of each bit pattern of a cell, 1 << bits_allocated (8 or 16) of them; owned by the
+/* The grey of each bit pattern of a cell, 1 << bits_allocated (1, 8 or 16) of them; owned by the
  * caller; NULL: no memory. */
 uint8_t *yq_tone_table(const struct tone *tone, const struct plain *plain);
 
@@ -78,7 +78,7 @@ struct source {
     enum source_kind kind;
     unsigned samples; /* of its lines, 1 or 3 */
     struct tone tone; /* of grey */
-    uint8_t *table;   /* owned; or NULL, then each value goes through the tone */
+    uint8_t *table;   /* owned; of greys or colours; or NULL, then each value for itself */
 };
 yq_must_check bool yq_source_open(struct source *source, const struct yq_view *view,
                                   struct yq_err *err);

@@ -9,6 +9,8 @@
 
 #define ROOM "image"
 
+enum { TABLE_LEAST = 4096 }; /* pixels for which a table is worth its making */
+
 static int kind_of(const struct yq_frame *frame)
 {
     static const struct {
@@ -112,7 +114,7 @@ bool yq_source_plain(const struct yq_frame *frame, struct plain *plain, struct y
 
 static bool is_tabled(const struct plain *plain)
 {
-    return !plain->is_float && (plain->bits_allocated == 8 || plain->bits_allocated == 16);
+    return !plain->is_float && plain->bits_allocated <= 16;
 }
 
 static bool open_grey(struct source *source, const struct yq_view *view, struct yq_err *err)
@@ -127,10 +129,18 @@ static bool open_grey(struct source *source, const struct yq_view *view, struct 
     } else {
         yq_tone_range(&source->tone, &source->plain);
     }
-    if (!is_tabled(&source->plain) || source->plain.pixels < 4096)
+    if (!is_tabled(&source->plain) || source->plain.pixels < TABLE_LEAST)
         return true;
     source->table = yq_tone_table(&source->tone, &source->plain);
     return source->table || yq_fail(err, YQ_FULL, ROOM, "no memory for a table of grey values");
+}
+
+static bool open_palette(struct source *source, struct yq_err *err)
+{
+    if (!is_tabled(&source->plain) || source->plain.pixels < TABLE_LEAST)
+        return true;
+    source->table = yq_colour_table(&source->plain, source->frame->palette);
+    return source->table || yq_fail(err, YQ_FULL, ROOM, "no memory for a table of colours");
 }
 
 bool yq_source_open(struct source *source, const struct yq_view *view, struct yq_err *err)
@@ -140,7 +150,11 @@ bool yq_source_open(struct source *source, const struct yq_view *view, struct yq
     source->look = view->look ? view->look : &frame->look;
     source->kind = (enum source_kind)kind;
     source->samples = kind == SOURCE_GREY ? 1 : 3;
-    return kind != SOURCE_GREY || open_grey(source, view, err);
+    switch (kind) {
+    case SOURCE_GREY: return open_grey(source, view, err);
+    case SOURCE_PALETTE: return open_palette(source, err);
+    default: return true;
+    }
 }
 
 void yq_source_fini(struct source *source)
@@ -157,6 +171,9 @@ static void grey_line(const struct source *source, size_t first, unsigned count,
     if (!source->table)
         for (unsigned i = 0; i < count; i++)
             out[i] = yq_tone_value(&source->tone, yq_plain_number(plain, first + i));
+    else if (plain->bits_allocated == 1)
+        for (unsigned i = 0; i < count; i++)
+            out[i] = source->table[plain->bytes[(first + i) / 8] >> ((first + i) % 8) & 1];
     else if (plain->bits_allocated == 8)
         yq_line_through8(plain->bytes + first, count, source->table, out);
     else
@@ -175,7 +192,12 @@ void yq_source_line(const struct source *source, unsigned row, unsigned first, u
     size_t at = (size_t)row * plain->columns + first;
     switch (source->kind) {
     case SOURCE_GREY: grey_line(source, at, count, out); break;
-    case SOURCE_PALETTE: yq_colour_palette(plain, source->frame->palette, at, count, out); break;
+    case SOURCE_PALETTE:
+        if (source->table)
+            yq_colour_tabled(plain, source->table, at, count, out);
+        else
+            yq_colour_palette(plain, source->frame->palette, at, count, out);
+        break;
     case SOURCE_RGB: yq_colour_full(plain, NULL, at, count, out); break;
     default:
         if (plain->halved)

@@ -236,6 +236,43 @@ static void tables_say_what_values_say(void **state)
     }
 }
 
+/* Large images go through tables; they say what one pixel at a time says. */
+static void large_images_look_like_small_ones(void **state)
+{
+    (void)state;
+    static const unsigned cells[] = {1, 8, 16};
+    for (unsigned round = 0; round < 12; round++) {
+        unsigned bits = cells[round % 3], side = 80;
+        size_t length = (size_t)side * side * bits / 8;
+        uint8_t *bytes = noise(length);
+        struct yq_frame f =
+            frame_of(round < 6 ? "PALETTE COLOR" : "MONOCHROME2", side, side, bits, bytes, length);
+        f.is_signed = round % 2;
+        if (bits > 1) {
+            f.bits_stored = bits - 3;
+            f.high_bit = bits - 1 - dice(4);
+        }
+        f.look.window_count = 1;
+        f.look.windows[0] = (struct yq_window){dice(100), 2 + dice(400)};
+        for (unsigned i = 0; round < 6 && i < 3; i++)
+            f.palette[i] = lut_of(1 + dice(3000), (int)dice(20) - 10, 16);
+        struct yq_picture large = shown(&f, NULL), small;
+        f.rows = 1;
+        f.pixels.length = (length + side - 1) / side;
+        for (unsigned row = 0; row < side; row++) {
+            memcpy(f.pixels.bytes, bytes + length / side * row, length / side);
+            small = shown(&f, NULL);
+            assert_memory_equal(small.pixels.bytes,
+                                large.pixels.bytes + (size_t)row * side * large.samples,
+                                (size_t)side * large.samples);
+            yq_picture_fini(&small);
+        }
+        yq_picture_fini(&large);
+        yq_frame_fini(&f);
+        free(bytes);
+    }
+}
+
 static void look_up_tables(void **state)
 {
     (void)state;
@@ -805,6 +842,7 @@ int main(void)
         cmocka_unit_test(lines_do_what_their_twins_do),
         cmocka_unit_test(pixels_across_a_line),
         cmocka_unit_test(tables_say_what_values_say),
+        cmocka_unit_test(large_images_look_like_small_ones),
         cmocka_unit_test(look_up_tables),
         cmocka_unit_test(a_state_without_a_window),
         cmocka_unit_test(wide_and_floating_values),

@@ -123,18 +123,28 @@ static inline int quantized(const struct jpegls_scan *s, int near, int d)
     return d < 0 ? -q : q;
 }
 
+/* In sixteen bits, so that a vector holds many: how far apart two samples are, as -4 to 4. */
+static inline int16_t quantized16(uint16_t a, uint16_t b, const uint16_t steps[4])
+{
+    uint16_t size = a > b ? (uint16_t)(a - b) : (uint16_t)(b - a);
+    int16_t q = 0;
+    for (int i = 0; i < 4; i++)
+        q = (int16_t)(q + (size >= steps[i]));
+    return (int16_t)(a < b ? -q : q);
+}
+
 /* From both neighbours above: 81 Q1 + 9 Q2. */
 static void prepare(const struct jpegls_scan *s, const uint16_t *restrict above,
                     int16_t *restrict base)
 {
-    int near = s->near, t1 = s->t1, t2 = s->t2, t3 = s->t3;
+    const uint16_t steps[4] = {(uint16_t)(s->near + 1), (uint16_t)s->t1, (uint16_t)s->t2,
+                               (uint16_t)s->t3};
     const uint16_t *corner = above - 1, *right = above + 1;
-    for (unsigned x = 0; x < s->columns; x++) {
-        int d1 = right[x] - above[x], d2 = above[x] - corner[x];
-        int size1 = d1 < 0 ? -d1 : d1, size2 = d2 < 0 ? -d2 : d2;
-        int q1 = (size1 > near) + (size1 >= t1) + (size1 >= t2) + (size1 >= t3);
-        int q2 = (size2 > near) + (size2 >= t1) + (size2 >= t2) + (size2 >= t3);
-        base[x] = (int16_t)(81 * (d1 < 0 ? -q1 : q1) + 9 * (d2 < 0 ? -q2 : q2));
+    unsigned columns = s->columns;
+    for (unsigned x = 0; x < columns; x++) {
+        int16_t q1 = quantized16(right[x], above[x], steps);
+        int16_t q2 = quantized16(above[x], corner[x], steps);
+        base[x] = (int16_t)(81 * q1 + 9 * q2);
     }
 }
 

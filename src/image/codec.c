@@ -12,7 +12,14 @@
 
 #define ROOM "image"
 
-enum { SCANS_MOST = 100, TILES_MOST = 4096, PIECES_MOST = 1 << 16, PACKETS_MOST = 1 << 22 };
+enum {
+    SCANS_MOST = 100,
+    SCANS_USUAL = 12,
+    PASSES_MOST = 1 << 30,
+    TILES_MOST = 4096,
+    PIECES_MOST = 1 << 16,
+    PACKETS_MOST = 1 << 22
+};
 
 enum {
     NATIVE = 1,   /* nothing to do */
@@ -85,10 +92,11 @@ bool yq_codec_fits(const struct yq_frame *frame, const struct yq_codestream *sai
                        frame->samples);
     if (said->tiles > TILES_MOST)
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame has too many tiles");
-    if (said->scans > SCANS_MOST) /* each costs a pass over the whole image */
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame has more than %d scans",
-                       SCANS_MOST);
     uint64_t samples = (uint64_t)frame->rows * frame->columns * frame->samples;
+    /* Each scan costs a pass over the whole image, and may take a few bytes only. */
+    if (said->scans > SCANS_MOST ||
+        (said->scans > SCANS_USUAL && said->scans * samples > PASSES_MOST))
+        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame has %u scans", said->scans);
     /* OpenJPEG takes half a kilobyte for each piece, and looks at each for every layer. */
     uint64_t pieces_most = PIECES_MOST + samples / 256;
     if (said->pieces > pieces_most || said->pieces * said->layers > PACKETS_MOST + samples / 16)

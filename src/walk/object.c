@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PIECE = 1 << 17, IN_MEMORY_MOST = 64 << 20 };
+enum { PIECE = 1 << 17, IN_MEMORY_MOST = 16 << 20 };
 
 bool yq_object_digest(int fd, enum yq_digest_kind kind, struct yq_object *object,
                       struct yq_err *err)

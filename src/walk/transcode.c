@@ -162,20 +162,30 @@ static bool is_kin(const struct kinship *kinship, const struct yq_buf *stream)
            said.kind == kinship->kind && (!kinship->first_order || is_first_order(stream));
 }
 
+/* How it is shown is not asked, which is most of what reading one frame costs; but some are decoded
+ * only while they are read like that. */
+static bool decode_frame(struct work *w, unsigned number, struct yq_frame *stored,
+                         struct yq_err *err)
+{
+    if (yq_image_decode(stored, 0, FRAME_MOST, err))
+        return true;
+    if (err->code != YQ_REFUSED)
+        return false;
+    yq_frame_fini(stored);
+    return yq_frames_read(w->frames, number, FRAME_MOST, stored, err) &&
+           yq_image_decode(stored, 0, FRAME_MOST, err);
+}
+
 /* Frame `number` as it goes into the new object. */
 static bool make_frame(struct work *w, unsigned number, struct yq_frame *out, struct yq_err *err)
 {
-    if (w->kinship) {
-        if (!yq_frames_stored(w->frames, number, FRAME_MOST, out, err))
-            return false;
-        if (is_kin(w->kinship, &out->pixels))
-            return true;
-        yq_frame_fini(out);
-        if (!(traits_of(w->coding->syntax) & KEEPS))
-            return yq_fail(err, YQ_REFUSED, "walk", "a frame is not what its transfer syntax says");
-    }
-    return yq_frames_read(w->frames, number, FRAME_MOST, out, err) &&
-           yq_image_decode(out, 0, FRAME_MOST, err) && yq_image_encode(out, w->coding, err);
+    if (!yq_frames_stored(w->frames, number, FRAME_MOST, out, err))
+        return false;
+    if (w->kinship && is_kin(w->kinship, &out->pixels))
+        return true;
+    if (w->kinship && !(traits_of(w->coding->syntax) & KEEPS))
+        return yq_fail(err, YQ_REFUSED, "walk", "a frame is not what its transfer syntax says");
+    return decode_frame(w, number, out, err) && yq_image_encode(out, w->coding, err);
 }
 
 static bool is_described(const struct yq_frame *a, const struct yq_frame *b)

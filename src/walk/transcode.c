@@ -43,6 +43,7 @@ enum trait {
     PLAIN = 1,
     KEEPS = 2,     /* can hold every pixel without loss */
     ELSEWHERE = 4, /* video, or pixels that are not in the object */
+    READ = 8,      /* dcm/ decodes it while it reads */
 };
 
 static unsigned traits_of(const char *syntax)
@@ -62,6 +63,7 @@ static unsigned traits_of(const char *syntax)
         {YQ_TS_JPEGLS_NEAR, KEEPS},
         {YQ_TS_J2K_LOSSLESS, KEEPS},
         {YQ_TS_J2K, KEEPS},
+        {"1.2.840.10008.1.2.8.1", READ},       /* deflated frames */
         {"1.2.840.10008.1.2.4.94", ELSEWHERE}, /* JPIP */
         {"1.2.840.10008.1.2.4.95", ELSEWHERE},
         {"1.2.840.10008.1.2.4.204", ELSEWHERE},
@@ -99,7 +101,7 @@ static const struct kinship *kinship_of(const char *from, const char *to)
 
 static bool decodes(const char *syntax)
 {
-    return (traits_of(syntax) & PLAIN) || yq_image_can_decode(syntax);
+    return (traits_of(syntax) & (PLAIN | READ)) || yq_image_can_decode(syntax);
 }
 
 bool yq_transcode_loses(const struct yq_coding *coding)

@@ -1,6 +1,8 @@
 """Receivers that take one transfer syntax only get their images in it, by C-MOVE, C-GET and WADO: without loss, or
 as an object of its own that says what it lost. What was expensive to make is kept, and never taken for an object."""
+import csv
 import glob
+import hashlib
 import io
 import os
 import shutil
@@ -218,6 +220,53 @@ def test_with_loss_by_wado_it_is_another_object(node, images, syntax, options, s
         new = [line for line in run("dciodvfy", "-new", path).err.splitlines()
                if line.startswith("Error") and line not in known]
         assert not new, new
+
+
+# ---- real files ----
+
+
+def native_md5(raw):
+    """As expected/pixels.csv has it: little endian, colour by pixel, without padding."""
+    dataset = dul.decode_dataset(raw, dul.EXPLICIT)
+    frames, colours, cell = int(dataset.get("NumberOfFrames", 1) or 1), dataset.SamplesPerPixel, dataset.BitsAllocated
+    length = (frames * dataset.Rows * dataset.Columns * colours * cell + 7) // 8
+    pixels = dataset.PixelData[:length]
+    if dataset.get("PlanarConfiguration", 0) == 1 and colours == 3:
+        planes = numpy.frombuffer(pixels, "u1").reshape(frames, 3, dataset.Rows * dataset.Columns, cell // 8)
+        pixels = planes.transpose(0, 2, 1, 3).tobytes()
+    return hashlib.md5(pixels).hexdigest()
+
+
+def test_real_images_in_every_syntax_and_back(nodes, testdata):
+    """Each in explicit VR has the pixels that others see in it; so has what was compressed on the way."""
+    first, second = (nodes(store__duplicates="replace") for _ in range(2))
+    with open(os.path.join(testdata, "expected", "pixels.csv"), encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["lossy"] == "0" and row["native_pixel_md5"]]
+    compared, faults = 0, []
+    for row in rows:
+        path = os.path.join(testdata, row["path"])
+        with open(path, "rb") as file:
+            if file.read(132)[128:] != b"DICM":
+                continue  # bare: nothing to send it as
+        one = samples.load(path)
+        if first.send(one) != [0]:
+            continue  # no instance: it lacks what makes one
+        got, _ = first.get("IMAGE", [dul.EXPLICIT], [one.sop_class], **keys_of(one))
+        if not got or native_md5(got[0][2]) != row["native_pixel_md5"]:
+            faults.append((row["path"], "explicit"))
+            continue
+        for syntax in (samples.RLE, SV1, JPEGLS, J2K_LOSSLESS):
+            packed, _ = first.get("IMAGE", [syntax], [one.sop_class], **keys_of(one))
+            if not packed:
+                continue  # single bits, floats, 32 bits: said by the unit tests
+            assert second.send(samples.Instance(one.sop_class, one.uid, syntax, packed[0][2], one.study, one.series)) == [0]
+            plain, _ = second.get("IMAGE", [dul.EXPLICIT], [one.sop_class], **keys_of(one))
+            compared += 1
+            halved = b"YBR_FULL_422" in got[0][2]  # leaves with its colours in full
+            if not plain or (native_md5(plain[0][2]) != row["native_pixel_md5"] and not halved):
+                faults.append((row["path"], syntax))
+    assert not faults
+    assert compared > 400
 
 
 # ---- what is kept ----

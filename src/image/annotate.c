@@ -293,7 +293,7 @@ bool yq_annotate(struct yq_picture *picture, const struct place *place, const st
     notes.size = notes.size < LETTERS_LEAST  ? LETTERS_LEAST
                  : notes.size > LETTERS_MOST ? LETTERS_MOST
                                              : notes.size;
-    notes.width = fmax(1, shorter / 500.0);
+    notes.width = fmax(1.25, shorter / 400.0);
     for (size_t i = 0; i < look->graphic_count; i++)
         draw_graphic(&notes, &look->graphics[i]);
     for (size_t i = 0; notes.type && i < look->caption_count; i++)

@@ -8,7 +8,7 @@
 
 #define SHADOW 1.5 /* pixels around a line */
 
-enum { FILL_ALPHA = 90, SHADOW_ALPHA = 150 };
+enum { FILL_ALPHA = 90, SHADOW_ALPHA = 140 };
 
 static const uint8_t black[3], white[3] = {255, 255, 255};
 
@@ -83,9 +83,58 @@ static double distance(struct dot a, struct dot b, double x, double y)
     return hypot(x - a.x - t * dx, y - a.y - t * dy);
 }
 
+/* How much of each pixel a line covers: pieces that overlap, as those of a curve do, must not add
+ * up. Cut to the picture. */
+struct mask {
+    uint8_t *cover; /* owned */
+    int64_t left, top, columns, rows;
+};
+
+static int64_t within(double value, unsigned most)
+{
+    return value > 0 ? value < most ? (int64_t)value : (int64_t)most : 0;
+}
+
+/* Around what is seen of the line. False: nothing is, or it is too much. */
+static bool mask_init(struct mask *mask, struct canvas *canvas, const struct dot *dots,
+                      size_t count, double margin)
+{
+    double left = HUGE_VAL, top = HUGE_VAL, right = -HUGE_VAL, bottom = -HUGE_VAL;
+    for (size_t i = 0; i < count; i++) {
+        struct dot a = dots[i], b = dots[i + 1 < count ? i + 1 : i];
+        if (!clip(canvas, margin, &a, &b))
+            continue;
+        left = fmin(left, fmin(a.x, b.x));
+        right = fmax(right, fmax(a.x, b.x));
+        top = fmin(top, fmin(a.y, b.y));
+        bottom = fmax(bottom, fmax(a.y, b.y));
+    }
+    if (left > right)
+        return false;
+    mask->left = within(floor(left - margin), canvas->columns);
+    mask->top = within(floor(top - margin), canvas->rows);
+    mask->columns = within(ceil(right + margin), canvas->columns) - mask->left;
+    mask->rows = within(ceil(bottom + margin), canvas->rows) - mask->top;
+    int64_t area = mask->columns * mask->rows;
+    canvas->effort -= area / 8 + (int64_t)count;
+    mask->cover = area > 0 && canvas->effort > 0 ? calloc(1, (size_t)area) : NULL;
+    return mask->cover;
+}
+
+static void cover_pixel(struct mask *mask, int64_t column, int64_t row, double cover)
+{
+    column -= mask->left;
+    row -= mask->top;
+    if (cover <= 0 || column < 0 || row < 0 || column >= mask->columns || row >= mask->rows)
+        return;
+    uint8_t value = (uint8_t)((cover < 1 ? cover : 1) * 255);
+    uint8_t *to = mask->cover + row * mask->columns + column;
+    *to = value > *to ? value : *to;
+}
+
 /* One piece: walks along its longer direction, and as far to both sides as it is wide. */
-static void stroke(struct canvas *canvas, struct dot a, struct dot b, double half,
-                   const uint8_t rgb[3], unsigned alpha)
+static void stroke(struct canvas *canvas, struct mask *mask, struct dot a, struct dot b,
+                   double half)
 {
     double margin = half + 2;
     if (!clip(canvas, margin, &a, &b))
@@ -102,21 +151,31 @@ static void stroke(struct canvas *canvas, struct dot a, struct dot b, double hal
         double middle = flat ? a.y + (along - a.x) * slope : a.x + (along - a.y) * slope;
         for (int64_t j = (int64_t)floor(middle) - side; j <= (int64_t)floor(middle) + side; j++) {
             double x = flat ? along : (double)j + 0.5, y = flat ? (double)j + 0.5 : along;
-            double cover = half + 0.5 - distance(a, b, x, y);
-            if (cover > 0)
-                yq_canvas_mix(canvas, flat ? i : j, flat ? j : i, rgb,
-                              (unsigned)((cover < 1 ? cover : 1) * alpha));
+            cover_pixel(mask, flat ? i : j, flat ? j : i, half + 0.5 - distance(a, b, x, y));
         }
     }
 }
 
-static void strokes(struct canvas *canvas, const struct dot *dots, size_t count, double half,
-                    const uint8_t rgb[3], unsigned alpha)
+static void strokes(struct canvas *canvas, struct mask *mask, const struct dot *dots, size_t count,
+                    double half)
 {
+    memset(mask->cover, 0, (size_t)(mask->columns * mask->rows));
     for (size_t i = 0; i + 1 < count && canvas->effort > 0; i++)
-        stroke(canvas, dots[i], dots[i + 1], half, rgb, alpha);
+        stroke(canvas, mask, dots[i], dots[i + 1], half);
     if (count == 1)
-        stroke(canvas, dots[0], dots[0], half, rgb, alpha);
+        stroke(canvas, mask, dots[0], dots[0], half);
+}
+
+static void blend(struct canvas *canvas, const struct mask *mask, const uint8_t rgb[3],
+                  unsigned alpha)
+{
+    for (int64_t row = 0; row < mask->rows; row++)
+        for (int64_t column = 0; column < mask->columns; column++) {
+            unsigned cover = mask->cover[row * mask->columns + column];
+            if (cover)
+                yq_canvas_mix(canvas, mask->left + column, mask->top + row, rgb,
+                              (cover * alpha + 127) / 255);
+        }
 }
 
 static bool is_dark(const uint8_t rgb[3]) { return rgb[0] + rgb[1] + rgb[2] < 240; }
@@ -124,8 +183,14 @@ static bool is_dark(const uint8_t rgb[3]) { return rgb[0] + rgb[1] + rgb[2] < 24
 void yq_canvas_line(struct canvas *canvas, const struct dot *dots, size_t count, double width,
                     const uint8_t rgb[3])
 {
-    strokes(canvas, dots, count, width / 2 + SHADOW, is_dark(rgb) ? white : black, SHADOW_ALPHA);
-    strokes(canvas, dots, count, width / 2, rgb, 255);
+    struct mask mask = {0};
+    if (!mask_init(&mask, canvas, dots, count, width / 2 + SHADOW + 2))
+        return;
+    strokes(canvas, &mask, dots, count, width / 2 + SHADOW);
+    blend(canvas, &mask, is_dark(rgb) ? white : black, SHADOW_ALPHA);
+    strokes(canvas, &mask, dots, count, width / 2);
+    blend(canvas, &mask, rgb, 255);
+    free(mask.cover);
 }
 
 /* ---- areas ---- */

@@ -40,6 +40,26 @@ static uint64_t visit(const struct yq_item *item, unsigned depth)
     return sum;
 }
 
+/* A long value is found within the file, in order, or not at all. */
+static void locate(int fd, uint32_t tag, uint64_t size)
+{
+    struct yq_err err;
+    struct yq_bulk bulk;
+    uint64_t sum = 0, end = 0;
+    if (!yq_dcm_locate(fd, tag, 1 << 16, &bulk, &err))
+        return;
+    for (size_t i = 0; i < bulk.count; i++) {
+        if (!bulk.ranges[i].length || bulk.ranges[i].offset < end)
+            abort();
+        end = bulk.ranges[i].offset + bulk.ranges[i].length;
+        sum += bulk.ranges[i].length;
+    }
+    if (end > size || sum != bulk.length || bulk.bytes.length > 1 << 16 ||
+        (bulk.count > 0) == (bulk.bytes.length > 0))
+        abort();
+    yq_bulk_fini(&bulk);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const syntaxes[] = {YQ_TS_IMPLICIT_LE, YQ_TS_EXPLICIT_LE, YQ_TS_EXPLICIT_BE,
@@ -66,6 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             (void)visit(&set.root, 0);
             yq_dataset_fini(&set);
         }
+        locate(fd, 0x7fe00010, file.length);
+        locate(fd, 0x00420011, file.length);
     }
     if (fd >= 0)
         close(fd);

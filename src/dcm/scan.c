@@ -31,7 +31,7 @@ enum {
 
 bool yq_scan_may_inflate(uint64_t made, uint64_t read, bool pixels)
 {
-    uint64_t anyway = (uint64_t)(pixels ? 256 : 32) << 20, ratio = pixels ? 200 : 50;
+    uint64_t anyway = (uint64_t)(pixels ? 1024 : 32) << 20, ratio = pixels ? 200 : 50;
     return made <= anyway || made / ratio <= read;
 }
 

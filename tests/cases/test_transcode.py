@@ -269,6 +269,20 @@ def test_real_images_in_every_syntax_and_back(nodes, testdata):
     assert compared > 400
 
 
+def test_broken_pixels_fail_alone(nodes):
+    """Noise that calls itself compressed leaves as it is stored, and as nothing else."""
+    node = nodes()
+    fine = picture(seed=80)
+    broken = [samples.instance(syntax, size=4000, study=fine.study) for syntax in COMPRESSED]
+    assert set(node.send(fine, *broken)) == {0}
+    got, answers = node.get("STUDY", [dul.EXPLICIT], [samples.CT, samples.SC], StudyInstanceUID=fine.study)
+    assert [uid for uid, _, _ in got] == [fine.uid]
+    assert answers[-1].NumberOfFailedSuboperations == len(broken)
+    for one in broken:
+        assert node.get_one(one) == one.raw
+    assert node.echo() == 0
+
+
 # ---- what is kept ----
 
 

@@ -99,6 +99,32 @@ static void deflated_is_read_too_and_missed_when_cut(void **state)
     close(out);
 }
 
+/* Zeros before the pixels that come out of next to nothing are not waited for. */
+static void what_a_header_inflates_to_is_bounded(void **state)
+{
+    (void)state;
+    enum { MUCH = 40 << 20 };
+    struct yq_buf dataset = {0};
+    struct yq_writer w = {.out = &dataset, .layout = YQ_LAYOUT_EXPLICIT_LE};
+    struct yq_part10 about;
+    struct yq_header header;
+    struct yq_err err = {0};
+    put_head(&w);
+    yq_buf_put(&dataset, "\x21\0\x10\x10OB\0\0", 8);
+    yq_buf_put_le32(&dataset, MUCH);
+    assert_non_null(yq_buf_room(&dataset, MUCH));
+    int plain = file_with(&dataset, YQ_TS_EXPLICIT_LE), packed = empty_file();
+    assert_true(yq_recast(
+        &(struct yq_recasting){.fd = plain, .out_fd = packed, .to = YQ_TS_DEFLATED}, &err));
+    assert_true(yq_part10_read(packed, &about, &err));
+    assert_false(
+        yq_dcm_read_header(packed, about.dataset_offset, YQ_TS_DEFLATED, "", &header, &err));
+    assert_int_equal(err.code, YQ_FULL);
+    close(plain);
+    close(packed);
+    yq_buf_fini(&dataset);
+}
+
 static void charsets_and_padding(void **state)
 {
     (void)state;
@@ -219,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layout_gives_the_same_header),
         cmocka_unit_test(deflated_is_read_too_and_missed_when_cut),
+        cmocka_unit_test(what_a_header_inflates_to_is_bounded),
         cmocka_unit_test(charsets_and_padding),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(pixels_that_are_cut_off_make_no_object),

@@ -230,8 +230,8 @@ const struct yq_verb yq_verbs[] = {
      NULL},
     {"demo", yq_run_demo, "[--seed N] [--studies N] [--out DIR]", "make sample studies",
      "Invented patients with Chinese names and phantom pictures: CT with its report, MR, CR with\n"
-     "its report as a PDF, ultrasound, in the usual transfer syntaxes and character sets. The same\n"
-     "seed makes the same files.",
+     "its report as a PDF, ultrasound, in the usual transfer syntaxes and character sets. The\n"
+     "same seed makes the same files.",
      demo_options},
     {"help", yq_run_help, "[COMMAND]", "tell about the commands", "This text.", help_options},
     {"version", yq_run_version, "", "print the version", "The version of the program.", NULL},

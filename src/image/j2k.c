@@ -8,6 +8,7 @@
 #include <openjpeg.h>
 #include <string.h>
 
+#include "asserts.h"
 #include "codec.h"
 
 #define ROOM "image"
@@ -169,23 +170,33 @@ static bool pack(opj_image_t *image, struct yq_frame *plain, struct yq_err *err)
 
 /* ---- running OpenJPEG ---- */
 
-static bool run(opj_codec_t *codec, opj_stream_t *stream, const struct yq_frame *frame,
-                unsigned reduce, opj_image_t **image, struct yq_err *err)
+struct job {
+    opj_codec_t *codec;
+    opj_stream_t *stream;
+    const struct yq_frame *frame;
+    unsigned reduce;
+    opj_image_t *image;
+    const char *wrong; /* said where it fails */
+};
+
+static bool run(void *user)
 {
+    struct job *job = user;
     opj_dparameters_t parameters;
     opj_set_default_decoder_parameters(&parameters);
-    parameters.cp_reduce = reduce;
-    opj_set_info_handler(codec, say_nothing, NULL);
-    opj_set_warning_handler(codec, say_nothing, NULL);
-    opj_set_error_handler(codec, say_nothing, NULL);
-    if (!opj_setup_decoder(codec, &parameters) || !opj_read_header(stream, codec, image) || !*image)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JPEG 2000 header is broken");
-    if ((*image)->numcomps != frame->samples)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM,
-                       "the compressed frame has another size than the dataset says");
-    if (!opj_decode(codec, stream, *image) || !opj_end_decompress(codec, stream))
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the JPEG 2000 frame cannot be decoded");
-    return true;
+    parameters.cp_reduce = job->reduce;
+    opj_set_info_handler(job->codec, say_nothing, NULL);
+    opj_set_warning_handler(job->codec, say_nothing, NULL);
+    opj_set_error_handler(job->codec, say_nothing, NULL);
+    if (!opj_setup_decoder(job->codec, &parameters) ||
+        !opj_read_header(job->stream, job->codec, &job->image) || !job->image)
+        return false;
+    job->wrong = "the compressed frame has another size than the dataset says";
+    if (job->image->numcomps != job->frame->samples)
+        return false;
+    job->wrong = "the JPEG 2000 frame cannot be decoded";
+    return opj_decode(job->codec, job->stream, job->image) &&
+           opj_end_decompress(job->codec, job->stream);
 }
 
 static bool decode(const struct yq_frame *coded, size_t start, unsigned reduce,
@@ -203,7 +214,10 @@ static bool decode(const struct yq_frame *coded, size_t start, unsigned reduce,
         opj_stream_set_read_function(stream, read_stream);
         opj_stream_set_skip_function(stream, skip_stream);
         opj_stream_set_seek_function(stream, seek_stream);
-        fine = run(codec, stream, coded, reduce, &image, err) && pack(image, plain, err);
+        struct job job = {codec, stream, coded, reduce, NULL, "the JPEG 2000 header is broken"};
+        fine = yq_despite_asserts(run, &job) || yq_fail(err, YQ_BAD_INPUT, ROOM, "%s", job.wrong);
+        image = job.image;
+        fine = fine && pack(image, plain, err);
     } else {
         yq_fail(err, YQ_FULL, ROOM, "no memory to decode a frame");
     }

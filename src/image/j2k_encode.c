@@ -7,6 +7,7 @@
 #include <openjpeg.h>
 #include <string.h>
 
+#include "asserts.h"
 #include "codec.h"
 #include "yq/uid.h"
 
@@ -123,20 +124,30 @@ static void set_parameters(const struct job *job, opj_cparameters_t *p)
         p->numresolution++;
 }
 
-static bool run(opj_codec_t *codec, opj_stream_t *stream, const struct job *job, struct sink *sink,
-                opj_image_t *image)
+struct run {
+    opj_codec_t *codec;
+    opj_stream_t *stream;
+    const struct job *job;
+    struct sink *sink;
+    opj_image_t *image;
+};
+
+static bool run(void *user)
 {
+    const struct run *r = user;
+    opj_codec_t *codec = r->codec;
+    opj_stream_t *stream = r->stream;
     opj_cparameters_t parameters;
-    set_parameters(job, &parameters);
+    set_parameters(r->job, &parameters);
     opj_set_info_handler(codec, say_nothing, NULL);
     opj_set_warning_handler(codec, say_nothing, NULL);
     opj_set_error_handler(codec, say_nothing, NULL);
-    opj_stream_set_user_data(stream, sink, NULL);
+    opj_stream_set_user_data(stream, r->sink, NULL);
     opj_stream_set_write_function(stream, write_sink);
     opj_stream_set_skip_function(stream, skip_sink);
     opj_stream_set_seek_function(stream, seek_sink);
-    return opj_setup_encoder(codec, &parameters, image) &&
-           opj_start_compress(codec, image, stream) && opj_encode(codec, stream) &&
+    return opj_setup_encoder(codec, &parameters, r->image) &&
+           opj_start_compress(codec, r->image, stream) && opj_encode(codec, stream) &&
            opj_end_compress(codec, stream);
 }
 
@@ -147,7 +158,8 @@ static bool encode(const struct job *job, struct yq_buf *out, struct yq_err *err
     opj_stream_t *stream = opj_stream_default_create(OPJ_FALSE);
     opj_image_t *image = make_image(job);
     bool there = codec && stream && image;
-    bool fine = there && run(codec, stream, job, &sink, image);
+    struct run r = {codec, stream, job, &sink, image};
+    bool fine = there && yq_despite_asserts(run, &r);
     opj_image_destroy(image);
     if (stream)
         opj_stream_destroy(stream);

@@ -4,6 +4,7 @@
  * OpenJPEG's (HTJ2K). So the program has an __assert_fail of its own, which the dynamic linker
  * finds before libc's: inside yq_despite_asserts it jumps out, everywhere else it ends the program
  * as ever. One guard a thread, not nested; the libraries run in the calling thread. */
+#undef NDEBUG /* without which assert.h declares it */
 #include "asserts.h"
 
 #include <assert.h>

@@ -518,11 +518,13 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void on_completed(void *context, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode how)
 {
-    (void)context, (void)connection, (void)how;
+    (void)context, (void)connection;
     struct visit *visit = *state;
     if (!visit)
         return;
     *state = NULL;
+    if (how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+        yq_patience_lost(visit->asker);
     yq_patience_again(visit->door->patience, visit->asker, yq_monotonic_ms());
     yq_params_fini(&visit->request.params);
     yq_reply_fini(&visit->reply);

@@ -109,6 +109,8 @@ void yq_patience_asked(struct yq_patience *patience, struct yq_asker *asker);
 void yq_patience_taking(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);
 void yq_patience_again(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);
 void yq_patience_end(struct yq_patience *patience, struct yq_asker *asker);
+/* It is going to be closed in the middle of an answer, which nobody will take. */
+void yq_patience_lost(const struct yq_asker *asker);
 /* Shuts down the sockets of those that ask or take too slowly; how many those are. */
 size_t yq_patience_sweep(struct yq_patience *patience, const struct yq_patience_rules *rules,
                          int64_t now_ms);

@@ -116,6 +116,19 @@ void yq_patience_end(struct yq_patience *patience, struct yq_asker *asker)
     free(asker);
 }
 
+/* What it did not take goes with the connection, and does not wait in the kernel for it. */
+static void let_go(const struct yq_asker *asker)
+{
+    static const struct linger at_once = {.l_onoff = 1};
+    (void)setsockopt(asker->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void yq_patience_lost(const struct yq_asker *asker)
+{
+    if (asker)
+        let_go(asker);
+}
+
 static bool is_too_slow(struct yq_asker *asker, const struct yq_patience_rules *rules,
                         int64_t now_ms)
 {
@@ -140,6 +153,7 @@ size_t yq_patience_sweep(struct yq_patience *patience, const struct yq_patience_
     for (struct yq_asker *asker = patience->first; asker; asker = asker->next) {
         if (!is_too_slow(asker, rules, now_ms))
             continue;
+        let_go(asker);
         shutdown(asker->fd, SHUT_RDWR); /* its owner meets the end and closes it */
         asker->state = IDLE;
         count++;

@@ -12,8 +12,6 @@
 bool yq_transcode_keeps(const char *from, const char *to);
 /* Whether `coding` changes pixels. */
 bool yq_transcode_loses(const struct yq_coding *coding);
-/* Whether it can be a target at all, with loss or without. */
-bool yq_transcode_makes(const char *syntax);
 
 /* Reads the Part 10 file `fd` and writes it as coding->syntax to a new file, which is the caller's.
  * Frame by frame: memory, which is taken from house->pixels, depends on the size of one. Without

@@ -111,8 +111,6 @@ bool yq_transcode_loses(const struct yq_coding *coding)
            (strcmp(coding->syntax, YQ_TS_J2K) == 0 && coding->ratio > 0);
 }
 
-bool yq_transcode_makes(const char *syntax) { return yq_image_can_encode(syntax); }
-
 bool yq_transcode_keeps(const char *from, const char *to)
 {
     /* Only some objects become .70 by kinship, but .57 can be decoded as well. */
@@ -190,12 +188,12 @@ static bool make_frame(struct work *w, unsigned number, struct yq_frame *out, st
     return decode_frame(w, number, out, err) && yq_image_encode(out, w->coding, err);
 }
 
+/* Frames whose samples need more bits than the dataset says are met; what it says of them stays. */
 static bool is_described(const struct yq_frame *a, const struct yq_frame *b)
 {
     return a->rows == b->rows && a->columns == b->columns && a->samples == b->samples &&
-           a->bits_allocated == b->bits_allocated && a->bits_stored == b->bits_stored &&
-           a->high_bit == b->high_bit && a->is_signed == b->is_signed && a->planar == b->planar &&
-           strcmp(a->photometric, b->photometric) == 0;
+           a->bits_allocated == b->bits_allocated && a->is_signed == b->is_signed &&
+           a->planar == b->planar && strcmp(a->photometric, b->photometric) == 0;
 }
 
 static bool decode_icon(struct yq_frame *frame, struct yq_err *err)

@@ -192,6 +192,30 @@ static void unused_bits_stay(void **state)
     yq_buf_fini(&pixels);
 }
 
+/* Values beyond what the dataset says, in one frame only. */
+static void frames_may_differ_in_the_bits_they_need(void **state)
+{
+    (void)state;
+    struct yq_buf dataset = {0}, pixels = {0};
+    struct yq_writer w = {.out = &dataset, .layout = YQ_LAYOUT_EXPLICIT_LE};
+    put_head(&w);
+    put_image_module(&w, &(struct sample){8, 8, 2, 1, 16, 12, false, false, NULL, false});
+    for (unsigned i = 0; i < 128; i++)
+        yq_buf_put_le16(&pixels, i < 64 ? i : 0xf000 + i);
+    yq_writer_put(&w, 0x7fe00010, "OW", pixels.bytes, pixels.length);
+    int fd = file_with(&dataset, YQ_TS_EXPLICIT_LE);
+    for (int to = 0; to < ALL; to++) {
+        int out = transcoded(fd, all[to]), back = transcoded(out, YQ_TS_IMPLICIT_LE);
+        if (strcmp(all[to], YQ_TS_IMPLICIT_LE) != 0)
+            same_pixels(back, &pixels);
+        close(out);
+        close(back);
+    }
+    close(fd);
+    yq_buf_fini(&dataset);
+    yq_buf_fini(&pixels);
+}
+
 /* YBR_FULL as it is, in every syntax, is the same colour; 4:2:2 as well. */
 static void colours_stay_what_they_are(void **state)
 {
@@ -493,6 +517,7 @@ int main(void)
         cmocka_unit_test(many_frames_take_no_more_memory), /* first: peaks never fall */
         cmocka_unit_test(without_loss_from_each_to_each),
         cmocka_unit_test(unused_bits_stay),
+        cmocka_unit_test(frames_may_differ_in_the_bits_they_need),
         cmocka_unit_test(colours_stay_what_they_are),
         cmocka_unit_test(kin_is_copied),
         cmocka_unit_test(loss_is_told),

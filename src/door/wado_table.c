@@ -29,7 +29,7 @@ const struct wado_rule wado_rules[WADO_PARAMS] = {
     [WADO_CONTENT_TYPE] = {"contentType", WADO_LIST, 0, 0, NULL, NULL, WADO_ANY, false, 0, 0, 0, 406,
         "9.1.2.2.1", "media types that will do, with commas and, if need be, weights (;q=0.5); in its place the Accept header counts"},
     [WADO_CHARSET] = {"charset", WADO_LIST, 0, 0, NULL, NULL, WADO_ANY, false, 0, 0, 0, 406,
-        "9.1.2.2.2", "character sets that will do for a text: utf-8, gb18030, gbk, gb2312, iso-8859-1, us-ascii; others types have none"},
+        "9.1.2.2.2", "character sets that will do for a text: utf-8, gb18030, gbk, gb2312, iso-8859-1, us-ascii; other types have none"},
     [WADO_ANONYMIZE] = {"anonymize", WADO_WORD, 0, 0, "yes|no", "no", WADO_DICOM, false, 0, 0, 0, 400,
         "9.4.1.2.1", "yes: without what tells who the patient is (PS3.15 annex E, Basic Profile with Clean Pixel Data)"},
     [WADO_ANNOTATION] = {"annotation", WADO_WORDS, 0, 0, "patient|technique", NULL, WADO_PICTURE, false, 0, WADO_BIT(IMAGE_ANNOTATION), 0, 400,

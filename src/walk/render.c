@@ -21,6 +21,7 @@
 #define BUDGET_MS 20000                 /* how long a picture waits for its share of the memory */
 
 #define GIF_BYTES_MOST (512ull << 20) /* of all frames of one, before they are compressed */
+#define GIF_MS_MOST 30000             /* of work; a client would not wait for longer */
 #define CENTISECONDS_LEAST 2          /* browsers take less for a mistake, and show it slowly */
 #define CENTISECONDS_MOST 1000
 #define CENTISECONDS_ELSE 10 /* where the object does not say */
@@ -124,6 +125,14 @@ static bool encode(const struct yq_picture *picture, const struct yq_rendering *
 
 /* ---- moving pictures ---- */
 
+/* Of this thread alone, however busy the machine is. */
+static int64_t work_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* How long a frame is shown, in hundredths of a second: by the rate that is recommended, that of
  * the cine module, or the time between frames when they were taken. PS3.3 C.7.6.5, C.8.5.1. */
 static unsigned pace_of(int fd)
@@ -177,8 +186,11 @@ static bool animate(const struct work *work, struct yq_buf *out, struct yq_err *
     bool all = work->how->frame == YQ_ALL_FRAMES;
     unsigned first = all ? 0 : work->how->frame;
     unsigned end = all ? yq_frames_facts(work->frames)->frames : first + 1;
+    int64_t begun = work_ms();
     moving.pace = all ? pace_of(work->fd) : 0;
     for (unsigned i = first; i < end; i++) {
+        if (work_ms() - begun > GIF_MS_MOST)
+            return yq_fail(err, YQ_FULL, "image", "these frames take too long for one picture");
         if (add_frame(work, i, &moving, err))
             continue;
         /* a presentation state speaks of some frames: those are shown */
@@ -275,14 +287,6 @@ static void keep(struct yq_house *house, const struct yq_entry *entry, const cha
     if (!yq_store_path(house->store, &entry->key, entry->object.digest, path, &ignored) ||
         access(path, F_OK) != 0)
         yq_cache_forget(house->cache, entry->object.digest);
-}
-
-/* Of this thread alone, however busy the machine is. */
-static int64_t work_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 bool yq_render(struct yq_house *house, const struct yq_entry *entry, const struct yq_rendering *how,

@@ -20,6 +20,8 @@ void yq_buf_clear(struct yq_buf *buf)
         buf->bytes[0] = 0;
 }
 
+enum { LARGE = 1 << 20 };
+
 static bool reserve(struct yq_buf *buf, size_t more)
 {
     if (buf->failed || more > SIZE_MAX / 4 - buf->length ||
@@ -31,8 +33,11 @@ static bool reserve(struct yq_buf *buf, size_t more)
     if (need <= buf->capacity)
         return true;
     size_t capacity = buf->capacity ? buf->capacity : 256;
-    while (capacity < need)
+    while (capacity < need && capacity < LARGE)
         capacity *= 2;
+    if (capacity < need) /* twice of much would be much too much */
+        capacity =
+            need > buf->capacity + buf->capacity / 2 ? need : buf->capacity + buf->capacity / 2;
     uint8_t *bytes = realloc(buf->bytes, capacity);
     if (!bytes) {
         buf->failed = true;

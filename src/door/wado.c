@@ -8,7 +8,7 @@
 
 #include "wado_send.h"
 
-void wado_answer_absent(struct wado *wado, const struct yq_key *key, const char *what,
+bool wado_answer_absent(struct wado *wado, const struct yq_key *key, const char *what,
                         const struct yq_err *why)
 {
     int64_t deleted_ms;
@@ -17,17 +17,21 @@ void wado_answer_absent(struct wado *wado, const struct yq_key *key, const char 
         yq_reply_error(wado->reply, why);
     else if (yq_catalog_deleted(wado->house->catalog, key, &deleted_ms, &err))
         yq_reply_problem(wado->reply, 410, "it was here and was deleted: %s", key->instance);
-    else
+    else if (what)
         yq_reply_problem(wado->reply, 404, "%s", what);
+    else
+        return false;
+    return true;
 }
 
-static void answer_absent(struct wado *wado, const struct yq_err *why)
+static bool answer_absent(struct wado *wado, const struct yq_err *why, bool last)
 {
     struct yq_key key = {.study = ""};
     (void)yq_copy(key.study, sizeof key.study, wado->values.text[WADO_STUDY]);
     (void)yq_copy(key.series, sizeof key.series, wado->values.text[WADO_SERIES]);
     (void)yq_copy(key.instance, sizeof key.instance, wado->values.text[WADO_OBJECT]);
-    wado_answer_absent(wado, &key, "no object with this objectUID is here", why);
+    return wado_answer_absent(wado, &key, last ? "no object with this objectUID is here" : NULL,
+                              why);
 }
 
 static bool fits(const struct wado *wado)
@@ -101,12 +105,14 @@ static void answer(struct wado *wado)
         return;
     }
     wado_wish_read(&wado->values, wado->request->accept, &wado->wish);
-    for (int tries = 0; tries < 2; tries++) { /* replaced or deleted meanwhile: look again */
+    /* Replaced or deleted meanwhile, or come again after it was missed: looks again. */
+    for (int left = 2; left >= 0; left--) {
         wado->found = yq_catalog_glance(wado->house->catalog, wado->values.text[WADO_OBJECT],
                                         &wado->object, &err);
         if (!wado->found) {
-            answer_absent(wado, &err);
-            return;
+            if (answer_absent(wado, &err, left == 0))
+                return;
+            continue;
         }
         if (!fits(wado)) {
             wado->found = false;

@@ -80,8 +80,8 @@ static bool find_presentation(struct wado *wado, struct yq_glance *out, struct y
     (void)yq_copy(key.series, sizeof key.series, series);
     (void)yq_copy(key.instance, sizeof key.instance, wado->values.text[WADO_PRESENTATION]);
     if (!yq_catalog_glance(wado->house->catalog, key.instance, out, err)) {
-        wado_answer_absent(wado, &key, "no presentation state with this presentationUID is here",
-                           err);
+        (void)wado_answer_absent(wado, &key,
+                                 "no presentation state with this presentationUID is here", err);
         return false;
     }
     if (!*series || strcmp(series, out->entry.key.series) == 0)

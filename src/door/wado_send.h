@@ -16,8 +16,9 @@ struct wado { /* a request on its way; each step adds to it */
     struct wado_choice choice;
 };
 
-/* 410 when it was here: then nobody need ask again. PS3.18 8.5. */
-void wado_answer_absent(struct wado *wado, const struct yq_key *key, const char *what,
+/* 410 when it was here: then nobody need ask again. PS3.18 8.5. 404 with `what` when it was not;
+ * with `what` NULL false and no reply. */
+bool wado_answer_absent(struct wado *wado, const struct yq_key *key, const char *what,
                         const struct yq_err *why);
 
 enum wado_outcome {

@@ -473,7 +473,7 @@ def report_pictures(results, out):
                       "the floor is ... times as fast"], rows))
     flat = [f"{what.removeprefix('picture memory')} {number(values[0])} MB" for (what, who), values in results.values.items()
             if what.startswith("picture memory") and who == "yingqiao"]
-    out.append(f"Memory of yingqiao after the rounds{', then after'.join(flat)} more CT pictures; of Orthanc after the rounds "
+    out.append(f"Memory of yingqiao after the rounds{', then'.join(flat)} more CT pictures; of Orthanc after the rounds "
                f"{number(results.median('picture memory', 'Orthanc'))} MB.\n")
 
 

@@ -76,6 +76,8 @@ void yq_writer_begin_sequence(struct yq_writer *writer, uint32_t tag); /* undefi
 void yq_writer_begin_item(struct yq_writer *writer);
 void yq_writer_end_item(struct yq_writer *writer);
 void yq_writer_end_sequence(struct yq_writer *writer);
+/* An item with a code of PS3.16 (coding scheme DCM). PS3.3 8.8. */
+void yq_writer_put_code(struct yq_writer *writer, const char *value, const char *meaning);
 
 /* "UN" when unknown; ambiguous ones as PS3.5 A.1 (US, OW). */
 const char *yq_dcm_dictionary_vr(uint32_t tag);

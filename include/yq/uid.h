@@ -53,6 +53,7 @@ void yq_uid_of(const uint8_t *digest, char *uid);
 
 /* What this node makes of an object without loss, in the order in which it is offered. */
 #define YQ_LOSSLESS 10
+#define YQ_NATIVE 2 /* of them, at the front: neither compressed nor unusual */
 extern const char *const yq_lossless[YQ_LOSSLESS + 1]; /* the last is NULL */
 bool yq_is_lossless(const char *transfer_syntax);      /* one of them */
 

@@ -119,3 +119,12 @@ void yq_writer_begin_item(struct yq_writer *writer)
 void yq_writer_end_item(struct yq_writer *writer) { yq_writer_put_mark(writer, 0xfffee00d, 0); }
 
 void yq_writer_end_sequence(struct yq_writer *writer) { yq_writer_put_mark(writer, 0xfffee0dd, 0); }
+
+void yq_writer_put_code(struct yq_writer *writer, const char *value, const char *meaning)
+{
+    yq_writer_begin_item(writer);
+    yq_writer_put_text(writer, 0x00080100, "SH", value);
+    yq_writer_put_text(writer, 0x00080102, "SH", "DCM");
+    yq_writer_put_text(writer, 0x00080104, "LO", meaning);
+    yq_writer_end_item(writer);
+}

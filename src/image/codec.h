@@ -51,4 +51,7 @@ struct yq_decoded {
  * codestream's. */
 void yq_codec_settle(struct yq_frame *plain, const struct yq_decoded *decoded);
 
+/* OpenJPEG's messages of an opj_codec_t go nowhere. */
+void yq_j2k_silence(void *codec);
+
 #endif

@@ -58,6 +58,13 @@ static void say_nothing(const char *text, void *user)
     (void)user;
 }
 
+void yq_j2k_silence(void *codec)
+{
+    opj_set_info_handler(codec, say_nothing, NULL);
+    opj_set_warning_handler(codec, say_nothing, NULL);
+    opj_set_error_handler(codec, say_nothing, NULL);
+}
+
 /* ---- OpenJPEG's components to samples ---- */
 
 struct range {
@@ -185,9 +192,7 @@ static bool run(void *user)
     opj_dparameters_t parameters;
     opj_set_default_decoder_parameters(&parameters);
     parameters.cp_reduce = job->reduce;
-    opj_set_info_handler(job->codec, say_nothing, NULL);
-    opj_set_warning_handler(job->codec, say_nothing, NULL);
-    opj_set_error_handler(job->codec, say_nothing, NULL);
+    yq_j2k_silence(job->codec);
     if (!opj_setup_decoder(job->codec, &parameters) ||
         !opj_read_header(job->stream, job->codec, &job->image) || !job->image)
         return false;

@@ -56,12 +56,6 @@ static OPJ_BOOL seek_sink(OPJ_OFF_T to, void *user)
     return OPJ_TRUE;
 }
 
-static void say_nothing(const char *text, void *user)
-{
-    (void)text;
-    (void)user;
-}
-
 /* ---- encoding ---- */
 
 struct job {
@@ -139,9 +133,7 @@ static bool run(void *user)
     opj_stream_t *stream = r->stream;
     opj_cparameters_t parameters;
     set_parameters(r->job, &parameters);
-    opj_set_info_handler(codec, say_nothing, NULL);
-    opj_set_warning_handler(codec, say_nothing, NULL);
-    opj_set_error_handler(codec, say_nothing, NULL);
+    yq_j2k_silence(codec);
     opj_stream_set_user_data(stream, r->sink, NULL);
     opj_stream_set_write_function(stream, write_sink);
     opj_stream_set_skip_function(stream, skip_sink);

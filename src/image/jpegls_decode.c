@@ -10,16 +10,14 @@
 
 #include "codec.h"
 #include "jpegls.h"
+#include "markers.h"
 
 #define ROOM "image"
 
 enum { RESET_MOST = 1 << 14 }; /* a context's sums stay within 31 bits */
 
 struct decoding {
-    const uint8_t *at, *end;
-    unsigned rows, columns, samples, precision;
-    uint8_t ids[JPEGLS_COMPONENTS];
-    bool seen[JPEGLS_COMPONENTS];
+    struct markers m;
     unsigned preset[5]; /* MAXVAL, T1, T2, T3, RESET; 0: the default */
     unsigned transform; /* HP's, 1 to 3; 0: none */
     unsigned bytes;     /* of a cell */
@@ -45,7 +43,7 @@ static unsigned log2_up(uint32_t value)
 /* C.2.4.1.1 */
 static bool set_parameters(const struct decoding *d, struct jpegls_scan *s)
 {
-    int32_t full = (1 << d->precision) - 1, near = s->near;
+    int32_t full = (1 << d->m.precision) - 1, near = s->near;
     s->maxval = d->preset[0] ? (int32_t)d->preset[0] : full;
     int32_t m = s->maxval, t1, t2, t3;
     if (m > full || near > m / 2)
@@ -89,17 +87,17 @@ static bool set_parameters(const struct decoding *d, struct jpegls_scan *s)
 static void put_line(const struct decoding *d, unsigned component, const uint16_t *line,
                      unsigned row, unsigned shift)
 {
-    size_t step = d->samples, at = (size_t)row * d->columns * step + component;
+    size_t step = d->m.samples, at = (size_t)row * d->m.columns * step + component;
     if (d->bytes == 1) {
-        for (unsigned x = 0; x < d->columns; x++, at += step)
+        for (unsigned x = 0; x < d->m.columns; x++, at += step)
             d->out[at] = (uint8_t)(line[x] << shift);
     } else if (d->bytes == 2) {
         uint16_t *out = (uint16_t *)(void *)d->out;
-        for (unsigned x = 0; x < d->columns; x++, at += step)
+        for (unsigned x = 0; x < d->m.columns; x++, at += step)
             out[at] = (uint16_t)(line[x] << shift);
     } else {
         uint32_t *out = (uint32_t *)(void *)d->out;
-        for (unsigned x = 0; x < d->columns; x++, at += step)
+        for (unsigned x = 0; x < d->m.columns; x++, at += step)
             out[at] = (uint16_t)(line[x] << shift);
     }
 }
@@ -128,9 +126,9 @@ static bool decode_rows(struct decoding *d, const unsigned *components, bool by_
                         unsigned shift, struct yq_err *err)
 {
     struct jpegls_scan *s = d->scan;
-    s->bits = (struct jpegls_bits){.next = d->at, .end = end_of_scan(d->at, d->end)};
-    d->at = s->bits.end;
-    for (unsigned row = 0; row < d->rows; row++) {
+    s->bits = (struct jpegls_bits){.next = d->m.at, .end = end_of_scan(d->m.at, d->m.end)};
+    d->m.at = s->bits.end;
+    for (unsigned row = 0; row < d->m.rows; row++) {
         bool fine = true;
         if (by_pixel)
             fine = yq_jpegls_pixels(s);
@@ -149,7 +147,7 @@ static bool decode_rows(struct decoding *d, const unsigned *components, bool by_
 
 static bool make_lines(const struct decoding *d, struct jpegls_scan *s, uint16_t **memory)
 {
-    size_t wide = (size_t)d->columns + 2;
+    size_t wide = (size_t)d->m.columns + 2;
     uint16_t *p = calloc(3 * wide * s->count, sizeof *p);
     *memory = p;
     for (unsigned c = 0; p && c < s->count; c++, p += 3 * wide) {
@@ -161,20 +159,6 @@ static bool make_lines(const struct decoding *d, struct jpegls_scan *s, uint16_t
 }
 
 /* ---- markers ---- */
-
-static bool read_frame(struct decoding *d, const uint8_t *p, size_t length, struct yq_err *err)
-{
-    if (d->precision || length < 6 || length != 6 + 3 * (size_t)p[5] || p[0] < 2 || p[0] > 16 ||
-        yq_be16(p + 1) != d->rows || yq_be16(p + 3) != d->columns || p[5] != d->samples)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame header is broken, or the second");
-    d->precision = p[0];
-    for (unsigned c = 0; c < d->samples; c++) {
-        d->ids[c] = p[6 + 3 * c];
-        if (p[7 + 3 * c] != 0x11)
-            return yq_fail(err, YQ_REFUSED, ROOM, "subsampled components cannot be shown");
-    }
-    return true;
-}
 
 static bool read_preset(struct decoding *d, const uint8_t *p, size_t length, struct yq_err *err)
 {
@@ -188,28 +172,20 @@ static bool read_preset(struct decoding *d, const uint8_t *p, size_t length, str
 
 static bool decode_scan(struct decoding *d, const uint8_t *p, size_t length, struct yq_err *err)
 {
-    unsigned count = length ? p[0] : 0, components[JPEGLS_COMPONENTS];
-    if (!d->precision || !count || count > d->samples || length != 4 + 2 * (size_t)count)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "a scan header is broken");
-    for (unsigned i = 0; i < count; i++) {
-        unsigned c = 0;
-        while (c < d->samples && (d->ids[c] != p[1 + 2 * i] || d->seen[c]))
-            c++;
-        if (c == d->samples)
-            return yq_fail(err, YQ_BAD_INPUT, ROOM, "a scan names what is not there");
+    unsigned count, components[MARKERS_COMPONENTS];
+    const uint8_t *tail;
+    if (!yq_markers_scan(&d->m, p, length, components, &count, &tail, err))
+        return false;
+    for (unsigned i = 0; i < count; i++)
         if (p[2 + 2 * i])
             return yq_fail(err, YQ_REFUSED, ROOM, "JPEG-LS mapping tables are not known");
-        d->seen[c] = true;
-        components[i] = c;
-    }
-    const uint8_t *tail = p + 1 + 2 * (size_t)count;
     unsigned interleave = tail[1], shift = tail[2] & 15u;
     struct jpegls_scan *s = d->scan;
     memset(s, 0, sizeof *s);
     s->near = tail[0];
-    s->columns = d->columns;
+    s->columns = d->m.columns;
     s->count = count;
-    if (interleave > 2 || (count > 1) != (interleave > 0) || shift >= d->precision ||
+    if (interleave > 2 || (count > 1) != (interleave > 0) || shift >= d->m.precision ||
         !set_parameters(d, s))
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "a scan's parameters make no sense");
     uint16_t *memory;
@@ -220,19 +196,11 @@ static bool decode_scan(struct decoding *d, const uint8_t *p, size_t length, str
     return fine;
 }
 
-static bool all_seen(const struct decoding *d)
-{
-    for (unsigned c = 0; c < d->samples; c++)
-        if (!d->seen[c])
-            return false;
-    return true;
-}
-
 static bool take_segment(struct decoding *d, unsigned marker, const uint8_t *p, size_t length,
                          struct yq_err *err)
 {
     switch (marker) {
-    case 0xf7: return read_frame(d, p, length, err);
+    case 0xf7: return yq_markers_frame(&d->m, p, length, err);
     case 0xf8: return read_preset(d, p, length, err);
     case 0xda: return decode_scan(d, p, length, err);
     case 0xdd:
@@ -250,26 +218,13 @@ static bool take_segment(struct decoding *d, unsigned marker, const uint8_t *p, 
 
 static bool decode_all(struct decoding *d, struct yq_err *err)
 {
-    while (!all_seen(d)) {
-        while (d->end - d->at >= 4 && d->at[0] == 0xff && d->at[1] == 0xff)
-            d->at++; /* fill bytes */
-        size_t left = (size_t)(d->end - d->at);
-        if (left < 4 || d->at[0] != 0xff)
-            break;
-        uint8_t marker = d->at[1];
-        if (marker == 0xd8) { /* without a segment */
-            d->at += 2;
-            continue;
-        }
-        size_t length = yq_be16(d->at + 2);
-        const uint8_t *p = d->at + 4;
-        if (marker == 0xd9 || length < 2 || length > left - 2)
-            break;
-        d->at += 2 + length;
-        if (!take_segment(d, marker, p, length - 2, err))
+    unsigned marker;
+    const uint8_t *p;
+    size_t length;
+    while (!yq_markers_complete(&d->m) && yq_markers_next(&d->m, &marker, &p, &length))
+        if (!take_segment(d, marker, p, length, err))
             return false;
-    }
-    return all_seen(d) ||
+    return yq_markers_complete(&d->m) ||
            yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame ends before its pixels");
 }
 
@@ -284,17 +239,17 @@ static void put_cell(const struct decoding *d, size_t i, int value)
 {
     d->out[i * d->bytes] = (uint8_t)value;
     if (d->bytes > 1)
-        d->out[i * d->bytes + 1] = (uint8_t)((value & ((1 << d->precision) - 1)) >> 8);
+        d->out[i * d->bytes + 1] = (uint8_t)((value & ((1 << d->m.precision) - 1)) >> 8);
 }
 
 static bool undo_transform(const struct decoding *d, struct yq_err *err)
 {
     if (!d->transform)
         return true;
-    if (d->transform > 3 || d->samples != 3 || (d->precision != 8 && d->precision != 16))
+    if (d->transform > 3 || d->m.samples != 3 || (d->m.precision != 8 && d->m.precision != 16))
         return yq_fail(err, YQ_REFUSED, ROOM, "colour transform %u is not known", d->transform);
-    int range = 1 << d->precision, mask = range - 1;
-    for (size_t i = 0; i < (size_t)d->rows * d->columns; i++) {
+    int range = 1 << d->m.precision, mask = range - 1;
+    for (size_t i = 0; i < (size_t)d->m.rows * d->m.columns; i++) {
         int a = cell(d, 3 * i), b = cell(d, 3 * i + 1), c = cell(d, 3 * i + 2), r, g;
         switch (d->transform) {
         case 1:
@@ -330,23 +285,19 @@ bool yq_jpegls_decode(const struct yq_frame *coded, unsigned reduce, uint64_t mo
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame is no JPEG-LS codestream");
     if (!yq_codec_fits(coded, &said, most, err))
         return false;
-    struct decoding d = {.at = coded->pixels.bytes,
-                         .end = coded->pixels.bytes + coded->pixels.length,
-                         .rows = coded->rows,
-                         .columns = coded->columns,
-                         .samples = coded->samples,
+    struct decoding d = {.m = yq_markers_over(coded),
                          .bytes = yq_codec_cell(coded, said.precision)};
     d.scan = malloc(sizeof *d.scan);
-    d.out = yq_buf_room(&plain->pixels, (size_t)d.rows * d.columns * d.samples * d.bytes);
+    d.out = yq_buf_room(&plain->pixels, (size_t)d.m.rows * d.m.columns * d.m.samples * d.bytes);
     bool fine = d.scan && d.out;
     fine = fine ? decode_all(&d, err) : yq_fail(err, YQ_FULL, ROOM, "no memory for a frame");
     free(d.scan);
     if (!fine || !undo_transform(&d, err))
         return false;
     yq_codec_settle(plain, &(struct yq_decoded){.bytes = d.bytes,
-                                                .precision = d.precision,
+                                                .precision = d.m.precision,
                                                 .is_signed = plain->is_signed,
-                                                .greatest = ((int64_t)1 << d.precision) - 1});
+                                                .greatest = ((int64_t)1 << d.m.precision) - 1});
     plain->planar = false;
     return true;
 }

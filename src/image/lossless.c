@@ -9,10 +9,11 @@
 #include <string.h>
 
 #include "codec.h"
+#include "markers.h"
 
 #define ROOM "image"
 
-enum { TABLES = 4, LOOK = 12, SIZES = 17, COMPONENTS = 3 };
+enum { TABLES = 4, LOOK = 12, SIZES = 17, COMPONENTS = MARKERS_COMPONENTS };
 enum { PER_REFILL = 4 }; /* looks into a table that 57 bits are enough for */
 
 struct huffman {
@@ -35,14 +36,11 @@ struct bits {
 };
 
 struct decoding {
-    const uint8_t *at, *end;
+    struct markers m;
     struct huffman *tables; /* TABLES of them */
-    unsigned rows, columns, samples, precision;
-    uint8_t ids[COMPONENTS];
-    unsigned restart; /* MCUs */
-    bool seen[COMPONENTS];
-    unsigned bytes; /* of a cell */
-    uint8_t *out;   /* colour by pixel */
+    unsigned restart;       /* MCUs */
+    unsigned bytes;         /* of a cell */
+    uint8_t *out;           /* colour by pixel */
 };
 
 struct scan {
@@ -262,14 +260,14 @@ static bool decode_one(struct bits *b, const struct huffman *table, unsigned pre
 static bool decode_lines(const struct decoding *d, const struct scan *scan, struct bits *b,
                          bool first)
 {
-    unsigned middle = 1u << (d->precision - scan->shift - 1);
+    unsigned middle = 1u << (d->m.precision - scan->shift - 1);
     unsigned predictor = first ? 1 : scan->predictor;
     for (unsigned c = 0; c < scan->count; c++)
         if (!decode_one(b, scan->table[c], first ? middle : scan->above[c][0], &scan->line[c][0]))
             return false;
     if (scan->count == 1)
-        return decode_alone(b, scan, predictor, d->columns);
-    for (unsigned x = 1; x < d->columns; x++)
+        return decode_alone(b, scan, predictor, d->m.columns);
+    for (unsigned x = 1; x < d->m.columns; x++)
         for (unsigned c = 0; c < scan->count; c++) {
             const uint16_t *above = scan->above[c];
             uint16_t *line = scan->line[c];
@@ -282,20 +280,20 @@ static bool decode_lines(const struct decoding *d, const struct scan *scan, stru
 
 static void put_line(const struct decoding *d, const struct scan *scan, unsigned row)
 {
-    size_t step = d->samples;
+    size_t step = d->m.samples;
     for (unsigned c = 0; c < scan->count; c++) {
-        size_t at = (size_t)row * d->columns * step + scan->component[c];
+        size_t at = (size_t)row * d->m.columns * step + scan->component[c];
         const uint16_t *line = scan->line[c];
         if (d->bytes == 1)
-            for (unsigned x = 0; x < d->columns; x++, at += step)
+            for (unsigned x = 0; x < d->m.columns; x++, at += step)
                 d->out[at] = (uint8_t)(line[x] << scan->shift);
         else if (d->bytes == 2)
-            for (unsigned x = 0; x < d->columns; x++, at += step) {
+            for (unsigned x = 0; x < d->m.columns; x++, at += step) {
                 uint16_t value = (uint16_t)(line[x] << scan->shift);
                 memcpy(d->out + 2 * at, &value, 2);
             }
         else
-            for (unsigned x = 0; x < d->columns; x++, at += step) {
+            for (unsigned x = 0; x < d->m.columns; x++, at += step) {
                 uint32_t value = (uint16_t)(line[x] << scan->shift);
                 memcpy(d->out + 4 * at, &value, 4);
             }
@@ -315,11 +313,11 @@ static bool restart(struct bits *b)
 
 static bool decode_rows(struct decoding *d, struct scan *scan, struct yq_err *err)
 {
-    struct bits bits = {.next = d->at, .end = d->end};
-    unsigned rows_each = d->restart / d->columns; /* H.1.1: whole lines */
-    if (d->restart % d->columns)
+    struct bits bits = {.next = d->m.at, .end = d->m.end};
+    unsigned rows_each = d->restart / d->m.columns; /* H.1.1: whole lines */
+    if (d->restart % d->m.columns)
         return yq_fail(err, YQ_REFUSED, ROOM, "a lossless JPEG restarts within a line");
-    for (unsigned row = 0; row < d->rows; row++) {
+    for (unsigned row = 0; row < d->m.rows; row++) {
         bool again = rows_each && row && row % rows_each == 0;
         if (again && !restart(&bits))
             return yq_fail(err, YQ_BAD_INPUT, ROOM, "a restart marker is missing in row %u", row);
@@ -334,7 +332,7 @@ static bool decode_rows(struct decoding *d, struct scan *scan, struct yq_err *er
             scan->above[c] = line;
         }
     }
-    d->at = bits.next;
+    d->m.at = bits.next;
     return true;
 }
 
@@ -354,39 +352,21 @@ static bool read_tables(struct decoding *d, const uint8_t *p, size_t length, str
     return true;
 }
 
-static bool read_frame(struct decoding *d, const uint8_t *p, size_t length, struct yq_err *err)
-{
-    if (d->precision || length < 6 || length != 6 + 3 * (size_t)p[5] || p[0] < 2 || p[0] > 16 ||
-        yq_be16(p + 1) != d->rows || yq_be16(p + 3) != d->columns || p[5] != d->samples)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "the frame header is broken, or the second");
-    d->precision = p[0];
-    for (unsigned c = 0; c < d->samples; c++) {
-        d->ids[c] = p[6 + 3 * c];
-        if (p[7 + 3 * c] != p[7] || (d->samples == 1 && !p[7]))
-            return yq_fail(err, YQ_REFUSED, ROOM, "subsampled components cannot be shown");
-    }
-    return true;
-}
-
 static bool read_scan(struct decoding *d, const uint8_t *p, size_t length, struct scan *scan,
                       struct yq_err *err)
 {
-    unsigned count = length ? p[0] : 0;
-    if (!d->precision || !count || count > d->samples || length != 4 + 2 * (size_t)count)
-        return yq_fail(err, YQ_BAD_INPUT, ROOM, "a scan header is broken");
-    const uint8_t *tail = p + 1 + 2 * (size_t)count;
-    *scan = (struct scan){.count = count, .predictor = tail[0], .shift = tail[2] & 15};
-    if (!scan->predictor || scan->predictor > 7 || scan->shift >= d->precision)
+    const uint8_t *tail;
+    if (!yq_markers_scan(&d->m, p, length, scan->component, &scan->count, &tail, err))
+        return false;
+    scan->predictor = tail[0];
+    scan->shift = tail[2] & 15;
+    if (!scan->predictor || scan->predictor > 7 || scan->shift >= d->m.precision)
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "a scan has predictor %u and shift %u",
                        scan->predictor, scan->shift);
-    for (unsigned i = 0; i < count; i++) {
-        unsigned c = 0, table = p[2 + 2 * i] >> 4;
-        while (c < d->samples && (d->ids[c] != p[1 + 2 * i] || d->seen[c]))
-            c++;
-        if (c == d->samples || table >= TABLES || !d->tables[table].defined)
+    for (unsigned i = 0; i < scan->count; i++) {
+        unsigned table = p[2 + 2 * i] >> 4;
+        if (table >= TABLES || !d->tables[table].defined)
             return yq_fail(err, YQ_BAD_INPUT, ROOM, "a scan names what is not there");
-        d->seen[c] = true;
-        scan->component[i] = c;
         scan->table[i] = &d->tables[table];
     }
     return true;
@@ -397,61 +377,41 @@ static bool decode_scan(struct decoding *d, const uint8_t *p, size_t length, str
     struct scan scan = {0};
     if (!read_scan(d, p, length, &scan, err))
         return false;
-    uint16_t *lines = calloc((size_t)2 * scan.count * d->columns, sizeof *lines);
+    uint16_t *lines = calloc((size_t)2 * scan.count * d->m.columns, sizeof *lines);
     if (!lines)
         return yq_fail(err, YQ_FULL, ROOM, "no memory for lines of a frame");
     for (unsigned c = 0; c < scan.count; c++) {
-        scan.line[c] = lines + (size_t)2 * c * d->columns;
-        scan.above[c] = scan.line[c] + d->columns;
+        scan.line[c] = lines + (size_t)2 * c * d->m.columns;
+        scan.above[c] = scan.line[c] + d->m.columns;
     }
     bool fine = decode_rows(d, &scan, err);
     free(lines);
     return fine;
 }
 
-static bool all_seen(const struct decoding *d)
+static bool take_segment(struct decoding *d, unsigned marker, const uint8_t *p, size_t length,
+                         struct yq_err *err)
 {
-    for (unsigned c = 0; c < d->samples; c++)
-        if (!d->seen[c])
-            return false;
-    return true;
+    switch (marker) {
+    case 0xc3: return yq_markers_frame(&d->m, p, length, err);
+    case 0xc4: return read_tables(d, p, length, err);
+    case 0xda: return decode_scan(d, p, length, err);
+    case 0xdd: d->restart = length >= 2 ? yq_be16(p) : 0; return true;
+    default:
+        return marker >= 0xe0 || marker == 0xdb || /* applications', comments; unused here */
+               yq_fail(err, YQ_REFUSED, ROOM, "JPEG marker %02X is not one of process 14", marker);
+    }
 }
 
 static bool decode_all(struct decoding *d, struct yq_err *err)
 {
-    while (!all_seen(d)) {
-        while (d->end - d->at >= 4 && d->at[0] == 0xff && d->at[1] == 0xff)
-            d->at++; /* fill bytes */
-        size_t left = (size_t)(d->end - d->at);
-        if (left < 4 || d->at[0] != 0xff)
-            break;
-        uint8_t marker = d->at[1];
-        if (marker == 0xd8 || (marker & 0xf8) == 0xd0) { /* without a segment */
-            d->at += 2;
-            continue;
-        }
-        size_t length = yq_be16(d->at + 2);
-        const uint8_t *p = d->at + 4;
-        if (marker == 0xd9 || length < 2 || length > left - 2)
-            break;
-        d->at += 2 + length;
-        length -= 2;
-        bool fine = true;
-        if (marker == 0xc3)
-            fine = read_frame(d, p, length, err);
-        else if (marker == 0xc4)
-            fine = read_tables(d, p, length, err);
-        else if (marker == 0xdd)
-            d->restart = length >= 2 ? yq_be16(p) : 0;
-        else if (marker == 0xda)
-            fine = decode_scan(d, p, length, err);
-        else if (marker < 0xe0 && marker != 0xdb)
-            fine =
-                yq_fail(err, YQ_REFUSED, ROOM, "JPEG marker %02X is not one of process 14", marker);
-        if (!fine)
+    unsigned marker;
+    const uint8_t *p;
+    size_t length;
+    while (!yq_markers_complete(&d->m) && yq_markers_next(&d->m, &marker, &p, &length))
+        if (!take_segment(d, marker, p, length, err))
             return false;
-    }
-    return all_seen(d) ||
+    return yq_markers_complete(&d->m) ||
            yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame ends before its pixels");
 }
 
@@ -464,13 +424,9 @@ bool yq_lossless_decode(const struct yq_frame *coded, unsigned reduce, uint64_t 
         return yq_fail(err, YQ_BAD_INPUT, ROOM, "the compressed frame has no frame header");
     if (!yq_codec_fits(coded, &said, most, err))
         return false;
-    struct decoding d = {.at = coded->pixels.bytes,
-                         .end = coded->pixels.bytes + coded->pixels.length,
-                         .rows = coded->rows,
-                         .columns = coded->columns,
-                         .samples = coded->samples,
+    struct decoding d = {.m = yq_markers_over(coded),
                          .bytes = yq_codec_cell(coded, said.precision)};
-    size_t length = (size_t)d.rows * d.columns * d.samples * d.bytes;
+    size_t length = (size_t)d.m.rows * d.m.columns * d.m.samples * d.bytes;
     d.tables = calloc(TABLES, sizeof *d.tables);
     d.out = yq_buf_room(&plain->pixels, length);
     bool fine = d.tables && d.out;
@@ -482,8 +438,8 @@ bool yq_lossless_decode(const struct yq_frame *coded, unsigned reduce, uint64_t 
     plain->planar = false;
     if (plain->bits_stored > plain->bits_allocated || plain->high_bit >= plain->bits_allocated ||
         plain->high_bit + 1 < plain->bits_stored || !plain->bits_stored) {
-        plain->bits_stored = d.precision;
-        plain->high_bit = d.precision - 1;
+        plain->bits_stored = d.m.precision;
+        plain->high_bit = d.m.precision - 1;
     }
     return true;
 }

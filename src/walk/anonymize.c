@@ -233,15 +233,6 @@ static void new_uid(const struct job *job, uint32_t tag, char made[YQ_UID_SIZE])
         yq_clean_uid(&job->marks, old, strlen(old), made);
 }
 
-static void put_method(struct yq_writer *writer, const char *code, const char *meaning)
-{
-    yq_writer_begin_item(writer);
-    yq_writer_put_text(writer, 0x00080100, "SH", code);
-    yq_writer_put_text(writer, 0x00080102, "SH", "DCM");
-    yq_writer_put_text(writer, 0x00080104, "LO", meaning);
-    yq_writer_end_item(writer);
-}
-
 /* What is said of the object from here on; `frame`: what its pixels are like from here on, or NULL.
  */
 static void put_edits(const struct job *job, const struct yq_frame *frame, struct yq_buf *out)
@@ -259,9 +250,9 @@ static void put_edits(const struct job *job, const struct yq_frame *frame, struc
     yq_writer_put_text(&writer, 0x00120062, "CS", "YES");
     yq_writer_put_text(&writer, 0x00120063, "LO", "PS3.15 annex E, basic profile of 2026d");
     yq_writer_begin_sequence(&writer, 0x00120064);
-    put_method(&writer, "113100", "Basic Application Confidentiality Profile");
+    yq_writer_put_code(&writer, "113100", "Basic Application Confidentiality Profile");
     if (job->known)
-        put_method(&writer, "113101", "Clean Pixel Data Option");
+        yq_writer_put_code(&writer, "113101", "Clean Pixel Data Option");
     yq_writer_end_sequence(&writer);
     if (frame) {
         char samples[8];

@@ -13,7 +13,9 @@
 
 enum { CONTEXTS_MOST = 128, CONNECT_SECONDS = 10 };
 
-static const char *const native[] = {YQ_TS_EXPLICIT_LE, YQ_TS_IMPLICIT_LE};
+/* The two halves of what can be made of an object without loss. */
+static const char *const *const native = yq_lossless;
+static const char *const *const packed = yq_lossless + YQ_NATIVE;
 static const struct yq_assoc_limits call_limits = {
     .idle_seconds = 120, .stall_seconds = 60, .command_most = 1 << 16};
 
@@ -71,15 +73,6 @@ static bool prepare(const char *our_aet, const struct yq_peer *peer, const struc
     return true;
 }
 
-static const char *const packed[] = {YQ_TS_JPEG_LOSSLESS_SV1,
-                                     YQ_TS_JPEGLS_LOSSLESS,
-                                     YQ_TS_J2K_LOSSLESS,
-                                     YQ_TS_JPEG_LOSSLESS,
-                                     YQ_TS_RLE,
-                                     YQ_TS_J2K,
-                                     YQ_TS_DEFLATED,
-                                     YQ_TS_EXPLICIT_BE};
-
 static bool open_to(const char *our_aet, const struct yq_peer *peer, const struct yq_stop *stop,
                     const struct yq_proposal *proposals, size_t count, struct yq_assoc **out,
                     struct yq_err *err)
@@ -110,7 +103,7 @@ static bool answer_to(struct yq_assoc *assoc, unsigned command, unsigned id, str
 bool yq_call_echo(const char *our_aet, const struct yq_peer *peer, struct yq_err *err)
 {
     struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
-    struct yq_proposal proposal = {YQ_SOP_VERIFICATION, native, 2, false};
+    struct yq_proposal proposal = {YQ_SOP_VERIFICATION, native, YQ_NATIVE, false};
     if (!open_to(our_aet, peer, NULL, &proposal, 1, &assoc, err))
         return false;
     const struct yq_context *context = yq_assoc_context_for(assoc, YQ_SOP_VERIFICATION, "");
@@ -169,8 +162,8 @@ static bool plan_entry(struct plan *plan, const struct yq_entry *entry, const st
     bool ok = plan_one(plan, entry->sop_class, entry->transfer_syntax, NULL, 0);
     for (size_t i = 0; ok && i < peer->syntax_count; i++)
         ok = plan_one(plan, entry->sop_class, peer->syntaxes[i], NULL, 0);
-    ok = ok && plan_one(plan, entry->sop_class, NULL, native, 2) &&
-         plan_one(plan, entry->sop_class, NULL, packed, sizeof packed / sizeof *packed);
+    ok = ok && plan_one(plan, entry->sop_class, NULL, native, YQ_NATIVE) &&
+         plan_one(plan, entry->sop_class, NULL, packed, YQ_LOSSLESS - YQ_NATIVE);
     if (!ok)
         plan->count = before;
     return ok;
@@ -420,7 +413,7 @@ bool yq_call_find(const char *our_aet, const struct yq_peer *peer, const struct 
     struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
     struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0}, text yq_cleanup(yq_buf_fini) = {0};
     const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_FIND_PATIENT : YQ_SOP_FIND_STUDY;
-    struct yq_proposal proposal = {sop_class, native, 2, false};
+    struct yq_proposal proposal = {sop_class, native, YQ_NATIVE, false};
     if (!open_to(our_aet, peer, stop, &proposal, 1, &assoc, err))
         return false;
     const struct yq_context *where = yq_assoc_context_for(assoc, sop_class, "");
@@ -497,7 +490,7 @@ bool yq_call_move(const char *our_aet, const struct yq_peer *peer, const struct 
     struct yq_assoc *assoc yq_cleanup(assoc_cleanup) = NULL;
     struct yq_buf identifier yq_cleanup(yq_buf_fini) = {0};
     const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_MOVE_PATIENT : YQ_SOP_MOVE_STUDY;
-    struct yq_proposal proposal = {sop_class, native, 2, false};
+    struct yq_proposal proposal = {sop_class, native, YQ_NATIVE, false};
     struct yq_message answer;
     struct yq_call call;
     *counts = (struct yq_sent_counts){0};
@@ -696,7 +689,7 @@ bool yq_call_pull(struct yq_house *house, const struct yq_peer *peer, const stru
     struct wanted wanted = {.count = 0};
     const char *sop_class = query->level == YQ_PATIENT ? YQ_SOP_GET_PATIENT : YQ_SOP_GET_STUDY;
     *counts = (struct yq_sent_counts){0};
-    proposals[0] = (struct yq_proposal){sop_class, native, 2, false};
+    proposals[0] = (struct yq_proposal){sop_class, native, YQ_NATIVE, false};
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     ask_classes(conf->dicom_aet, peer, stop, query, &wanted);
     bool ok =

@@ -62,15 +62,6 @@ static void put_pixel_module(struct yq_writer *w, const struct yq_frame *f)
     put_short(w, 0x00280103, f->is_signed);
 }
 
-static void put_code(struct yq_writer *w, const char *value, const char *meaning)
-{
-    yq_writer_begin_item(w);
-    yq_writer_put_text(w, 0x00080100, "SH", value);
-    yq_writer_put_text(w, 0x00080102, "SH", "DCM");
-    yq_writer_put_text(w, 0x00080104, "LO", meaning);
-    yq_writer_end_item(w);
-}
-
 static bool derived_uid(const char *instance, const struct yq_coding *coding, char uid[YQ_UID_SIZE],
                         struct yq_err *err)
 {
@@ -108,12 +99,12 @@ static bool put_derivation(struct yq_writer *w, const struct yq_item *root,
     yq_writer_put_text(w, 0x00081150, "UI", yq_item_text(root, 0x00080016));
     yq_writer_put_text(w, 0x00081155, "UI", instance);
     yq_writer_begin_sequence(w, 0x0040a170);
-    put_code(w, "121320", "Uncompressed predecessor");
+    yq_writer_put_code(w, "121320", "Uncompressed predecessor");
     yq_writer_end_sequence(w);
     yq_writer_end_item(w);
     yq_writer_end_sequence(w);
     yq_writer_begin_sequence(w, 0x00089215);
-    put_code(w, "113040", "Lossy Compression");
+    yq_writer_put_code(w, "113040", "Lossy Compression");
     yq_writer_end_sequence(w);
     return true;
 }

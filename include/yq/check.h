@@ -1,0 +1,61 @@
+/* check.h: what is wrong with a record, and what a province would refuse of it.
+ *
+ * Pure. A finding tells the member, what is wrong and how to mend it, in Chinese and English, and
+ * never the value. */
+#ifndef YQ_CHECK_H
+#define YQ_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "yq/bytes.h"
+#include "yq/err.h"
+#include "yq/record.h"
+
+struct yq_finding {
+    char member[64]; /* with its place in a list: "results[3].value"; or the province's field */
+    char
+        what[32]; /* for programs: "missing", "too-long", "not-in-dictionary", "check-digit", ... */
+    bool serious; /* a province would refuse the record; else it is only odd */
+    char chinese[240], english[240];
+};
+struct yq_findings {         /* zeroed when empty */
+    struct yq_finding *list; /* owned */
+    size_t count, room;
+    bool failed; /* out of memory: some are missing */
+};
+void yq_findings_fini(struct yq_findings *findings);
+struct yq_finding *yq_findings_add(struct yq_findings *findings); /* zeroed; NULL: failed is set */
+
+/* The rules that hold everywhere: lengths, dictionaries (codes that `is_mapped` knows pass, it may
+ * be NULL), id card (GB 11643: check digit, birth date and sex in it against the record's), USCC
+ * (GB 32100), phone, UIDs, times in their order. */
+typedef bool yq_is_mapped(void *context, const char *dictionary, const char *code);
+void yq_check_record(const struct yq_record *record, yq_is_mapped *is_mapped, void *context,
+                     struct yq_findings *findings);
+
+/* ---- field tables of the provinces: data/platforms/<platform>/<interface>.csv ---- */
+
+struct yq_field {
+    const char *name, *chinese, *type;
+    unsigned length;
+    bool bytes; /* the length counts bytes (GBK ones where the document's database does) */
+    const char *required;   /* "yes", "if present", "no" */
+    const char *dictionary; /* "" or a name of dictionary.h */
+    const char *source; /* kind.member of the canonical model, or an expression (expr.h); "" none */
+    const char *note;
+};
+struct yq_interface {
+    const char *platform, *name, *chinese; /* "shanxi", "exam-sync" */
+    const char *clause;                    /* where the document has it */
+    enum yq_kind kind;                     /* of the record it is made of; YQ_KIND_COUNT: of none */
+    const struct yq_field *fields;
+    size_t count;
+};
+extern const struct yq_interface yq_interfaces[];
+extern const size_t yq_interface_count;
+/* What this interface would refuse of the record. */
+void yq_check_interface(const struct yq_interface *interface, const struct yq_record *record,
+                        struct yq_findings *findings);
+
+#endif

@@ -1,0 +1,63 @@
+/* sources.h: where records come from: dicom-conf/sources.json, {"sources": [...]}.
+ *
+ * One keyword table parses, prints and documents them, as for node.json; `for` says to which types
+ * a key belongs. Unknown keys, and keys of another type, are refused with file and line. */
+#ifndef YQ_SOURCES_H
+#define YQ_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "yq/expr.h"
+
+enum yq_source_type { YQ_SOURCE_HL7, YQ_SOURCE_ODBC, YQ_SOURCE_FOLDER };
+#define YQ_FOR_HL7 1u
+#define YQ_FOR_ODBC 2u
+#define YQ_FOR_FOLDER 4u
+#define YQ_FOR_ALL 7u
+
+/* X(type, c_name, "key", for, default as text, least, most, "help") -- types: text, number, flag,
+ * choice (help begins with a|b|c:) */
+#define YQ_SOURCE_KEYS(X)                                                                          \
+    X(text, mapping, "mapping", YQ_FOR_ALL, "", 0, 63,                                             \
+      "mapping/NAME.csv: which member comes from where; empty: the usual one of the type")         \
+    X(text, charset, "charset", YQ_FOR_ALL, "", 0, 63,                                             \
+      "character set of what comes: utf-8, gb18030, gbk, ...; empty: as it says, or looks")        \
+    X(flag, enabled, "enabled", YQ_FOR_ALL, "true", 0, 0, "false: it is left alone")               \
+    X(text, application, "application", YQ_FOR_HL7, "*", 1, 255,                                   \
+      "HL7: MSH-3 of its messages, with * and ?")                                                  \
+    X(text, facility, "facility", YQ_FOR_HL7, "*", 1, 255,                                         \
+      "HL7: MSH-4 of its messages, with * and ?")                                                  \
+    X(text, hosts, "hosts", YQ_FOR_HL7, "", 0, 255,                                                \
+      "HL7: addresses or CIDR it may call from, with blanks between; empty: this machine only")    \
+    X(text, connection, "connection", YQ_FOR_ODBC, "", 0, 255,                                     \
+      "ODBC: connection string without the password: DSN=ris or Driver=...;Server=...")            \
+    X(text, password_file, "password_file", YQ_FOR_ODBC, "", 0, 255,                               \
+      "ODBC: file with the password, for the node's user only")                                    \
+    X(text, table, "table", YQ_FOR_ODBC, "", 0, 255, "ODBC: table or view that is read")           \
+    X(text, kind, "kind", YQ_FOR_ODBC | YQ_FOR_FOLDER, "", 0, 63,                                  \
+      "what a row or file is: exam, report, lab, ...")                                             \
+    X(text, change_column, "change_column", YQ_FOR_ODBC, "", 0, 127,                               \
+      "ODBC: column that grows with every change: a time or a number")                             \
+    X(text, key_columns, "key_columns", YQ_FOR_ODBC, "", 0, 255,                                   \
+      "ODBC: columns that tell rows with the same change apart, with commas")                      \
+    X(number, seconds, "seconds", YQ_FOR_ODBC | YQ_FOR_FOLDER, "30", 1, 86400,                     \
+      "how often it is looked at")                                                                 \
+    X(number, rows, "rows", YQ_FOR_ODBC, "500", 1, 10000, "ODBC: rows that are read at a time")    \
+    X(text, path, "path", YQ_FOR_FOLDER, "", 0, 255, "folder: the one that is watched")
+
+struct yq_source { /* lives as long as its configuration */
+    char name[64]; /* letters, digits, - and _ */
+    enum yq_source_type type;
+#define YQ_SOURCE_FIELD_text(c_name) char c_name[256];
+#define YQ_SOURCE_FIELD_number(c_name) int64_t c_name;
+#define YQ_SOURCE_FIELD_flag(c_name) bool c_name;
+#define YQ_SOURCE_FIELD_choice(c_name) int c_name;
+#define YQ_SOURCE_FIELD(type, c_name, key, for_, def, least, most, help)                           \
+    YQ_SOURCE_FIELD_##type(c_name)
+    YQ_SOURCE_KEYS(YQ_SOURCE_FIELD)
+#undef YQ_SOURCE_FIELD
+    struct yq_mapping *rules; /* the parsed mapping file */
+};
+
+#endif

@@ -1,0 +1,175 @@
+/* make_model: at build time turns data/model/<kind>.csv (member, chinese, type, length, many, unit,
+ * dictionary, element, personal, key, note) into the tables of record.h. The list of kinds stands
+ * here and in the enum; a table that is not understood ends the build with file and line. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "yq/record.h"
+
+enum { FIELDS = 11, LINE_MOST = 4096 };
+
+static const struct {
+    enum yq_kind kind;
+    const char *name, *plural, *chinese;
+} kinds[] = {
+    {YQ_KIND_EXAM, "exam", "exams", "检查"},
+    {YQ_KIND_REPORT, "report", "reports", "检查报告"},
+    {YQ_KIND_LAB, "lab", "labs", "检验报告"},
+    {YQ_KIND_LAB_DEVICE, "lab-device", "lab-devices", "检验设备"},
+    {YQ_KIND_LAB_QUALITY, "lab-quality", "lab-qualities", "检验质控记录"},
+    {YQ_KIND_ITEM, "item", "items", "项目编码"},
+    {YQ_KIND_CONSENT, "consent", "consents", "患者授权"},
+    {YQ_KIND_RECOGNITION, "recognition", "recognitions", "互认记录"},
+    {YQ_KIND_VIEWING, "viewing", "viewings", "调阅记录"},
+    {YQ_KIND_PATIENT, "patient", "patients", "患者"},
+    {YQ_KIND_SETTLEMENT, "settlement", "", "结算信息"},
+    {YQ_KIND_LAB_RESULT, "lab-result", "", "检验结果"},
+};
+
+static const struct {
+    const char *word, *name;
+} types[] = {{"text", "YQ_VALUE_TEXT"},         {"integer", "YQ_VALUE_INTEGER"},
+             {"number", "YQ_VALUE_NUMBER"},     {"date", "YQ_VALUE_DATE"},
+             {"datetime", "YQ_VALUE_DATETIME"}, {"code", "YQ_VALUE_CODE"},
+             {"flag", "YQ_VALUE_FLAG"},         {"uid", "YQ_VALUE_UID"}};
+
+static const char *file;
+static unsigned line;
+
+static void give_up(const char *why)
+{
+    fprintf(stderr, "%s:%u: %s\n", file, line, why);
+    exit(1);
+}
+
+/* Splits in place; fields may stand in double quotes, "" in them is one quote. */
+static void split(char *text, char *fields[FIELDS])
+{
+    for (size_t i = 0; i < FIELDS; i++) {
+        char *to = text;
+        fields[i] = text;
+        bool quoted = *text == '"';
+        if (quoted)
+            text++;
+        for (;; text++) {
+            if (quoted && text[0] == '"' && text[1] == '"')
+                text++;
+            else if (quoted && *text == '"') {
+                quoted = false;
+                continue;
+            } else if (!*text || (!quoted && strchr(",\r\n", *text)))
+                break;
+            *to++ = *text;
+        }
+        if ((*text == ',') != (i + 1 < FIELDS))
+            give_up("eleven fields are wanted");
+        if (*text)
+            text++;
+        *to = '\0';
+    }
+}
+
+static void put_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputs("\", ", out);
+}
+
+static bool is_yes(const char *text)
+{
+    if (*text && strcmp(text, "yes") != 0)
+        give_up("many, personal and key are yes or empty");
+    return *text;
+}
+
+static const char *type_of(const char *word, char of[64])
+{
+    strcpy(of, "YQ_KIND_COUNT");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].word, word) == 0)
+            return types[i].name;
+    if (strncmp(word, "list ", 5) != 0)
+        give_up("a type is text, integer, number, date, datetime, code, flag, uid or list KIND");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].name, word + 5) == 0 && kinds[i].kind >= YQ_KIND_KEPT) {
+            sprintf(of, "(enum yq_kind)%d", (int)kinds[i].kind);
+            return "YQ_VALUE_LIST";
+        }
+    give_up("a list is of a kind that stands within others");
+    return NULL;
+}
+
+static void write_member(FILE *out, char *text)
+{
+    char *fields[FIELDS], of[64], *end;
+    split(text, fields);
+    for (const char *p = fields[0]; *p; p++)
+        if (!isalnum((unsigned char)*p))
+            give_up("a member's name is of letters and digits");
+    if (!islower((unsigned char)*fields[0]))
+        give_up("a member's name begins with a small letter");
+    const char *type = type_of(fields[2], of);
+    unsigned long length = strtoul(fields[3], &end, 10);
+    if (*end)
+        give_up("a length is a number");
+    fputs("    {", out);
+    put_string(out, fields[0]);
+    put_string(out, fields[1]);
+    fprintf(out, "%s, %lu, %s, ", type, length, is_yes(fields[4]) ? "true" : "false");
+    put_string(out, fields[5]);
+    put_string(out, fields[6]);
+    put_string(out, fields[7]);
+    fprintf(out, "%s, %s, ", is_yes(fields[8]) ? "true" : "false",
+            is_yes(fields[9]) ? "true" : "false");
+    put_string(out, fields[10]);
+    fprintf(out, "%s},\n", of);
+}
+
+static void write_kind(FILE *out, const char *folder, size_t kind)
+{
+    char path[1024], text[LINE_MOST];
+    snprintf(path, sizeof path, "%s/%s.csv", folder, kinds[kind].name);
+    file = path;
+    line = 1;
+    FILE *in = fopen(path, "r");
+    if (!in || !fgets(text, sizeof text, in))
+        give_up("cannot be read");
+    fprintf(out, "static const struct yq_member members_of_%zu[] = {\n", kind);
+    while (fgets(text, sizeof text, in)) {
+        line++;
+        if (strlen(text) + 1 == sizeof text)
+            give_up("the line is too long");
+        write_member(out, text);
+    }
+    fputs("};\n", out);
+    fclose(in);
+}
+
+int main(int count, char **words)
+{
+    FILE *out = count == 3 ? fopen(words[2], "w") : NULL;
+    file = "make_model FOLDER OUT";
+    if (!out)
+        give_up("cannot write");
+    fputs("/* Made by make_model. */\n#include \"yq/record.h\"\n", out);
+    for (size_t i = 0; i < YQ_KIND_COUNT; i++) {
+        if (kinds[i].kind != (enum yq_kind)i)
+            give_up("the kinds stand in the order of the enum");
+        write_kind(out, words[1], i);
+    }
+    fputs("const struct yq_kind_info yq_kinds[YQ_KIND_COUNT] = {\n", out);
+    for (size_t i = 0; i < YQ_KIND_COUNT; i++)
+        fprintf(out,
+                "    {\"%s\", \"%s\", \"%s\", members_of_%zu, sizeof members_of_%zu / sizeof "
+                "*members_of_%zu},\n",
+                kinds[i].name, kinds[i].plural, kinds[i].chinese, i, i, i);
+    fputs("};\n", out);
+    return fclose(out) != 0;
+}

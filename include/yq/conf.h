@@ -101,6 +101,10 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
     X(text, http_cors_origins, "http.cors_origins", "", 0, 255,                                    \
       "web pages that may read what is here, as https://host[:port] with blanks between them; "    \
       "*: all; empty: none")                                                                       \
+    X(number, http_body_most_mb, "http.body_most_mb", "64", 1, 1024,                               \
+      "largest body of a request, and of one line of a batch, MB")                                 \
+    X(number, http_batch_most_mb, "http.batch_most_mb", "2048", 1, 1048576,                        \
+      "largest batch (NDJSON), MB; it waits on the disk of the objects")                           \
     X(text, audit_site, "audit.site", "", 0, 64, "name of the hospital in audit messages")         \
     X(text, audit_syslog, "audit.syslog", "", 0, 255,                                              \
       "collector of audit messages: udp://host:port or tcp://host:port; empty: none")              \
@@ -124,9 +128,15 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "debug|info|warn|error: least level that is logged")                                         \
     X(choice, log_format, "log.format", "text", 0, 0, "text|json: form of a log line")
 
-struct yq_token { /* a line of http_tokens: who may use HTTP from elsewhere than this machine */
+enum yq_token_right {                     /* beyond reading what is here */
+                      YQ_RIGHT_WRITE = 1, /* may put, change and delete records */
+                      YQ_RIGHT_PERSONAL =
+                          2 /* may see the personal members of records as they are */
+};
+struct yq_token { /* a line of tokens.json: who may use HTTP from elsewhere than this machine */
     char name[64];
     char secret[129];
+    unsigned rights; /* yq_token_right bits */
 };
 
 /* A line of coercion.json: what is changed in the header of an instance before it is indexed. */

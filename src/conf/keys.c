@@ -353,7 +353,13 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out)
     for (size_t i = 0; i < conf->token_count; i++) {
         yq_buf_puts(out, i ? ",\n    {\"name\": " : "\n    {\"name\": ");
         conf_put_text(out, conf->tokens[i].name);
-        yq_buf_puts(out, ", \"secret\": \"***\"}");
+        yq_buf_puts(out, ", \"secret\": \"***\"");
+        unsigned rights = conf->tokens[i].rights;
+        if (rights)
+            yq_buf_putf(out, ", \"rights\": [%s%s%s]", rights & YQ_RIGHT_WRITE ? "\"write\"" : "",
+                        rights == (YQ_RIGHT_WRITE | YQ_RIGHT_PERSONAL) ? ", " : "",
+                        rights & YQ_RIGHT_PERSONAL ? "\"personal\"" : "");
+        yq_buf_puts(out, "}");
     }
     yq_buf_puts(out, conf->token_count ? "\n  ],\n  \"coercion\": [" : "],\n  \"coercion\": [");
     for (size_t i = 0; i < conf->coercion_count; i++) {

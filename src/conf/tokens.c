@@ -14,6 +14,21 @@ static bool printable(const char *text)
     return true;
 }
 
+static bool read_rights(struct yq_token *token, const struct jsonc *doc,
+                        const struct jsonc_node *node, struct yq_err *err)
+{
+    if (node->kind != JSONC_ARRAY)
+        return jsonc_fail(doc, node->line, err, "\"rights\" takes %s, not %s",
+                          jsonc_kind_name(JSONC_ARRAY), jsonc_kind_name(node->kind));
+    for (const struct jsonc_node *at = node->child; at; at = at->next) {
+        bool write = at->kind == JSONC_TEXT && strcmp(at->text, "write") == 0;
+        if (!write && (at->kind != JSONC_TEXT || strcmp(at->text, "personal") != 0))
+            return jsonc_fail(doc, at->line, err, "a right is \"write\" or \"personal\"");
+        token->rights |= write ? YQ_RIGHT_WRITE : YQ_RIGHT_PERSONAL;
+    }
+    return true;
+}
+
 static bool read_token(struct yq_conf *conf, const struct jsonc *doc, const struct jsonc_node *node,
                        struct yq_err *err)
 {
@@ -23,9 +38,15 @@ static bool read_token(struct yq_conf *conf, const struct jsonc *doc, const stru
     for (const struct jsonc_node *at = node->child; at; at = at->next) {
         char shown[64];
         bool name = strcmp(at->name, "name") == 0;
+        if (strcmp(at->name, "rights") == 0) {
+            if (!read_rights(token, doc, at, err))
+                return false;
+            continue;
+        }
         if (!name && strcmp(at->name, "secret") != 0)
             return jsonc_fail(doc, at->line, err,
-                              "unknown key \"%s\" (a token has \"name\" and \"secret\")",
+                              "unknown key \"%s\" (a token has \"name\", \"secret\" and "
+                              "\"rights\")",
                               conf_shown(shown, sizeof shown, at->name));
         if (at->kind != JSONC_TEXT)
             return jsonc_fail(doc, at->line, err, "\"%s\" takes %s, not %s", at->name,

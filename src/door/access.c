@@ -8,7 +8,9 @@
  *
  * A page of somebody else's that runs in the browser of a person of this machine is let in as this
  * machine; the browser lets it read the answer only where http.cors_origins names it (Fetch
- * standard, CORS protocol). Pure functions, any thread. */
+ * standard, CORS protocol). It cannot write: without a token what changes something comes from a
+ * program or from a page of the node itself (Origin, Sec-Fetch-Site), and a body has a media type
+ * that no form can send. Pure functions, any thread. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -52,22 +54,31 @@ bool yq_host_is_local(const char *host)
     return inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
-bool yq_token_fits(const struct yq_conf *conf, const char *authorization, char name[64])
+const struct yq_token *yq_token_find(const struct yq_conf *conf, const char *authorization)
 {
-    bool fits = false;
+    const struct yq_token *found = NULL;
     if (strncasecmp(authorization, "Bearer ", 7) != 0)
-        return false;
+        return NULL;
     const char *secret = authorization + 7 + strspn(authorization + 7, " ");
     size_t length = strcspn(secret, " ");
     for (size_t i = 0; i < conf->token_count && length;
          i++) { /* all of them: no hint in the time */
         const struct yq_token *token = &conf->tokens[i];
-        if (!yq_equal_secret(secret, length, token->secret, strlen(token->secret)))
-            continue;
-        (void)yq_copy(name, 64, token->name);
-        fits = true;
+        if (yq_equal_secret(secret, length, token->secret, strlen(token->secret)))
+            found = token;
     }
-    return fits;
+    return found;
+}
+
+bool yq_origin_is_ours(const char *origin, const char *host, const char *site)
+{
+    if (*site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+        return false;
+    if (!*origin)
+        return true;
+    const char *name = strstr(origin, "://");
+    return name && *host && (strncasecmp(origin, "http", 4) == 0) &&
+           strcasecmp(name + 3, host) == 0;
 }
 
 bool yq_cors_allows(const struct yq_conf *conf, const char *origin)

@@ -3,20 +3,13 @@
  *
  * Threads: two of libmicrohttpd's wait on sockets (epoll) and never block on anything else;
  * `http.workers` of ours run the routes. A request waits in a bounded queue with its connection
- * suspended; a full queue is answered 503 at once. A visit (one request on its way) has one owner
- * at a time: the socket thread until it is queued, then a worker, and after the resume the socket
- * thread again; libmicrohttpd's own lock orders them.
+ * suspended; a full queue is answered 503 at once. Work that takes long goes back to the end of the
+ * queue between its pieces, so that a few long batches do not keep everybody else waiting.
  *
- * Refused here: requests with a body, methods other than GET, HEAD and a browser's OPTIONS, long
- * URLs, and whoever may not come in (access.c). RFC 9110, RFC 9112. */
-#include "http.h"
-
+ * What is refused, and why: admit.c, access.c, upload.c. RFC 9110, RFC 9112. */
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "visit.h"
 #include "yq/clock.h"
 #include "yq/file.h"
 #include "yq/log.h"
@@ -37,45 +31,10 @@
 #define SWEEP_SECONDS 5
 #define HEADER_BYTES (32 * 1024) /* request line, headers and reply headers of a connection */
 #define QUEUE_PER_WORKER 64
-#define WORKERS_MOST 64
-
-struct yq_http {
-    struct yq_house *house;
-    const struct yq_route *routes;
-    size_t route_count;
-    struct MHD_Daemon *daemon;
-    struct yq_memo *memo;
-    struct yq_patience *patience;
-    unsigned port;
-    bool loopback; /* listens there only */
-    atomic_uint traces;
-    atomic_llong swept_ms; /* when slow clients were last looked for */
-
-    pthread_mutex_t lock;
-    pthread_cond_t arrived;
-    struct visit *first, **last;
-    size_t queued, queue_most; /* with places that are promised but not yet taken */
-    bool stopping;
-
-    pthread_t workers[WORKERS_MOST];
-    size_t worker_count;
-};
-
-struct visit {
-    struct yq_http *door;
-    struct MHD_Connection *connection;
-    struct yq_asker *asker;
-    struct visit *next;
-    enum { ARRIVED, ADMITTED, REFUSED, WAITING, ANSWERED } state;
-    char *uri; /* as sent; path and query end up as two strings in it */
-    bool uri_too_long;
-    const struct yq_route *route;
-    const char *origin; /* of the page that asks, where it may read the answer; else NULL */
-    struct request request;
-    struct reply reply;
-    char trace[16];
-    int64_t started_ms;
-};
+#define GIVE_SECONDS 20 /* in each such span GIVE_BYTES of a body must come; < IDLE_SECONDS */
+#define GIVE_BYTES (20 * 1024)
+#define API "/api/v1/"
+#define DROP_MOST (16 << 20) /* of a body that is not wanted, for the sake of an answer */
 
 /* ---- the reply on its way out ---- */
 
@@ -84,7 +43,10 @@ static void log_visit(struct visit *visit, const char *method)
     char path[100];
     unsigned status = visit->reply.status;
     struct yq_counts *counts = &visit->door->house->counts;
-    (void)yq_copy(path, sizeof path, visit->uri ? visit->uri : "");
+    const char *shown = visit->pattern ? visit->pattern : visit->uri ? visit->uri : "";
+    (void)yq_copy(path, sizeof path, shown);
+    if (!visit->pattern && strncmp(path, API, strlen(API)) == 0) /* ids may be a patient's */
+        path[strlen(API) + strcspn(path + strlen(API), "/")] = '\0';
     path[strcspn(path, "?")] = '\0'; /* a query may hold names and numbers of patients */
     for (char *p = path; *p; p++)
         if (*p <= ' ' || *p == '"' || *p == '=' || *p >= 0x7f)
@@ -147,7 +109,7 @@ static void add_cors(struct MHD_Response *response, const struct visit *visit)
     MHD_add_response_header(response, "Vary", "Origin");
     MHD_add_response_header(response, "Access-Control-Expose-Headers",
                             "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, "
-                            "ETag, Last-Modified, Link, Retry-After");
+                            "ETag, Last-Modified, Link, Location, Retry-After");
 }
 
 static enum MHD_Result send_reply(struct visit *visit)
@@ -177,8 +139,11 @@ static enum MHD_Result answer_now(struct visit *visit, const char *method)
 /* Whichever worker comes by first, whether or not there is work. */
 static void look_after_slow_clients(struct yq_http *door)
 {
-    static const struct yq_patience_rules rules = {
-        .ask_ms = ASK_SECONDS * 1000, .take_ms = TAKE_SECONDS * 1000, .take_bytes = TAKE_BYTES};
+    static const struct yq_patience_rules rules = {.ask_ms = ASK_SECONDS * 1000,
+                                                   .take_ms = TAKE_SECONDS * 1000,
+                                                   .take_bytes = TAKE_BYTES,
+                                                   .give_ms = GIVE_SECONDS * 1000,
+                                                   .give_bytes = GIVE_BYTES};
     long long now = yq_monotonic_ms(), last = atomic_load(&door->swept_ms);
     if (now - last < SWEEP_SECONDS * 1000 ||
         !atomic_compare_exchange_strong(&door->swept_ms, &last, now))
@@ -218,17 +183,59 @@ static struct visit *next_visit(struct yq_http *door)
     return visit;
 }
 
+/* Its place in the queue is there already. */
+static void append(struct visit *visit)
+{
+    struct yq_http *door = visit->door;
+    visit->next = NULL;
+    pthread_mutex_lock(&door->lock);
+    *door->last = visit;
+    door->last = &visit->next;
+    pthread_cond_signal(&door->arrived);
+    pthread_mutex_unlock(&door->lock);
+}
+
+/* One more place, whether there is room or not: for a visit that was let in. */
+static void append_again(struct visit *visit)
+{
+    pthread_mutex_lock(&visit->door->lock);
+    visit->door->queued++;
+    pthread_mutex_unlock(&visit->door->lock);
+    append(visit);
+}
+
+/* False: there is more to be done, later. */
+static bool serve(struct visit *visit)
+{
+    visit->reply.again = false;
+    visit->route->function(visit->door->house, &visit->request, &visit->reply);
+    if (visit->reply.again)
+        return false;
+    if (visit->reply.headers.failed || !visit->reply.status)
+        yq_reply_problem(&visit->reply, 500, "no memory for an answer");
+    yq_reply_compress(&visit->request, &visit->reply);
+    return true;
+}
+
 static void *work(void *argument)
 {
     struct yq_http *door = argument;
     for (struct visit *visit; (visit = next_visit(door));) {
         yq_log_set_trace(visit->trace);
-        visit->route->function(door->house, &visit->request, &visit->reply);
-        if (visit->reply.headers.failed || !visit->reply.status)
-            yq_reply_problem(&visit->reply, 500, "no memory for an answer");
-        yq_reply_compress(&visit->request, &visit->reply);
-        log_visit(visit, visit->request.method == YQ_HEAD ? "HEAD" : "GET");
-        visit->state = ANSWERED;
+        if (atomic_load_explicit(&visit->parked, memory_order_acquire)) {
+            if (!put_away(visit, false))
+                visit->state = REFUSED;
+            atomic_store_explicit(&visit->parked, false, memory_order_release);
+        } else if (!visit->reply.work && !put_away(visit, true)) {
+            log_visit(visit, visit->method);
+            visit->state = ANSWERED;
+        } else if (serve(visit)) {
+            log_visit(visit, visit->method);
+            visit->state = ANSWERED;
+        } else {
+            append_again(visit);
+            continue;
+        }
         MHD_resume_connection(visit->connection); /* from here on it is the socket thread's */
         look_after_slow_clients(door);
     }
@@ -247,197 +254,14 @@ static bool enqueue(struct visit *visit)
     pthread_mutex_unlock(&door->lock);
     if (!room)
         return false;
-    visit->state = WAITING;
     MHD_suspend_connection(visit->connection);
-    pthread_mutex_lock(&door->lock);
-    *door->last = visit;
-    door->last = &visit->next;
-    pthread_cond_signal(&door->arrived);
-    pthread_mutex_unlock(&door->lock);
+    append(visit);
     return true;
 }
 
-/* ---- a request comes in ---- */
+bool yq_http_stopping(const struct yq_http *door) { return door && atomic_load(&door->leaving); }
 
-static const char *header_of(struct visit *visit, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(visit->connection, MHD_HEADER_KIND, name);
-    return value ? value : "";
-}
-
-/* What reverse proxies write. One on this machine makes everybody's connection come from here. */
-static bool came_by_proxy(struct visit *visit)
-{
-    static const char *const names[] = {"Forwarded",         "X-Forwarded-For", "X-Forwarded-Host",
-                                        "X-Forwarded-Proto", "X-Real-IP",       "Via"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (*header_of(visit, names[i]))
-            return true;
-    return false;
-}
-
-/* A browser asks beforehand whether a page may ask, and shows no token then. */
-static bool is_preflight(struct visit *visit, const char *method)
-{
-    return visit->origin && strcmp(method, "OPTIONS") == 0 &&
-           *header_of(visit, "Access-Control-Request-Method");
-}
-
-static void answer_preflight(struct visit *visit)
-{
-    struct reply *reply = &visit->reply;
-    reply->status = 204;
-    yq_reply_header(reply, "Access-Control-Allow-Methods", "GET, HEAD");
-    yq_reply_header(reply, "Access-Control-Allow-Headers",
-                    "Accept, Authorization, If-Match, If-Modified-Since, If-None-Match, If-Range, "
-                    "If-Unmodified-Since, Range");
-    yq_reply_header(reply, "Access-Control-Max-Age", "600");
-}
-
-static void find_origin(struct visit *visit)
-{
-    const char *origin = header_of(visit, "Origin");
-    const struct yq_conf *conf = yq_conf_hold(visit->door->house->conf);
-    if (*origin && yq_cors_allows(conf, origin))
-        visit->origin = origin;
-    yq_conf_release(visit->door->house->conf, conf);
-}
-
-/* Who it is. False with a reply when it may not come in, or when that was all it wanted to know;
- * request.trusted says whether it may do more than ask an open route. */
-static bool may_come_in(struct visit *visit, const char *method)
-{
-    struct yq_http *door = visit->door;
-    const char *host = header_of(visit, "Host");
-    const union MHD_ConnectionInfo *peer =
-        MHD_get_connection_info(visit->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    visit->request.from.door = "http";
-    if (peer)
-        (void)!getnameinfo(peer->client_addr, sizeof(struct sockaddr_in6),
-                           visit->request.from.address, sizeof visit->request.from.address, NULL, 0,
-                           NI_NUMERICHOST);
-    bool near = door->loopback && peer && yq_address_is_loopback(peer->client_addr) &&
-                !came_by_proxy(visit);
-    if (door->loopback && *host && !yq_host_is_local(host)) {
-        yq_reply_problem(&visit->reply, 403,
-                         "this node listens on loopback only and answers to the host names "
-                         "localhost, 127.0.0.1 and [::1]");
-        return false;
-    }
-    find_origin(visit);
-    if (is_preflight(visit, method)) {
-        answer_preflight(visit);
-        return false;
-    }
-    const struct yq_conf *conf = yq_conf_hold(door->house->conf);
-    bool token = yq_token_fits(conf, header_of(visit, "Authorization"), visit->request.from.user);
-    visit->request.trusted = near || token;
-    yq_conf_release(door->house->conf, conf);
-    if (visit->request.trusted || (visit->route && visit->route->open))
-        return true;
-    yq_reply_problem(&visit->reply, 401, "a bearer token of tokens.json is needed");
-    yq_reply_header(&visit->reply, "WWW-Authenticate", "Bearer realm=\"yingqiao\"");
-    return false;
-}
-
-static bool check_access(struct visit *visit, const char *method)
-{
-    if (may_come_in(visit, method))
-        return true;
-    if (visit->reply.status < 400)
-        return false;
-    yq_audit_refused(visit->door->house->audit, &visit->request.from,
-                     visit->reply.status == 401 ? "HTTP without a token of tokens.json"
-                                                : "HTTP with the host name of another machine");
-    return false;
-}
-
-static void find_route(struct visit *visit)
-{
-    const struct yq_http *door = visit->door;
-    for (size_t i = 0; i < door->route_count && !visit->route; i++)
-        if (strcmp(door->routes[i].path, visit->uri) == 0)
-            visit->route = &door->routes[i];
-}
-
-static bool check_method(struct visit *visit, const char *method)
-{
-    unsigned bit = 0;
-    if (strcmp(method, "GET") == 0)
-        bit = YQ_GET;
-    else if (strcmp(method, "HEAD") == 0)
-        bit = YQ_HEAD;
-    visit->request.method = (enum yq_method)bit;
-    if (visit->route->methods & bit)
-        return true;
-    yq_reply_problem(&visit->reply, 405, "only GET and HEAD are answered here");
-    yq_reply_header(&visit->reply, "Allow", "GET, HEAD");
-    return false;
-}
-
-static bool has_body(struct visit *visit)
-{
-    const char *length = header_of(visit, "Content-Length");
-    return *header_of(visit, "Transfer-Encoding") || strspn(length, "0 ") != strlen(length);
-}
-
-/* "http://host/path" is as good as "/path" (RFC 9112 3.2.2). */
-static void drop_authority(char *uri)
-{
-    if (strncasecmp(uri, "http://", 7) != 0)
-        return;
-    const char *path = uri + 7 + strcspn(uri + 7, "/?");
-    memmove(uri, path, strlen(path) + 1);
-}
-
-/* True when a worker should have it; else the reply is filled. */
-static bool admit(struct visit *visit, const char *method)
-{
-    struct request *request = &visit->request;
-    struct yq_err err = {0};
-    if (!visit->uri) {
-        yq_reply_problem(&visit->reply, 503, "no memory for a request");
-        return false;
-    }
-    if (visit->uri_too_long) {
-        yq_reply_problem(&visit->reply, 414, "the URL is longer than %d bytes", YQ_URI_MOST);
-        return false;
-    }
-    drop_authority(visit->uri);
-    char *query = strchr(visit->uri, '?');
-    if (query)
-        *query++ = '\0';
-    else
-        query = visit->uri + strlen(visit->uri);
-    find_route(visit);
-    if (!check_access(visit, method))
-        return false;
-    if (!visit->route) {
-        yq_reply_problem(&visit->reply, 404, "there is nothing under this path; / lists what is");
-        return false;
-    }
-    if (!check_method(visit, method))
-        return false;
-    if (has_body(visit)) {
-        yq_reply_problem(&visit->reply, 413, "a request here has no body");
-        return false;
-    }
-    if (!yq_params_parse(query, strlen(query), &request->params, &err)) {
-        yq_reply_error(&visit->reply, &err);
-        return false;
-    }
-    request->path = visit->uri;
-    request->memo = visit->door->memo;
-    request->accept = header_of(visit, "Accept");
-    request->accept_encoding = header_of(visit, "Accept-Encoding");
-    request->range = header_of(visit, "Range");
-    request->if_range = header_of(visit, "If-Range");
-    request->if_match = header_of(visit, "If-Match");
-    request->if_unmodified_since = header_of(visit, "If-Unmodified-Since");
-    request->if_none_match = header_of(visit, "If-None-Match");
-    request->if_modified_since = header_of(visit, "If-Modified-Since");
-    return true;
-}
+/* ---- what libmicrohttpd calls ---- */
 
 /* libmicrohttpd calls this when it has read a request line; what it returns goes with the
  * request until on_completed. */
@@ -449,6 +273,8 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
     visit->door = context;
     visit->connection = connection;
     visit->reply.fd = -1;
+    visit->request.spool = -1;
+    visit->request.door = context;
     visit->started_ms = yq_monotonic_ms();
     visit->uri = strndup(uri, YQ_URI_MOST + 1);
     visit->uri_too_long = visit->uri && strlen(visit->uri) > YQ_URI_MOST;
@@ -478,37 +304,81 @@ static struct yq_asker *asker_of(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
-/* Called when the headers are there, when the request is whole, and after each resume. */
+/* The headers are there. */
+static enum MHD_Result begin(struct visit *visit, const char *method)
+{
+    visit->asker = asker_of(visit->connection);
+    yq_patience_asked(visit->door->patience, visit->asker);
+    yq_log_set_trace(visit->trace);
+    visit->state = admit(visit, method) ? ADMITTED : REFUSED;
+    /* An answer before the body ends the connection; one to a whole request does not. */
+    if (visit->state == REFUSED && has_body(visit))
+        return answer_now(visit, visit->method);
+    if (visit->state == ADMITTED && has_body(visit))
+        yq_patience_giving(visit->door->patience, visit->asker, yq_monotonic_ms());
+    yq_log_set_trace("");
+    return MHD_YES;
+}
+
+/* A piece of the body. libmicrohttpd takes no answer before the last one. */
+static enum MHD_Result go_on(struct visit *visit, const char *bytes, size_t *size)
+{
+    if (atomic_load_explicit(&visit->parked, memory_order_acquire))
+        return MHD_YES; /* it is offered again after the resume */
+    size_t length = *size;
+    *size = 0;
+    yq_patience_given(visit->door->patience, visit->asker, length);
+    if (visit->state == REFUSED) {
+        visit->dropped += length;
+        return visit->dropped > DROP_MOST ? MHD_NO : MHD_YES;
+    }
+    if (!take_piece(visit, bytes, length)) {
+        visit->state = REFUSED;
+        return MHD_YES;
+    }
+    if (!is_piece_full(visit))
+        return MHD_YES;
+    atomic_store_explicit(&visit->parked, true, memory_order_relaxed);
+    if (enqueue(visit))
+        return MHD_YES;
+    atomic_store_explicit(&visit->parked, false, memory_order_relaxed);
+    yq_reply_problem(&visit->reply, 503, "too many requests are waiting");
+    visit->state = REFUSED;
+    return MHD_YES;
+}
+
+/* The request is whole. */
+static enum MHD_Result pass_on(struct visit *visit)
+{
+    yq_patience_asked(visit->door->patience, visit->asker);
+    yq_log_set_trace(visit->trace);
+    if (visit->state == ADMITTED) {
+        visit->state = WAITING;
+        if (enqueue(visit)) {
+            yq_log_set_trace("");
+            return MHD_YES;
+        }
+        yq_reply_problem(&visit->reply, 503, "too many requests are waiting");
+    }
+    return answer_now(visit, visit->method);
+}
+
+/* Called when the headers are there, for each piece of the body, when the request is whole, and
+ * after each resume. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
 {
-    (void)context, (void)connection, (void)url, (void)version, (void)upload;
+    (void)context, (void)connection, (void)url, (void)version;
     struct visit *visit = *state;
     if (!visit)
         return MHD_NO;
+    if (*upload_size)
+        return go_on(visit, upload, upload_size);
     switch (visit->state) {
-    case ARRIVED:
-        visit->asker = asker_of(connection);
-        yq_patience_asked(visit->door->patience, visit->asker);
-        yq_log_set_trace(visit->trace);
-        visit->state = admit(visit, method) ? ADMITTED : REFUSED;
-        /* An answer before the body ends the connection; one to a whole request does not. */
-        if (visit->state == REFUSED && has_body(visit))
-            return answer_now(visit, method);
-        yq_log_set_trace("");
-        return MHD_YES;
+    case ARRIVED: return begin(visit, method);
     case ADMITTED:
-        *upload_size = 0;
-        if (enqueue(visit))
-            return MHD_YES;
-        yq_log_set_trace(visit->trace);
-        yq_reply_problem(&visit->reply, 503, "too many requests are waiting");
-        return answer_now(visit, method);
-    case REFUSED:
-        *upload_size = 0;
-        yq_log_set_trace(visit->trace);
-        return answer_now(visit, method);
+    case REFUSED: return pass_on(visit);
     case WAITING: return MHD_YES;
     case ANSWERED: return send_reply(visit);
     }
@@ -527,6 +397,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         yq_patience_lost(visit->asker);
     yq_patience_again(visit->door->patience, visit->asker, yq_monotonic_ms());
     yq_params_fini(&visit->request.params);
+    yq_path_fini(&visit->path);
+    body_fini(visit);
     yq_reply_fini(&visit->reply);
     free(visit->uri);
     free(visit);
@@ -669,6 +541,7 @@ void yq_http_close(struct yq_http *door)
     if (!door)
         return;
     int listening = door->daemon ? (int)MHD_quiesce_daemon(door->daemon) : -1;
+    atomic_store(&door->leaving, true);
     pthread_mutex_lock(&door->lock);
     door->stopping = true;
     pthread_cond_broadcast(&door->arrived);

@@ -15,17 +15,34 @@
 
 struct yq_memo; /* status.c: answers that are kept for a moment */
 
-enum yq_method { YQ_GET = 1, YQ_HEAD = 2 }; /* OPTIONS is answered before a route is asked */
+enum yq_method { /* OPTIONS is answered before a route is asked */
+                 YQ_GET = 1,
+                 YQ_HEAD = 2,
+                 YQ_POST = 4,
+                 YQ_PUT = 8,
+                 YQ_PATCH = 16,
+                 YQ_DELETE = 32
+};
+/* "GET, HEAD" of their bits, into `text`; which is returned. */
+const char *yq_method_names(unsigned methods, char text[64]);
 
 struct request { /* lives until its reply is on the wire */
     enum yq_method method;
     const char *path;
+    const struct yq_route *route;
+    struct yq_places places; /* what stands for {name} in the route's path */
     struct yq_params params;
+    struct yq_buf body; /* whole, for routes that take one */
+    char media[64];     /* its media type, one of the route's; "" when there was no body */
+    int spool;          /* file with the body of a route that has `batch`, read from 0; else -1 */
+    uint64_t spooled;   /* bytes of it */
     /* headers, "" when absent */
     const char *accept, *accept_encoding, *range, *if_range;
     const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since;
-    struct yq_origin from; /* who asks, for the audit trail: address, name of the token */
-    bool trusted;          /* may see what is kept here; only routes with `open` meet others */
+    struct yq_origin from;      /* who asks, for the audit trail: address, name of the token */
+    bool trusted;               /* may see what is kept here; only routes with `open` meet others */
+    unsigned rights;            /* yq_token_right bits; YQ_RIGHT_WRITE was asked for already */
+    const struct yq_http *door; /* for yq_http_stopping */
     struct yq_memo *memo;
 };
 
@@ -36,20 +53,31 @@ struct reply {
     uint64_t offset, length;
     struct yq_buf headers; /* "Name: value\n" each */
     struct yq_err trouble; /* for the log, when the node itself failed */
+    /* Work that takes long comes in pieces: with `again` the route is called once more, after
+     * whatever else waits. */
+    bool again;
+    void *work;              /* the route's own, from call to call */
+    void (*end)(void *work); /* frees it, when the reply goes */
 };
 
 typedef void yq_route_function(struct yq_house *house, const struct request *request,
                                struct reply *reply);
 
-struct yq_route {
-    const char *path;
-    unsigned methods; /* yq_method bits */
-    bool open;        /* also for clients that show no token */
+struct yq_route {     /* several may have one path and different methods */
+    const char *path; /* with {name} for a segment: yq_path_fits */
+    unsigned methods; /* yq_method bits; all but GET and HEAD need YQ_RIGHT_WRITE */
+    bool open;        /* also for clients that show no token; checks rights itself */
     yq_route_function *function;
     const char *help;
+    const char *bodies; /* media types that it takes, with blanks between; NULL: no body */
+    bool batch;         /* application/x-ndjson goes into request.spool, however long it is */
+    bool may_be_empty;  /* a request without a body is fine too */
 };
 extern const struct yq_route yq_routes[];
 extern const size_t yq_route_count;
+
+/* The node is about to stop: who works in pieces ends with this one. */
+bool yq_http_stopping(const struct yq_http *door);
 
 /* The server over any table of routes; yq_http_open is this over yq_routes. */
 yq_must_check bool yq_http_open_routes(struct yq_house *house, const struct yq_route *routes,
@@ -85,8 +113,10 @@ struct sockaddr;
 bool yq_address_is_loopback(const struct sockaddr *address);
 /* A Host header that names this machine: localhost, 127.x.y.z, [::1], with or without a port. */
 bool yq_host_is_local(const char *host);
-/* True when an Authorization header carries a bearer token of the configuration; *name: whose. */
-bool yq_token_fits(const struct yq_conf *conf, const char *authorization, char name[64]);
+/* The token of the configuration that an Authorization header carries; NULL: none. */
+const struct yq_token *yq_token_find(const struct yq_conf *conf, const char *authorization);
+/* Whether a page of this origin ("": no page) is one of the node's own. `site`: Sec-Fetch-Site. */
+bool yq_origin_is_ours(const char *origin, const char *host, const char *site);
 
 /* Whether a page of this origin (RFC 6454) may read what is here: http.cors_origins. */
 bool yq_cors_allows(const struct yq_conf *conf, const char *origin);
@@ -97,14 +127,19 @@ struct yq_patience_rules {
     int64_t ask_ms;      /* a request's headers must be there within this */
     int64_t take_ms;     /* in each such span of an answer ... */
     uint64_t take_bytes; /* ... it must have taken so much */
+    int64_t give_ms;     /* in each such span of a request's body ... */
+    uint64_t give_bytes; /* ... so much must have come, or the rest of it */
 };
 struct yq_patience;
 struct yq_asker;                           /* a connection; NULL is let pass everywhere */
 struct yq_patience *yq_patience_new(void); /* NULL without memory */
 void yq_patience_free(struct yq_patience *patience);
 struct yq_asker *yq_patience_begin(struct yq_patience *patience, int fd, int64_t now_ms);
-/* Its request's headers are complete; its answer begins to leave; it may ask again from now on; it
- * is about to be closed. */
+/* Its request's body begins; more of it has come. */
+void yq_patience_giving(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);
+void yq_patience_given(struct yq_patience *patience, struct yq_asker *asker, size_t bytes);
+/* Its request is complete, or is not waited for; its answer begins to leave; it may ask again from
+ * now on; it is about to be closed. */
 void yq_patience_asked(struct yq_patience *patience, struct yq_asker *asker);
 void yq_patience_taking(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);
 void yq_patience_again(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms);

@@ -18,9 +18,10 @@
 struct yq_asker {
     struct yq_asker *next, **at;
     int fd;
-    enum { IDLE, ASKING, TAKING } state;
+    enum { IDLE, ASKING, GIVING, TAKING } state;
     int64_t since_ms;
     uint64_t taken; /* by then */
+    uint64_t given; /* since then */
 };
 
 struct yq_patience {
@@ -68,6 +69,26 @@ void yq_patience_asked(struct yq_patience *patience, struct yq_asker *asker)
         return;
     pthread_mutex_lock(&patience->lock);
     asker->state = IDLE;
+    pthread_mutex_unlock(&patience->lock);
+}
+
+void yq_patience_giving(struct yq_patience *patience, struct yq_asker *asker, int64_t now_ms)
+{
+    if (!asker)
+        return;
+    pthread_mutex_lock(&patience->lock);
+    asker->state = GIVING;
+    asker->since_ms = now_ms;
+    asker->given = 0;
+    pthread_mutex_unlock(&patience->lock);
+}
+
+void yq_patience_given(struct yq_patience *patience, struct yq_asker *asker, size_t bytes)
+{
+    if (!asker)
+        return;
+    pthread_mutex_lock(&patience->lock);
+    asker->given += bytes;
     pthread_mutex_unlock(&patience->lock);
 }
 
@@ -129,12 +150,29 @@ void yq_patience_lost(const struct yq_asker *asker)
         let_go(asker);
 }
 
+/* libmicrohttpd answers no request whose body has not come (RFC 9110 15.5.9). */
+static void say_time_is_up(const struct yq_asker *asker)
+{
+    static const char answer[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
+                                 "Content-Length: 0\r\n\r\n";
+    (void)!send(asker->fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static bool is_too_slow(struct yq_asker *asker, const struct yq_patience_rules *rules,
                         int64_t now_ms)
 {
     int64_t passed = now_ms - asker->since_ms;
     if (asker->state == ASKING)
         return passed > rules->ask_ms;
+    if (asker->state == GIVING) {
+        if (passed < rules->give_ms)
+            return false;
+        if (asker->given < rules->give_bytes)
+            return true;
+        asker->since_ms = now_ms;
+        asker->given = 0;
+        return false;
+    }
     if (asker->state == IDLE || passed < rules->take_ms)
         return false;
     uint64_t taken = taken_by(asker->fd);
@@ -153,7 +191,10 @@ size_t yq_patience_sweep(struct yq_patience *patience, const struct yq_patience_
     for (struct yq_asker *asker = patience->first; asker; asker = asker->next) {
         if (!is_too_slow(asker, rules, now_ms))
             continue;
-        let_go(asker);
+        if (asker->state == GIVING) /* nothing else is on its way to it */
+            say_time_is_up(asker);
+        else
+            let_go(asker);
         shutdown(asker->fd, SHUT_RDWR); /* its owner meets the end and closes it */
         asker->state = IDLE;
         count++;

@@ -39,6 +39,40 @@ void yq_params_encode(struct yq_buf *out, const char *text);
 /* A whole decimal number in [least, most]. */
 bool yq_params_number(const char *text, uint64_t least, uint64_t most, uint64_t *out);
 
+/* ---- paths (path.c) ---- */
+
+#define YQ_SEGMENTS_MOST 12
+#define YQ_PLACES_MOST 4
+
+struct yq_path { /* "/a/b%20c": "a", "b c"; "/a/": "a", "" */
+    const char *segments[YQ_SEGMENTS_MOST];
+    size_t count; /* more than YQ_SEGMENTS_MOST: there were more, which fits nothing */
+    char *text;   /* owned */
+};
+/* Splits at the slashes, then decodes each piece, so that an encoded slash stays a part of an id.
+ * YQ_BAD_INPUT: no slash at its start, a bad escape, an encoded control character, not UTF-8;
+ * YQ_FULL: longer than YQ_URI_MOST, or no memory. Nothing is owned after an error. */
+yq_must_check bool yq_path_parse(const char *raw, struct yq_path *out, struct yq_err *err);
+void yq_path_fini(struct yq_path *path);
+
+struct yq_places { /* what stands where the pattern has {name} */
+    struct yq_place {
+        char name[24];
+        const char *value; /* decoded, never empty; in `text` of the path */
+    } list[YQ_PLACES_MOST];
+    size_t count;
+};
+/* Whether a pattern such as "/api/v1/{records}/{id}" fits. {records} is the plural of a kind of
+ * records, anything else any text. */
+bool yq_path_fits(const struct yq_path *path, const char *pattern, struct yq_places *out);
+const char *yq_places_get(const struct yq_places *places, const char *name); /* "" when absent */
+
+/* ---- media types ---- */
+
+/* The type of a Content-Type header in lower case, without parameters. False: it is none, or its
+ * charset is another than UTF-8. */
+bool yq_media_of_body(const char *header, char type[64]);
+
 #define YQ_MEDIA_MOST 16
 
 struct yq_media {             /* one entry of a media type list */

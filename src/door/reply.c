@@ -38,6 +38,10 @@ void yq_reply_fini(struct reply *reply)
     yq_buf_fini(&reply->body);
     yq_buf_fini(&reply->headers);
     yq_close(&reply->fd);
+    if (reply->end)
+        reply->end(reply->work);
+    reply->work = NULL;
+    reply->end = NULL;
 }
 
 void yq_reply_body(struct reply *reply, unsigned status, const char *type)

@@ -2,13 +2,24 @@
 #include "http.h"
 
 const struct yq_route yq_routes[] = {
-    {"/", YQ_GET | YQ_HEAD, false, yq_route_index, "this page"},
-    {"/wado", YQ_GET | YQ_HEAD, false, yq_route_wado,
-     "WADO-URI (DICOM PS3.18 chapter 9): one object, as it is stored or as a picture"},
-    {"/health", YQ_GET | YQ_HEAD, true, yq_route_health, "whether the node can do its work"},
-    {"/metrics", YQ_GET | YQ_HEAD, false, yq_route_metrics, "counters for Prometheus"},
-    {"/api/v1/studies", YQ_GET | YQ_HEAD, false, yq_route_studies,
-     "studies as JSON: any attribute as a filter, limit, offset"},
+    {.path = "/", .methods = YQ_GET | YQ_HEAD, .function = yq_route_index, .help = "this page"},
+    {.path = "/wado",
+     .methods = YQ_GET | YQ_HEAD,
+     .function = yq_route_wado,
+     .help = "WADO-URI (DICOM PS3.18 chapter 9): one object, as it is stored or as a picture"},
+    {.path = "/health",
+     .methods = YQ_GET | YQ_HEAD,
+     .open = true,
+     .function = yq_route_health,
+     .help = "whether the node can do its work"},
+    {.path = "/metrics",
+     .methods = YQ_GET | YQ_HEAD,
+     .function = yq_route_metrics,
+     .help = "counters for Prometheus"},
+    {.path = "/api/v1/studies",
+     .methods = YQ_GET | YQ_HEAD,
+     .function = yq_route_studies,
+     .help = "studies as JSON: any attribute as a filter, limit, offset"},
 };
 const size_t yq_route_count = sizeof yq_routes / sizeof *yq_routes;
 

@@ -523,9 +523,15 @@ void yq_route_index(struct yq_house *house, const struct request *request, struc
     yq_buf_puts(out, ".</p>\n<dl>\n");
     yq_conf_release(house->conf, conf);
     for (size_t i = 0; i < yq_route_count; i++) {
-        const char *path = yq_routes[i].path;
-        yq_buf_putf(out, "<dt><a href=\"%s\">%s</a></dt><dd>", path, path);
-        put_html(out, yq_routes[i].help);
+        const struct yq_route *route = &yq_routes[i];
+        char names[64];
+        yq_buf_puts(out, "<dt>");
+        if (route->methods == (YQ_GET | YQ_HEAD) && !strchr(route->path, '{'))
+            yq_buf_putf(out, "<a href=\"%s\">%s</a>", route->path, route->path);
+        else
+            yq_buf_putf(out, "%s %s", yq_method_names(route->methods, names), route->path);
+        yq_buf_puts(out, "</dt><dd>");
+        put_html(out, route->help);
         yq_buf_puts(out, "</dd>\n");
     }
     yq_buf_puts(out, "</dl></body></html>\n");

@@ -78,6 +78,8 @@ def test_no_personal_data_in_the_log(node):
     ask(node, "/api/v1/studies?PatientName=Secretperson*&PatientID=SECRET77")
     ask(node, "/nowhere/x?PatientID=SECRET77")
     node.wait_for_log(r"http-request .*path=/nowhere/x status=404")
+    ask(node, "/api/v1/nothing/SECRET77")
+    node.wait_for_log(r"http-request .*path=/api/v1/nothing status=404")
     assert "path=/api/v1/studies status=200" in node.log()
     assert "SECRET77" not in node.log() and "Secretperson" not in node.log()
 

@@ -276,6 +276,18 @@ static void tokens_are_read_or_refused_without_telling_them(void **state)
     assert_null(strstr(yq_buf_text(&out), "0123456789abcdef"));
     assert_non_null(strstr(yq_buf_text(&out), "{\"name\": \"cloud\", \"secret\": \"***\"}"));
     yq_conf_free(conf);
+    conf = parse(conf_parse_tokens, "tokens.json",
+                 "{\"tokens\": [{\"name\": \"his\", \"secret\": \"0123456789abcdef\", \"rights\": "
+                 "[\"write\", \"personal\"]}, {\"name\": \"ris\", \"secret\": "
+                 "\"0123456789abcdeg\", \"rights\": [\"write\"]}]}");
+    assert_int_equal(conf->tokens[0].rights, YQ_RIGHT_WRITE | YQ_RIGHT_PERSONAL);
+    assert_int_equal(conf->tokens[1].rights, YQ_RIGHT_WRITE);
+    yq_buf_clear(&out);
+    yq_conf_print(conf, &out);
+    assert_non_null(strstr(yq_buf_text(&out), "\"rights\": [\"write\", \"personal\"]}"));
+    yq_conf_free(conf);
+    tokens("{\"tokens\": [{\"rights\": \"write\"}]}", "\"rights\" takes");
+    tokens("{\"tokens\": [{\"rights\": [\"all\"]}]}", "a right is \"write\" or");
     tokens("{\"tokens\": [\n{\"name\": \"cloud\", \"secret\": \"short\"}]}",
            "tokens.json:2: the \"secret\" of a token is at least 16");
     tokens("{\"tokens\": [{\"name\": \"c\", \"secret\": \"0123456789 abcdef\"}]}", "blanks");

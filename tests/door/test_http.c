@@ -71,19 +71,44 @@ static void route_fails(struct yq_house *house, const struct request *request, s
     yq_reply_error(reply, &err);
 }
 
+/* Says what came; three times over when it is asked to take its time. */
+static void route_takes(struct yq_house *house, const struct request *request, struct reply *reply)
+{
+    static const char *const calls[] = {"", "first", "second"};
+    char name[64];
+    (void)house;
+    size_t call = reply->work ? (size_t)((const char *const *)reply->work - calls) : 0;
+    if (yq_params_get(&request->params, "slowly") && call < 2) {
+        reply->work = (void *)&calls[call + 1];
+        reply->again = true;
+        return;
+    }
+    reply->work = NULL;
+    yq_buf_putf(&reply->body, "%s %s %s %zu bytes: %.20s", yq_method_names(request->method, name),
+                request->media, yq_places_get(&request->places, "id"), request->body.length,
+                yq_buf_text(&request->body));
+    yq_reply_body(reply, 200, "text/plain");
+}
+
 static void route_silent(struct yq_house *house, const struct request *request, struct reply *reply)
 {
     (void)house, (void)request, (void)reply;
 }
 
 static const struct yq_route routes[] = {
-    {"/hello", YQ_GET | YQ_HEAD, false, route_hello, ""},
-    {"/open", YQ_GET | YQ_HEAD, true, route_hello, ""},
-    {"/block", YQ_GET | YQ_HEAD, false, route_block, ""},
-    {"/file", YQ_GET | YQ_HEAD, false, route_file, ""},
-    {"/injects", YQ_GET | YQ_HEAD, false, route_injects, ""},
-    {"/fails", YQ_GET | YQ_HEAD, false, route_fails, ""},
-    {"/silent", YQ_GET | YQ_HEAD, false, route_silent, ""},
+    {.path = "/hello", .methods = YQ_GET | YQ_HEAD, .open = false, .function = route_hello},
+    {.path = "/open", .methods = YQ_GET | YQ_HEAD, .open = true, .function = route_hello},
+    {.path = "/block", .methods = YQ_GET | YQ_HEAD, .open = false, .function = route_block},
+    {.path = "/file", .methods = YQ_GET | YQ_HEAD, .open = false, .function = route_file},
+    {.path = "/injects", .methods = YQ_GET | YQ_HEAD, .open = false, .function = route_injects},
+    {.path = "/fails", .methods = YQ_GET | YQ_HEAD, .open = false, .function = route_fails},
+    {.path = "/things/{id}", .methods = YQ_GET | YQ_HEAD, .function = route_hello},
+    {.path = "/things/{id}",
+     .methods = YQ_PUT | YQ_PATCH,
+     .function = route_takes,
+     .bodies = "application/json application/merge-patch+json"},
+    {.path = "/things/{id}", .methods = YQ_DELETE, .function = route_takes},
+    {.path = "/silent", .methods = YQ_GET | YQ_HEAD, .open = false, .function = route_silent},
 };
 
 /* ---- a server and a client ---- */
@@ -102,6 +127,7 @@ static void open_server(struct server *server, const char *bind, const char *tok
     (void)yq_copy(conf->http_bind, sizeof conf->http_bind, bind);
     conf->http_workers = 1;
     conf->http_connections = 200;
+    conf->http_body_most_mb = 1;
     if (token) {
         conf->tokens = calloc(1, sizeof *conf->tokens);
         assert_non_null(conf->tokens);
@@ -474,6 +500,172 @@ static void closing_answers_what_waits(void **state)
     close(half);
 }
 
+#define JSON "Content-Type: application/json\r\n"
+
+/* A request with a body, on a connection of its own. */
+static int give(const struct server *server, const char *line, const char *headers,
+                const char *body, struct yq_buf *out)
+{
+    char length[64];
+    struct yq_buf all yq_cleanup(yq_buf_fini) = {0};
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", strlen(body));
+    int fd = connect_to(server);
+    yq_buf_putf(&all, "%s HTTP/1.1\r\nConnection: close\r\n%s%s%s", line, headers, length, body);
+    say(fd, yq_buf_text(&all));
+    yq_buf_clear(out);
+    hear(fd, out);
+    int status = 0;
+    (void)!sscanf(yq_buf_text(out), "HTTP/1.1 %d", &status);
+    return status;
+}
+
+static void bodies_come_in(void **state)
+{
+    (void)state;
+    struct server server;
+    struct yq_buf out yq_cleanup(yq_buf_fini) = {0};
+    open_server(&server, "127.0.0.1", NULL);
+    assert_int_equal(give(&server, "PUT /things/7", HOST JSON, "{\"a\": 1}", &out), 200);
+    assert_string_equal(body_of(&out), "PUT application/json 7 8 bytes: {\"a\": 1}");
+    assert_int_equal(give(&server, "PUT /things/7?slowly=1", HOST JSON, "{}", &out), 200);
+    assert_string_equal(body_of(&out), "PUT application/json 7 2 bytes: {}");
+    assert_int_equal(give(&server, "PATCH /things/%20",
+                          HOST "Content-Type: application/merge-patch+json\r\n", "{}", &out),
+                     200);
+    assert_string_equal(body_of(&out), "PATCH application/merge-patch+json   2 bytes: {}");
+    assert_int_equal(ask(&server, "DELETE /things/x", HOST, &out), 200);
+    assert_int_equal(ask(&server, "GET /things/x", HOST, &out), 200);
+    int fd = connect_to(&server);
+    yq_buf_clear(&out);
+    say(fd,
+        "PUT /things/c HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n"
+        "3\r\n{\"a\r\n1;x=y\r\n\"\r\n3\r\n: 1\r\n1\r\n}\r\n0\r\n\r\n"
+        "PUT /things/d HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\nConnection: close\r\n\r\n{}");
+    hear(fd, &out);
+    assert_says(&out, "PUT application/json c 8 bytes: {\"a\": 1}");
+    assert_says(&out, "PUT application/json d 2 bytes: {}");
+    close_server(&server);
+}
+
+static void who_asks_first_is_told_to_go_on_or_not(void **state)
+{
+    (void)state;
+    struct server server;
+    struct yq_buf out yq_cleanup(yq_buf_fini) = {0};
+    open_server(&server, "127.0.0.1", NULL);
+    int fd = connect_to(&server);
+    say(fd, "PUT /things/7 HTTP/1.1\r\n" HOST JSON
+            "Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+    char first[64] = "";
+    assert_true(recv(fd, first, 25, MSG_WAITALL) == 25);
+    assert_string_equal(first, "HTTP/1.1 100 Continue\r\n\r\n");
+    say(fd, "{}");
+    hear(fd, &out);
+    assert_says(&out, "PUT application/json 7 2 bytes: {}");
+    fd = connect_to(&server);
+    yq_buf_clear(&out);
+    say(fd, "PUT /things/7 HTTP/1.1\r\n" HOST JSON
+            "Content-Length: 99999999\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+    hear(fd, &out);
+    assert_says(&out, "HTTP/1.1 413 ");
+    assert_null(strstr(yq_buf_text(&out), "100 Continue"));
+    close_server(&server);
+}
+
+static void bodies_that_are_refused(void **state)
+{
+    (void)state;
+    struct server server;
+    struct yq_buf out yq_cleanup(yq_buf_fini) = {0}, big yq_cleanup(yq_buf_fini) = {0};
+    open_server(&server, "127.0.0.1", NULL);
+    assert_int_equal(give(&server, "PUT /things/7", HOST, "{}", &out), 415);
+    assert_int_equal(
+        give(&server, "PUT /things/7", HOST "Content-Type: text/plain\r\n", "{}", &out), 415);
+    assert_says(&out, "Accept: application/json application/merge-patch+json");
+    assert_int_equal(give(&server, "PUT /things/7",
+                          HOST "Content-Type: application/json; charset=gbk\r\n", "{}", &out),
+                     415);
+    assert_int_equal(
+        give(&server, "PUT /things/7", HOST JSON "Content-Encoding: gzip\r\n", "{}", &out), 415);
+    assert_int_equal(give(&server, "POST /things/7", HOST JSON, "{}", &out), 405);
+    assert_says(&out, "Allow: GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    assert_int_equal(ask(&server, "OPTIONS /things/7", HOST, &out), 204);
+    assert_says(&out, "Allow: GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    assert_int_equal(give(&server, "DELETE /things/7", HOST JSON, "{}", &out), 413);
+    assert_int_equal(ask(&server, "PUT /things/7", HOST JSON, &out), 411);
+    assert_int_equal(ask(&server, "PUT /things/%00", HOST, &out), 400);
+    const char *twice = HOST JSON "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n";
+    assert_int_equal(ask(&server, "PUT /things/7", twice, &out), 400);
+    assert_int_equal(
+        ask(&server, "PUT /things/7", HOST JSON "Content-Length: 3\r\nContent-Length: 4\r\n", &out),
+        400);
+    assert_int_equal(
+        ask(&server, "PUT /things/7", HOST JSON "Transfer-Encoding: gzip, chunked\r\n", &out), 400);
+    assert_int_equal(ask(&server, "PUT /things/7", HOST JSON "Content-Length: 1048577\r\n", &out),
+                     413);
+    /* too long, and nobody knows before */
+    yq_buf_puts(&big, "PUT /things/7 HTTP/1.1\r\nConnection: close\r\n" HOST JSON
+                      "Transfer-Encoding: chunked\r\n\r\n180000\r\n");
+    memset(yq_buf_room(&big, 0x180000), ' ', 0x180000);
+    yq_buf_puts(&big, "\r\n0\r\n\r\n");
+    int fd = connect_to(&server);
+    for (size_t done = 0; done < big.length;) {
+        ssize_t got = send(fd, big.bytes + done, big.length - done, MSG_NOSIGNAL);
+        assert_true(got > 0);
+        done += (size_t)got;
+    }
+    yq_buf_clear(&out);
+    hear(fd, &out);
+    assert_says(&out, "HTTP/1.1 413 ");
+    /* cut in the middle */
+    fd = connect_to(&server);
+    say(fd, "PUT /things/7 HTTP/1.1\r\n" HOST JSON "Content-Length: 500\r\n\r\n{");
+    close(fd);
+    assert_int_equal(ask(&server, "GET /hello", HOST, &out), 200);
+    close_server(&server);
+}
+
+static void a_page_of_another_host_cannot_write(void **state)
+{
+    (void)state;
+    struct server server;
+    struct yq_buf out yq_cleanup(yq_buf_fini) = {0};
+    char ours[100];
+    open_server(&server, "127.0.0.1", NULL);
+    const char *line = "PUT /things/7";
+    assert_int_equal(give(&server, line, HOST JSON "Origin: http://evil.example\r\n", "{}", &out),
+                     403);
+    assert_int_equal(give(&server, line, HOST JSON "Origin: null\r\n", "{}", &out), 403);
+    assert_int_equal(give(&server, line, HOST JSON "Sec-Fetch-Site: cross-site\r\n", "{}", &out),
+                     403);
+    assert_int_equal(ask(&server, "DELETE /things/7", HOST "Origin: http://evil.example\r\n", &out),
+                     403);
+    snprintf(ours, sizeof ours, "Host: localhost:%u\r\nOrigin: http://localhost:%u\r\n" JSON,
+             yq_http_port(server.door), yq_http_port(server.door));
+    assert_int_equal(give(&server, line, ours, "{}", &out), 200);
+    close_server(&server);
+}
+
+static void a_token_may_write_or_not(void **state)
+{
+    (void)state;
+    struct server server;
+    struct yq_buf out yq_cleanup(yq_buf_fini) = {0};
+    open_server(&server, "0.0.0.0", "0123456789abcdef");
+    const char *with = "Host: x\r\nAuthorization: Bearer 0123456789abcdef\r\n" JSON;
+    assert_int_equal(give(&server, "PUT /things/7", "Host: x\r\n" JSON, "{}", &out), 401);
+    assert_int_equal(give(&server, "PUT /things/7", with, "{}", &out), 403);
+    assert_int_equal(ask(&server, "DELETE /things/7", with, &out), 403);
+    assert_int_equal(ask(&server, "GET /things/7", with, &out), 200);
+    close_server(&server);
+    open_server(&server, "0.0.0.0", "0123456789abcdef");
+    struct yq_conf *conf = (struct yq_conf *)yq_conf_hold(server.house.conf);
+    conf->tokens[0].rights = YQ_RIGHT_WRITE;
+    yq_conf_release(server.house.conf, conf);
+    assert_int_equal(give(&server, "PUT /things/7", with, "{}", &out), 200);
+    close_server(&server);
+}
+
 static void a_port_in_use_is_said_so(void **state)
 {
     (void)state;
@@ -512,6 +704,11 @@ int main(void)
         cmocka_unit_test(inner_trouble_stays_inside),
         cmocka_unit_test(a_full_queue_is_said_so),
         cmocka_unit_test(closing_answers_what_waits),
+        cmocka_unit_test(bodies_come_in),
+        cmocka_unit_test(who_asks_first_is_told_to_go_on_or_not),
+        cmocka_unit_test(bodies_that_are_refused),
+        cmocka_unit_test(a_page_of_another_host_cannot_write),
+        cmocka_unit_test(a_token_may_write_or_not),
         cmocka_unit_test(a_port_in_use_is_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

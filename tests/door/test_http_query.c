@@ -206,23 +206,116 @@ static void host_names_of_this_machine(void **state)
 static void tokens_of_the_configuration(void **state)
 {
     (void)state;
-    char name[64] = "";
-    struct yq_token tokens[] = {{"cloud", "0123456789abcdef"}, {"viewer", "fedcba9876543210"}};
+    struct yq_token tokens[] = {{.name = "cloud", .secret = "0123456789abcdef"},
+                                {.name = "viewer", .secret = "fedcba9876543210"}};
     struct yq_conf *conf = calloc(1, sizeof *conf);
     assert_non_null(conf);
-    assert_false(yq_token_fits(conf, "Bearer ", name));
+    assert_null(yq_token_find(conf, "Bearer "));
     conf->tokens = tokens;
     conf->token_count = 2;
-    assert_true(yq_token_fits(conf, "Bearer 0123456789abcdef", name));
-    assert_true(yq_token_fits(conf, "bearer  fedcba9876543210 ", name));
-    assert_string_equal(name, "viewer");
-    assert_false(yq_token_fits(conf, "Bearer 0123456789abcde", name));
-    assert_false(yq_token_fits(conf, "Bearer 0123456789abcdef0", name));
-    assert_false(yq_token_fits(conf, "Bearer", name));
-    assert_false(yq_token_fits(conf, "Bearer ", name));
-    assert_false(yq_token_fits(conf, "Basic 0123456789abcdef", name));
-    assert_false(yq_token_fits(conf, "", name));
+    assert_ptr_equal(yq_token_find(conf, "Bearer 0123456789abcdef"), &tokens[0]);
+    assert_ptr_equal(yq_token_find(conf, "bearer  fedcba9876543210 "), &tokens[1]);
+    static const char *const none[] = {"Bearer 0123456789abcde",
+                                       "Bearer 0123456789abcdef0",
+                                       "Bearer",
+                                       "Bearer ",
+                                       "Basic 0123456789abcdef",
+                                       ""};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_null(yq_token_find(conf, none[i]));
     free(conf);
+}
+
+static void pages_of_the_node_itself(void **state)
+{
+    (void)state;
+    assert_true(yq_origin_is_ours("", "localhost:8080", ""));
+    assert_true(yq_origin_is_ours("http://localhost:8080", "localhost:8080", "same-origin"));
+    assert_true(yq_origin_is_ours("https://pacs.example", "PACS.example", ""));
+    assert_true(yq_origin_is_ours("", "localhost", "none")); /* typed by a person */
+    assert_false(yq_origin_is_ours("http://localhost:3000", "localhost:8080", ""));
+    assert_false(yq_origin_is_ours("http://localhost:3000", "localhost:8080", "same-site"));
+    assert_false(yq_origin_is_ours("null", "localhost:8080", ""));
+    assert_false(yq_origin_is_ours("http://", "", ""));
+    assert_false(yq_origin_is_ours("file://localhost:8080", "localhost:8080", ""));
+    assert_false(yq_origin_is_ours("", "localhost:8080", "cross-site"));
+}
+
+/* ---- paths ---- */
+
+static bool path_fits(const char *raw, const char *pattern, struct yq_places *places,
+                      struct yq_path *path)
+{
+    struct yq_err err = {0};
+    if (!yq_path_parse(raw, path, &err))
+        fail_msg("%s: %s", raw, err.text);
+    return yq_path_fits(path, pattern, places);
+}
+
+static void paths_fit_patterns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *raw, *pattern, *id; /* id NULL: does not fit */
+    } cases[] = {
+        {"/", "/", ""},
+        {"/", "/{id}", NULL},
+        {"/health", "/health", ""},
+        {"/heal%74h", "/health", ""},
+        {"/health/", "/health", NULL},
+        {"/api/v1/", "/api/v1/", ""},
+        {"/api/v1/exams/E1", "/api/v1/{records}/{id}", "E1"},
+        {"/api/v1/exams/%E5%BC%A0%201", "/api/v1/{records}/{id}", "张 1"},
+        {"/api/v1/exams/a%2Fb%3F", "/api/v1/{records}/{id}", "a/b?"},
+        {"/api/v1/exams/a+b", "/api/v1/{records}/{id}", "a+b"},
+        {"/api/v1/exams/", "/api/v1/{records}/{id}", NULL},
+        {"/api/v1/exams//x", "/api/v1/{records}/{id}", NULL},
+        {"/api/v1/exam/E1", "/api/v1/{records}/{id}", NULL},
+        {"/api/v1/settlements/E1", "/api/v1/{records}/{id}", NULL},
+        {"/api/v1/exams/E1/history", "/api/v1/{records}/{id}", NULL},
+        {"/api/v1/exams/E1/history", "/api/v1/{records}/{id}/history", "E1"},
+        {"/1/2/3/4/5/6/7/8/9/10/11/12/13", "/{id}", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct yq_places places;
+        struct yq_path path;
+        bool fits = path_fits(cases[i].raw, cases[i].pattern, &places, &path);
+        assert_int_equal(fits, cases[i].id != NULL);
+        if (fits)
+            assert_string_equal(yq_places_get(&places, "id"), cases[i].id);
+        yq_path_fini(&path);
+    }
+}
+
+static void broken_paths_are_refused(void **state)
+{
+    (void)state;
+    static const char *const broken[] = {"",       "*",     "x/y",     "/%",   "/%2",     "/%zz",
+                                         "/a%00b", "/a%0a", "/%D5%C5", "/%7f", "/%c0%af", "/\xff"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        struct yq_path path;
+        struct yq_err err = {0};
+        assert_false(yq_path_parse(broken[i], &path, &err));
+        assert_int_equal(err.code, YQ_BAD_INPUT);
+        assert_null(path.text);
+    }
+}
+
+static void types_of_bodies(void **state)
+{
+    (void)state;
+    char type[64];
+    assert_true(yq_media_of_body("Application/JSON", type));
+    assert_string_equal(type, "application/json");
+    assert_true(yq_media_of_body("application/json; charset=\"UTF-8\"", type));
+    assert_true(yq_media_of_body("application/json ;charset=utf-8;x=y", type));
+    assert_string_equal(type, "application/json");
+    assert_false(yq_media_of_body("application/json; charset=gbk", type));
+    assert_false(yq_media_of_body("application/json; x=y; charset=utf-80", type));
+    assert_false(yq_media_of_body("", type));
+    assert_false(yq_media_of_body("; charset=utf-8", type));
+    assert_false(yq_media_of_body(
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", type));
 }
 
 static bool at_end(int fd)
@@ -316,6 +409,36 @@ static void who_takes_too_slowly_is_cut_off(void **state)
         close(pairs[i / 2][i % 2]);
 }
 
+static void who_gives_too_slowly_is_told_so(void **state)
+{
+    (void)state;
+    static const struct yq_patience_rules rules = {
+        .ask_ms = 1000000, .take_ms = 1000000, .give_ms = 1000, .give_bytes = 500};
+    struct yq_patience *patience = yq_patience_new();
+    struct yq_asker *askers[3];
+    int pairs[3][2];
+    for (int i = 0; i < 3; i++) {
+        connect_pair(pairs[i]);
+        askers[i] = yq_patience_begin(patience, pairs[i][0], 0);
+        yq_patience_asked(patience, askers[i]);
+        yq_patience_giving(patience, askers[i], 0);
+    }
+    yq_patience_given(patience, askers[0], 600);
+    yq_patience_given(patience, askers[1], 400);
+    yq_patience_asked(patience, askers[2]); /* that was all of it */
+    assert_int_equal(yq_patience_sweep(patience, &rules, 999), 0);
+    assert_int_equal(yq_patience_sweep(patience, &rules, 1000), 1);
+    char answer[200] = "";
+    assert_true(recv(pairs[1][1], answer, sizeof answer - 1, 0) > 0);
+    assert_non_null(strstr(answer, "HTTP/1.1 408 "));
+    assert_true(at_end(pairs[1][1]));
+    assert_false(at_end(pairs[0][1]) || at_end(pairs[2][1]));
+    assert_int_equal(yq_patience_sweep(patience, &rules, 2000), 1);
+    yq_patience_free(patience);
+    for (int i = 0; i < 6; i++)
+        close(pairs[i / 2][i % 2]);
+}
+
 static void a_content_coding_is_wanted_or_not(void **state)
 {
     (void)state;
@@ -362,6 +485,11 @@ int main(void)
         cmocka_unit_test(tokens_of_the_configuration),
         cmocka_unit_test(who_does_not_come_to_the_point_is_cut_off),
         cmocka_unit_test(who_takes_too_slowly_is_cut_off),
+        cmocka_unit_test(who_gives_too_slowly_is_told_so),
+        cmocka_unit_test(pages_of_the_node_itself),
+        cmocka_unit_test(paths_fit_patterns),
+        cmocka_unit_test(broken_paths_are_refused),
+        cmocka_unit_test(types_of_bodies),
         cmocka_unit_test(a_content_coding_is_wanted_or_not),
         cmocka_unit_test(dates_of_http),
     };

@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 #include "yq/bytes.h"
+#include "yq/err.h"
 #include "yq/model.h"
+#include "yq/record.h"
 
 struct yq_json; /* a JSON value being built; a failed allocation shows as a failed print */
 
@@ -42,5 +44,39 @@ void yq_form_person(const char *name, struct yq_buf *out);
 /* A catalog row as an object: the attribute names of attr.h; counts and numbers (IS, US) as
  * numbers; absent values left out. */
 struct yq_json *yq_form_row(const char *const *values);
+
+/* ---- records ---- */
+
+enum yq_record_look {
+    YQ_LOOK_PLAIN,     /* one line; the same record gives the same bytes */
+    YQ_LOOK_INDENT,    /* for people */
+    YQ_LOOK_MASKED = 2 /* personal members as yq_record_mask has them; with the others */
+};
+/* Appends it as a JSON object: members in the order of the model, absent ones left out; numbers and
+ * integers as numbers, flags as true and false, several values as an array, lists as arrays of
+ * objects. `look`: yq_record_look bits. What does not fit into memory shows as out->failed. */
+void yq_form_record_write(const struct yq_record *record, unsigned look, struct yq_buf *out);
+
+/* A member that the model does not have, and its text: how a PDF comes along. Appends nothing;
+ * *taken false: it is not known here either. */
+struct yq_form_extra {
+    bool (*take)(void *context, struct yq_record *record, const char *name, const char *value,
+                 size_t length, bool *taken, struct yq_err *err);
+    void *context;
+};
+/* Reads such an object. Strict: a member that the model does not have, one that comes twice and a
+ * value of the wrong JSON type are YQ_BAD_INPUT, and so is what is no JSON (RFC 8259) or no UTF-8;
+ * the text names member and place ("results[3].quantity: ..."), never the value. null and "" are
+ * absent; numbers may also come as strings, codes also as numbers, the values of a member with
+ * several also as one string. `extra` may be NULL. *out: NULL where it fails. */
+yq_must_check bool yq_form_record_read(enum yq_kind kind, const char *text, size_t length,
+                                       const struct yq_form_extra *extra, struct yq_record **out,
+                                       struct yq_err *err);
+
+struct yq_findings;
+/* Appends them as a JSON array of objects: member, what, serious, chinese, english. */
+void yq_form_findings_write(const struct yq_findings *findings, struct yq_buf *out);
+/* Reads such an array ("": none) as far as it is one; added to *out. */
+void yq_form_findings_read(const char *text, struct yq_findings *out);
 
 #endif

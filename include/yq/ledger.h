@@ -14,7 +14,9 @@
 struct yq_ledger_key { /* a value that a record is found by: folded, or a mark of it where sealed */
     const char *member, *value;
 };
-enum yq_expect { YQ_EXPECT_ANYTHING = -1, YQ_EXPECT_ABSENT = 0 }; /* > 0: this version */
+/* > 0: the number that the latest version must have, be it a removal or not. A record that was
+ * removed is absent. */
+enum yq_expect { YQ_EXPECT_ANYTHING = -1, YQ_EXPECT_ABSENT = 0 };
 struct yq_ledger_change {
     enum yq_kind kind;
     const char *id;
@@ -25,10 +27,10 @@ struct yq_ledger_change {
     const char *person;  /* who, "" for programs */
     int64_t received_ms; /* 0: now */
     int64_t expect;      /* version that must be the latest, or a yq_expect */
-    const struct yq_ledger_key *keys;
-    size_t key_count;
-    const char *findings; /* JSON array of yq_finding, NULL: none */
-    unsigned serious;     /* how many of them are */
+    const struct yq_ledger_key *keys; /* they take the place of the earlier ones */
+    size_t key_count;                 /* a removed record is found by those it had */
+    const char *findings;             /* JSON array of yq_finding, NULL: none */
+    unsigned serious;                 /* how many of them are */
 };
 enum yq_ledger_outcome { YQ_LEDGER_NEW, YQ_LEDGER_CHANGED, YQ_LEDGER_SAME, YQ_LEDGER_REMOVED };
 struct yq_ledger_result {
@@ -36,8 +38,10 @@ struct yq_ledger_result {
     int64_t row, version; /* row: the record's, stable over versions */
     struct yq_err err;    /* of this change; YQ_OK, YQ_CONFLICT (expect), YQ_ABSENT (removal) */
 };
-/* All of them in one transaction, each with its own result: one that does not go does not keep the
- * others back. False: nothing was kept (the transaction failed). */
+/* All of them in one transaction, in their order, each with its own result: one that does not go
+ * does not keep the others back. The same again is no new version, though its findings may be new
+ * ones, which then take the place of the earlier. False: nothing was kept (the transaction failed).
+ */
 yq_must_check bool yq_ledger_write(struct yq_catalog *catalog,
                                    const struct yq_ledger_change *changes, size_t count,
                                    struct yq_ledger_result *results, struct yq_err *err);
@@ -50,6 +54,7 @@ struct yq_ledger_entry { /* ended with yq_ledger_entry_fini */
     char person[64];
     bool removed;
     unsigned serious;
+    uint8_t digest[32];                 /* of the record's latest version */
     char *content, *changed, *findings; /* owned; "" where there is nothing */
 };
 void yq_ledger_entry_fini(struct yq_ledger_entry *entry);
@@ -66,7 +71,7 @@ struct yq_ledger_query {
     size_t key_count;
     int64_t from_ms, until_ms; /* last change in [from, until); 0: no bound */
     const char *source;        /* NULL: any; "hl7:*" patterns allowed */
-    bool serious_only, removed_too;
+    bool serious_only, findings_only, removed_too;
     int64_t after_row; /* paging: rows after this one in the order of first arrival, */
     bool newest_first; /* or before it */
     size_t limit;      /* 0: 50 */
@@ -80,7 +85,7 @@ void yq_ledger_list_free(struct yq_ledger_entry *list, size_t count);
 yq_must_check bool yq_ledger_history(struct yq_catalog *catalog, enum yq_kind kind, const char *id,
                                      struct yq_ledger_entry **out, size_t *count,
                                      struct yq_err *err);
-struct yq_ledger_totals {
+struct yq_ledger_totals { /* records that are not removed; versions also of those that are */
     uint64_t records[YQ_KIND_KEPT], versions, with_findings;
 };
 yq_must_check bool yq_ledger_totals(struct yq_catalog *catalog, struct yq_ledger_totals *out,

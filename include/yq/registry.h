@@ -34,6 +34,12 @@ yq_must_check bool yq_record_in(struct yq_house *house, const struct yq_origin *
 yq_must_check bool yq_record_out(struct yq_house *house, enum yq_kind kind, const char *id,
                                  int64_t version, struct yq_record **record,
                                  struct yq_ledger_entry *entry, struct yq_err *err);
+/* Lets go of what yq_record_out gave. */
+static inline void yq_record_out_fini(struct yq_record *record, struct yq_ledger_entry *entry)
+{
+    yq_record_free(record);
+    yq_ledger_entry_fini(entry);
+}
 /* An entry's content opened; NULL record for a removed one. */
 yq_must_check bool yq_record_open(struct yq_house *house, const struct yq_ledger_entry *entry,
                                   struct yq_record **record, struct yq_err *err);

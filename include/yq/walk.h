@@ -36,6 +36,7 @@ struct yq_house {
     struct yq_collector *collector; /* NULL: this is no node that serves */
     const char *secret;             /* file with the secret of the node; NULL: no place for one */
     struct yq_claims ingesting;     /* by SOP Instance UID */
+    struct yq_claims recording;     /* records, by lanes (walk/record.c) */
     struct yq_bell outbox;   /* rung when something is put into the outbox that may go at once */
     struct yq_tally sending; /* studies, by the associations that have sent of them */
     int64_t started_ms;
@@ -47,6 +48,7 @@ struct yq_house {
         atomic_ullong http_requests, http_errors;
         atomic_ullong conflicts, contradictions;
         atomic_ullong coerced, coerce_left;
+        atomic_ullong records_new, records_changed, records_same, records_removed, records_refused;
     } counts;
 };
 

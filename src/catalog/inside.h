@@ -12,7 +12,7 @@
 
 #include "yq/catalog.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define RETRY_MS 1000
 #define IDLE_READERS_MOST 16
 
@@ -78,6 +78,18 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_TOMBSTONE_OF_SERIES,
                  ST_TOMBSTONE_OF_STUDY,
                  ST_GLANCE,
+                 ST_RECORD_LOOK,
+                 ST_RECORD_ADD,
+                 ST_RECORD_SET,
+                 ST_RECORD_FOUND,
+                 ST_RECORD_VERSION_ADD,
+                 ST_RECORD_VERSION_FOUND,
+                 ST_RECORD_KEY_ADD,
+                 ST_RECORD_KEYS_REMOVE,
+                 ST_RECORD_COUNT,
+                 ST_RECORD_GET,
+                 ST_RECORD_GET_VERSION,
+                 ST_RECORD_GET_ROW,
                  ST_COUNT
 };
 
@@ -275,6 +287,19 @@ bool names_remove(struct connection *writer, int64_t study, enum yq_attr attr, c
 bool names_prune(struct connection *writer, int64_t study, struct yq_err *err);
 /* Makes the keys of all studies where a catalog has none, or old ones. */
 bool names_fill(struct connection *writer, struct yq_err *err);
+
+/* ---- ledger*.c ---- */
+
+/* Columns of a ledger entry, in the order entry_take wants them. */
+#define RECORD_COLUMNS                                                                             \
+    "record.id, record.kind, record.name, record.first_ms, record_version.version, "               \
+    "record_version.at_ms, record_version.source, record_version.person, "                         \
+    "record_version.removed, record_version.serious, record_version.changed, "                     \
+    "record_version.findings, record.digest"
+#define RECORD_WIDTH 13
+#define RECORD_LATEST                                                                              \
+    "record_version ON record_version.record = record.id AND record_version.version = "            \
+    "record.version"
 
 /* ---- tombstone.c ---- */
 

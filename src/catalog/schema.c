@@ -82,6 +82,22 @@ static const char other_tables[] =
     " series TEXT NOT NULL, deleted_ms INTEGER NOT NULL, UNIQUE(study, series));"
     "CREATE TABLE IF NOT EXISTS tombstone(instance TEXT PRIMARY KEY, series_id INTEGER NOT NULL)"
     " WITHOUT ROWID;"
+    /* numbers of kinds: yq/record.h; name: the record's id; findings: whether there are any */
+    "CREATE TABLE IF NOT EXISTS record(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,"
+    " removed INTEGER NOT NULL, serious INTEGER NOT NULL, findings INTEGER NOT NULL,"
+    " source TEXT NOT NULL, first_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
+    " digest BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS record_version(id INTEGER PRIMARY KEY,"
+    " record INTEGER NOT NULL REFERENCES record(id), version INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, source TEXT NOT NULL, person TEXT, removed INTEGER NOT NULL,"
+    " serious INTEGER NOT NULL, changed TEXT, findings TEXT, content TEXT,"
+    " UNIQUE(record, version));"
+    "CREATE TABLE IF NOT EXISTS record_key(member TEXT NOT NULL, value TEXT NOT NULL,"
+    " kind INTEGER NOT NULL, record INTEGER NOT NULL,"
+    " PRIMARY KEY(member, value, kind, record)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS record_count(kind INTEGER PRIMARY KEY, records INTEGER NOT NULL,"
+    " versions INTEGER NOT NULL, findings INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -120,6 +136,10 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS tombstone_series_uid ON tombstone_series(series);"
     "CREATE INDEX IF NOT EXISTS tombstone_series_age ON tombstone_series(deleted_ms);"
     "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS record_name ON record(kind, name);"
+    "CREATE INDEX IF NOT EXISTS record_changed ON record(changed_ms);"
+    "CREATE INDEX IF NOT EXISTS record_findings ON record(kind) WHERE findings = 1;"
+    "CREATE INDEX IF NOT EXISTS record_key_of ON record_key(record);"
     "CREATE UNIQUE INDEX IF NOT EXISTS outbox_study ON outbox_job(study, destination, kind, rule);"
     "CREATE INDEX IF NOT EXISTS outbox_due ON outbox_job(kind, destination, priority, next_ms)"
     " WHERE state < 3;"
@@ -293,6 +313,36 @@ static const char *const fixed_sql[ST_COUNT] = {
     [ST_GLANCE] = "SELECT " ENTRY_COLUMNS ", instance.Rows, instance.NumberOfFrames, "
                   "study.PatientID, study.PatientName, study.AccessionNumber FROM " ENTRY_FROM
                   " WHERE instance.SOPInstanceUID = ? AND instance.copy = 0",
+    [ST_RECORD_LOOK] = "SELECT id, version, removed, findings, serious, digest FROM record WHERE "
+                       "kind = ? AND name = ?",
+    [ST_RECORD_ADD] =
+        "INSERT INTO record(kind, name, version, removed, serious, findings, source, first_ms, "
+        "changed_ms, digest) VALUES(?1, ?2, 1, 0, ?3, ?4, ?5, ?6, ?6, ?7)",
+    [ST_RECORD_SET] = "UPDATE record SET version = ?1, removed = ?2, serious = ?3, findings = ?4, "
+                      "source = ?5, changed_ms = ?6, digest = ?7 WHERE id = ?8",
+    [ST_RECORD_FOUND] = "UPDATE record SET serious = ?, findings = ? WHERE id = ?",
+    [ST_RECORD_VERSION_ADD] =
+        "INSERT INTO record_version(record, version, at_ms, source, person, removed, serious, "
+        "changed, findings, content) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [ST_RECORD_VERSION_FOUND] =
+        "UPDATE record_version SET serious = ?, findings = ? WHERE record = ? AND version = ?",
+    [ST_RECORD_KEY_ADD] =
+        "INSERT OR IGNORE INTO record_key(member, value, kind, record) VALUES(?, ?, ?, ?)",
+    [ST_RECORD_KEYS_REMOVE] = "DELETE FROM record_key WHERE record = ?",
+    [ST_RECORD_COUNT] =
+        "INSERT INTO record_count(kind, records, versions, findings) VALUES(?, ?, ?, ?) ON "
+        "CONFLICT(kind) DO UPDATE SET records = records + excluded.records, versions = versions + "
+        "excluded.versions, findings = findings + excluded.findings",
+    [ST_RECORD_GET] =
+        "SELECT " RECORD_COLUMNS ", record_version.content FROM record JOIN " RECORD_LATEST
+        " WHERE record.kind = ? AND record.name = ?",
+    [ST_RECORD_GET_VERSION] =
+        "SELECT " RECORD_COLUMNS ", record_version.content FROM record JOIN record_version ON "
+        "record_version.record = record.id WHERE record.kind = ? AND record.name = ? AND "
+        "record_version.version = ?",
+    [ST_RECORD_GET_ROW] =
+        "SELECT " RECORD_COLUMNS ", record_version.content FROM record JOIN " RECORD_LATEST
+        " WHERE record.id = ?",
 };
 
 const char *statement_sql(enum statement which, struct yq_buf *made)

@@ -198,6 +198,7 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
         return yq_fail(err, YQ_FULL, "node", "no memory for the configuration");
     home->house.started_ms = yq_now_ms();
     yq_claims_init(&home->house.ingesting);
+    yq_claims_init(&home->house.recording);
     yq_budget_init(&home->house.pixels, 0);
     yq_bell_init(&home->house.outbox);
     yq_tally_init(&home->house.sending);
@@ -265,6 +266,7 @@ void yq_home_close(struct yq_home *home)
     yq_shelf_free(house->shelf);
     yq_budget_fini(&house->pixels);
     yq_claims_fini(&house->ingesting);
+    yq_claims_fini(&house->recording);
     yq_audit_free(house->audit);
     yq_trail_close(home->trail);
     home->trail = NULL;

@@ -56,8 +56,8 @@ struct yq_totals totals(void);
     } while (0)
 
 extern const struct CMUnitTest find_tests[], health_tests[], settle_tests[], name_tests[],
-    old_tests[], outbox_tests[];
+    old_tests[], outbox_tests[], ledger_tests[];
 extern const size_t find_test_count, health_test_count, settle_test_count, name_test_count,
-    old_test_count, outbox_test_count;
+    old_test_count, outbox_test_count, ledger_test_count;
 
 #endif

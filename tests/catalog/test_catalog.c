@@ -557,5 +557,6 @@ int main(void)
     failed += _cmocka_run_group_tests("settle", settle_tests, settle_test_count, NULL, NULL);
     failed += _cmocka_run_group_tests("old", old_tests, old_test_count, NULL, NULL);
     failed += _cmocka_run_group_tests("outbox", outbox_tests, outbox_test_count, NULL, NULL);
+    failed += _cmocka_run_group_tests("ledger", ledger_tests, ledger_test_count, NULL, NULL);
     return failed;
 }

@@ -112,12 +112,14 @@ yq_must_check bool yq_record_append(struct yq_record *record, const char *name, 
 yq_must_check bool yq_record_add(struct yq_record *record, int member, struct yq_record *take,
                                  struct yq_err *err);
 bool yq_record_equal(const struct yq_record *a, const struct yq_record *b);
+/* Of one member: its value or list. */
+bool yq_record_equal_member(const struct yq_record *a, const struct yq_record *b, int member);
 /* What `over` has comes over what `record` has; lists as a whole. */
 yq_must_check bool yq_record_overlay(struct yq_record *record, const struct yq_record *over,
                                      struct yq_err *err);
 
-/* A personal value as listings show it: 张*, 130***********1234, 138****5678; never empty.
- * Appended. Any text is taken; what is not known to be harmless is hidden. */
+/* A personal value as listings show it: 张*, 13********78, 1980-**-**; never empty. Appended.
+ * Any text is taken; what is not known to be harmless is hidden. */
 struct yq_buf;
 void yq_record_mask(const struct yq_member *member, const char *value, struct yq_buf *out);
 

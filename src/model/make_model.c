@@ -91,7 +91,7 @@ static bool is_yes(const char *text)
 
 static const char *type_of(const char *word, char of[64])
 {
-    strcpy(of, "YQ_KIND_COUNT");
+    snprintf(of, 64, "YQ_KIND_COUNT");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i].word, word) == 0)
             return types[i].name;
@@ -99,7 +99,7 @@ static const char *type_of(const char *word, char of[64])
         give_up("a type is text, integer, number, date, datetime, code, flag, uid or list KIND");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, word + 5) == 0 && kinds[i].kind >= YQ_KIND_KEPT) {
-            sprintf(of, "(enum yq_kind)%d", (int)kinds[i].kind);
+            snprintf(of, 64, "(enum yq_kind)%d", (int)kinds[i].kind);
             return "YQ_VALUE_LIST";
         }
     give_up("a list is of a kind that stands within others");
@@ -134,7 +134,8 @@ static void write_member(FILE *out, char *text)
 
 static void write_kind(FILE *out, const char *folder, size_t kind)
 {
-    char path[1024], text[LINE_MOST];
+    static char path[1024];
+    char text[LINE_MOST];
     snprintf(path, sizeof path, "%s/%s.csv", folder, kinds[kind].name);
     file = path;
     line = 1;

@@ -98,6 +98,16 @@ static const char other_tables[] =
     " PRIMARY KEY(member, value, kind, record)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS record_count(kind INTEGER PRIMARY KEY, records INTEGER NOT NULL,"
     " versions INTEGER NOT NULL, findings INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS source_position(source TEXT PRIMARY KEY,"
+    " epoch INTEGER NOT NULL DEFAULT 0, change TEXT NOT NULL DEFAULT '',"
+    " keys TEXT NOT NULL DEFAULT '', moved_ms INTEGER NOT NULL DEFAULT 0,"
+    " looked_ms INTEGER NOT NULL DEFAULT 0, down_ms INTEGER NOT NULL DEFAULT 0,"
+    " trouble TEXT NOT NULL DEFAULT '', n_rows INTEGER NOT NULL DEFAULT 0,"
+    " n_kept INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE IF NOT EXISTS source_aside(source TEXT NOT NULL, keys TEXT NOT NULL,"
+    " change TEXT NOT NULL, reason TEXT NOT NULL, first_ms INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL, tries INTEGER NOT NULL, again INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(source, keys));"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 

@@ -51,6 +51,9 @@ bool yq_copy(char *field, size_t size, const char *text);
 bool yq_copy_trimmed(char *field, size_t size, const void *bytes, size_t length);
 /* Equal, in a time that depends on the lengths only; for secrets. */
 bool yq_equal_secret(const void *a, size_t a_length, const void *b, size_t b_length);
+/* Insertions, deletions, changes and swaps of neighbours between two words (their first 48 bytes).
+ */
+size_t yq_word_distance(const char *a, const char *b);
 /* 2 * length hex digits and a 0 into `text`. */
 void yq_hex(char *text, const void *bytes, size_t length);
 

@@ -16,6 +16,7 @@
 #include "yq/frame.h"
 #include "yq/model.h"
 #include "yq/rules.h"
+#include "yq/sources.h"
 
 /* What a choice's index means, where it is not another room's: store_duplicates is a yq_duplicates,
  * log_level a yq_level. */
@@ -206,6 +207,8 @@ struct yq_conf {
     size_t blank_rule_count;
     struct yq_rule *rules; /* in the order of rules.json */
     size_t rule_count;
+    struct yq_source *sources; /* in the order of sources.json; also those that are not enabled */
+    size_t source_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
 };
 
@@ -216,9 +219,9 @@ struct yq_setting { /* --set key=value, in the order given */
 /* NULL: there is none of this name. */
 const struct yq_user *yq_conf_user(const struct yq_conf *conf, const char *name);
 
-/* Reads node.json, peers.json, rules.json, tokens.json, coercion.json and anonymize.json in
- * `folder` (each may be missing) and applies `settings` on top. Errors: YQ_BAD_INPUT with
- * file:line: what is wrong, and what to do. */
+/* Reads node.json, peers.json, rules.json, tokens.json, coercion.json, anonymize.json and
+ * sources.json in `folder` (each may be missing) and applies `settings` on top. Errors:
+ * YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
 yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
                                 size_t setting_count, struct yq_conf **out, struct yq_err *err);
 void yq_conf_free(struct yq_conf *conf);
@@ -234,6 +237,13 @@ yq_must_check bool yq_conf_write_examples(const char *folder, struct yq_err *err
 void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out);
 /* The keyword table for the manual: one "key\tdefault\thelp\n" per line. */
 void yq_conf_manual(struct yq_buf *out);
+/* The same of sources.json; the types a key belongs to stand before its help. */
+void yq_conf_source_manual(struct yq_buf *out);
+/* The source of this name. NULL: none. */
+const struct yq_source *yq_conf_source(const struct yq_conf *conf, const char *name);
+/* Appends the text of a mapping, of the folder or compiled in. YQ_ABSENT: there is none. */
+yq_must_check bool yq_conf_mapping_text(const char *folder, const char *name, struct yq_buf *out,
+                                        struct yq_err *err);
 
 /* The peer with this AE title; where several share it, the one whose host fits `address`. NULL:
  * none. `address` "" fits every host. *aet_known: some peer has the title but not from this
@@ -274,7 +284,8 @@ const struct yq_conf *yq_conf_hold(struct yq_conf_box *box);
 void yq_conf_release(struct yq_conf_box *box, const struct yq_conf *conf);
 void yq_conf_swap(struct yq_conf_box *box, struct yq_conf *take);
 void yq_conf_box_free(struct yq_conf_box *box);
-/* A number that changes when a .json or .csv file of the folder changes (names, sizes, times). */
+/* A number that changes when a .json or .csv file of the folder, or of the folder mapping in it,
+ * changes (names, sizes, times). */
 uint64_t yq_conf_stamp(const char *folder);
 
 #endif

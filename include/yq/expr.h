@@ -7,17 +7,20 @@
  *   first(A, B, ...)            the first that is there
  *   join("^", A, B, ...)        those that are there, with the first argument between them
  *   date(A) date(A, "dd/MM/yyyy")  a date or date and time in canonical form, from the usual forms
- *                               or from this one
+ *                               or from this one (yyyy yy MM M MMM dd d HH H hh h mm m ss s S a)
  *   format(A, "yyyyMMdd")       the other way round
  *   code(A, "from", "to")       from one dictionary to another; from "local": the hospital's own
- *                               codes as `yingqiao codes` has them
- *   map(A, "M", "1", "F", "2", "9")  pairs, and an odd last one for everything else
- *   if(A = "F", B, C)  if(A, B, C)  =, != and "is there"
+ *                               codes as `yingqiao codes` has them; what is not mapped stays
+ *   map(A, "M", "1", "F", "2", "9")  pairs, and an odd last one for everything else; without it
+ *                               everything else stays
+ *   if(A = "F", B, C)  if(A, B, C)  =, != and "is there"; without C: nothing
  *   part(A, "^", 2)  trim(A)  upper(A)  lower(A)  digits(A)  substring(A, from, length)
  *   split(A, ",")               several values, for members with many
  *
- * Absent goes through: a function of nothing is nothing, unless it says otherwise. Parsed once,
- * bounded in size and depth; evaluated any number of times, by any thread. */
+ * Text: \n is a line feed, \t a tab, \\ a backslash. Absent, empty and blank are the same, and go
+ * through: a function of nothing is nothing. Of several values (lines) date, format, code, map,
+ * part, trim, upper, lower, digits and substring change each by itself. Parsed once, bounded in
+ * size and depth; evaluated any number of times, by any thread, with a bound to its effort. */
 #ifndef YQ_EXPR_H
 #define YQ_EXPR_H
 
@@ -67,6 +70,8 @@ struct yq_mapping {
 yq_must_check bool yq_mapping_parse(const char *file, const void *bytes, size_t length,
                                     struct yq_mapping **out, struct yq_err *err);
 void yq_mapping_free(struct yq_mapping *mapping);
+/* Whether it has lines of this kind. */
+bool yq_mapping_has(const struct yq_mapping *mapping, enum yq_kind kind);
 /* Sets what the mapping has for record->kind. YQ_BAD_INPUT names line and member. */
 yq_must_check bool yq_mapping_apply(const struct yq_mapping *mapping,
                                     const struct yq_surroundings *around, struct yq_record *record,

@@ -17,7 +17,7 @@ enum yq_source_type { YQ_SOURCE_HL7, YQ_SOURCE_ODBC, YQ_SOURCE_FOLDER };
 #define YQ_FOR_ALL 7u
 
 /* X(type, c_name, "key", for, default as text, least, most, "help") -- types: text, number, flag,
- * choice (help begins with a|b|c:) */
+ * choice (help begins with a|b|c:). A text whose default is shorter than `least` must be given. */
 #define YQ_SOURCE_KEYS(X)                                                                          \
     X(text, mapping, "mapping", YQ_FOR_ALL, "", 0, 63,                                             \
       "mapping/NAME.csv: which member comes from where; empty: the usual one of the type")         \
@@ -30,11 +30,11 @@ enum yq_source_type { YQ_SOURCE_HL7, YQ_SOURCE_ODBC, YQ_SOURCE_FOLDER };
       "HL7: MSH-4 of its messages, with * and ?")                                                  \
     X(text, hosts, "hosts", YQ_FOR_HL7, "", 0, 255,                                                \
       "HL7: addresses or CIDR it may call from, with blanks between; empty: this machine only")    \
-    X(text, connection, "connection", YQ_FOR_ODBC, "", 0, 255,                                     \
+    X(text, connection, "connection", YQ_FOR_ODBC, "", 1, 255,                                     \
       "ODBC: connection string without the password: DSN=ris or Driver=...;Server=...")            \
     X(text, password_file, "password_file", YQ_FOR_ODBC, "", 0, 255,                               \
       "ODBC: file with the password, for the node's user only")                                    \
-    X(text, table, "table", YQ_FOR_ODBC, "", 0, 255, "ODBC: table or view that is read")           \
+    X(text, table, "table", YQ_FOR_ODBC, "", 1, 255, "ODBC: table or view that is read")           \
     X(text, kind, "kind", YQ_FOR_ODBC | YQ_FOR_FOLDER, "", 0, 63,                                  \
       "what a row or file is: exam, report, lab, ...")                                             \
     X(text, change_column, "change_column", YQ_FOR_ODBC, "", 0, 127,                               \
@@ -44,7 +44,7 @@ enum yq_source_type { YQ_SOURCE_HL7, YQ_SOURCE_ODBC, YQ_SOURCE_FOLDER };
     X(number, seconds, "seconds", YQ_FOR_ODBC | YQ_FOR_FOLDER, "30", 1, 86400,                     \
       "how often it is looked at")                                                                 \
     X(number, rows, "rows", YQ_FOR_ODBC, "500", 1, 10000, "ODBC: rows that are read at a time")    \
-    X(text, path, "path", YQ_FOR_FOLDER, "", 0, 255, "folder: the one that is watched")
+    X(text, path, "path", YQ_FOR_FOLDER, "", 1, 255, "folder: the one that is watched")
 
 struct yq_source { /* lives as long as its configuration */
     char name[64]; /* letters, digits, - and _ */

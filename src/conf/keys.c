@@ -8,17 +8,9 @@
 
 #include "parts.h"
 
-enum type { TYPE_text, TYPE_number, TYPE_flag, TYPE_choice };
-
-static const struct keyword {
-    enum type type;
-    size_t offset;
-    const char *key, *fallback;
-    int64_t least, most;
-    const char *help;
-} keywords[] = {
+static const struct conf_keyword keywords[] = {
 #define KEYWORD(type, c_name, key, fallback, least, most, help)                                    \
-    {TYPE_##type, offsetof(struct yq_conf, c_name), key, fallback, least, most, help},
+    {CONF_##type, offsetof(struct yq_conf, c_name), key, fallback, least, most, help},
     YQ_CONF_KEYS(KEYWORD)
 #undef KEYWORD
 };
@@ -30,40 +22,15 @@ static const struct keyword {
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Insertions, deletions, changes and swaps of neighbours between two words. */
-static size_t distance(const char *a, const char *b)
-{
-    enum { MOST = 48 };
-    size_t rows[3][MOST + 1], la = strnlen(a, MOST), lb = strnlen(b, MOST);
-    size_t *before = rows[0], *last = rows[1], *now = rows[2];
-    for (size_t j = 0; j <= lb; j++)
-        last[j] = j;
-    memset(before, 0, sizeof rows[0]);
-    for (size_t i = 1; i <= la; i++) {
-        now[0] = i;
-        for (size_t j = 1; j <= lb; j++) {
-            size_t change = last[j - 1] + (a[i - 1] != b[j - 1]);
-            now[j] = smaller(change, smaller(last[j], now[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = smaller(now[j], before[j - 2] + 1);
-        }
-        size_t *free_row = before;
-        before = last;
-        last = now;
-        now = free_row;
-    }
-    return last[lb];
-}
-
 const char *conf_nearest(const char *word, const char *const *candidates, size_t count)
 {
     const char *nearest = NULL;
     size_t least = strlen(word) / 3 + 2;
     for (size_t i = 0; i < count; i++) {
-        size_t away = distance(word, candidates[i]);
+        size_t away = yq_word_distance(word, candidates[i]);
         const char *part = strrchr(candidates[i], '.');
         if (part && !strchr(word, '.')) /* "port" without its section */
-            away = smaller(away, distance(word, part + 1));
+            away = smaller(away, yq_word_distance(word, part + 1));
         if (away < least) {
             least = away;
             nearest = candidates[i];
@@ -105,7 +72,7 @@ static bool unknown_key(const char *where, const char *key, struct yq_err *err)
 
 /* ---- one value ---- */
 
-static bool set_text(char *field, const struct keyword *keyword, const char *value,
+static bool set_text(char *field, const struct conf_keyword *keyword, const char *value,
                      const char *where, struct yq_err *err)
 {
     size_t length = strlen(value);
@@ -117,7 +84,7 @@ static bool set_text(char *field, const struct keyword *keyword, const char *val
     if ((int64_t)length < keyword->least || (int64_t)length > keyword->most)
         return yq_fail(err, YQ_BAD_INPUT, "conf", "%s: %s takes %d to %d bytes, not %zu", where,
                        keyword->key, (int)keyword->least, (int)keyword->most, length);
-    if (offsetof(struct yq_conf, dicom_aet) == keyword->offset && !yq_aet_valid(value))
+    if (strcmp(keyword->key, "dicom.aet") == 0 && !yq_aet_valid(value))
         return yq_fail(err, YQ_BAD_INPUT, "conf",
                        "%s: %s: an AE title is 1 to 16 ASCII characters without backslash", where,
                        keyword->key);
@@ -125,7 +92,7 @@ static bool set_text(char *field, const struct keyword *keyword, const char *val
     return true;
 }
 
-static bool set_number(int64_t *field, const struct keyword *keyword, const char *value,
+static bool set_number(int64_t *field, const struct conf_keyword *keyword, const char *value,
                        const char *where, struct yq_err *err)
 {
     char *end, shown[32];
@@ -142,7 +109,7 @@ static bool set_number(int64_t *field, const struct keyword *keyword, const char
                    conf_shown(shown, sizeof shown, value));
 }
 
-static bool set_flag(bool *field, const struct keyword *keyword, const char *value,
+static bool set_flag(bool *field, const struct conf_keyword *keyword, const char *value,
                      const char *where, struct yq_err *err)
 {
     char shown[32];
@@ -154,9 +121,12 @@ static bool set_flag(bool *field, const struct keyword *keyword, const char *val
 }
 
 /* The choices stand at the start of the help, before the colon. */
-static size_t choices_length(const struct keyword *keyword) { return strcspn(keyword->help, ":"); }
+static size_t choices_length(const struct conf_keyword *keyword)
+{
+    return strcspn(keyword->help, ":");
+}
 
-static bool set_choice(int *field, const struct keyword *keyword, const char *value,
+static bool set_choice(int *field, const struct conf_keyword *keyword, const char *value,
                        const char *where, struct yq_err *err)
 {
     char shown[32];
@@ -174,15 +144,15 @@ static bool set_choice(int *field, const struct keyword *keyword, const char *va
                    conf_shown(shown, sizeof shown, value));
 }
 
-static bool set_value(struct yq_conf *conf, const struct keyword *keyword, const char *value,
-                      const char *where, struct yq_err *err)
+bool conf_set_value(void *base, const struct conf_keyword *keyword, const char *value,
+                    const char *where, struct yq_err *err)
 {
-    void *field = (char *)conf + keyword->offset;
+    void *field = (char *)base + keyword->offset;
     switch (keyword->type) {
-    case TYPE_text: return set_text(field, keyword, value, where, err);
-    case TYPE_number: return set_number(field, keyword, value, where, err);
-    case TYPE_flag: return set_flag(field, keyword, value, where, err);
-    case TYPE_choice: return set_choice(field, keyword, value, where, err);
+    case CONF_text: return set_text(field, keyword, value, where, err);
+    case CONF_number: return set_number(field, keyword, value, where, err);
+    case CONF_flag: return set_flag(field, keyword, value, where, err);
+    case CONF_choice: return set_choice(field, keyword, value, where, err);
     }
     return yq_fail(err, YQ_BUG, "conf", "%s: type %d", keyword->key, (int)keyword->type);
 }
@@ -191,14 +161,14 @@ void conf_defaults(struct yq_conf *conf)
 {
     struct yq_err err;
     for (size_t i = 0; i < KEYWORD_COUNT; i++) {
-        if (!set_value(conf, &keywords[i], keywords[i].fallback, "default", &err))
+        if (!conf_set_value(conf, &keywords[i], keywords[i].fallback, "default", &err))
             abort(); /* the table in conf.h is wrong: any test shows it */
     }
 }
 
 /* ---- node.json ---- */
 
-static const struct keyword *find_keyword(const char *key)
+static const struct conf_keyword *find_keyword(const char *key)
 {
     for (size_t i = 0; i < KEYWORD_COUNT; i++) {
         if (strcmp(keywords[i].key, key) == 0)
@@ -217,14 +187,14 @@ static bool is_section(const char *name)
     return false;
 }
 
-static bool set_node(struct yq_conf *conf, const struct jsonc *doc, const struct keyword *keyword,
-                     const struct jsonc_node *node, struct yq_err *err)
+bool conf_set_node(void *base, const struct jsonc *doc, const struct conf_keyword *keyword,
+                   const struct jsonc_node *node, struct yq_err *err)
 {
     static const enum jsonc_kind kinds[] = {
-        [TYPE_text] = JSONC_TEXT,
-        [TYPE_number] = JSONC_NUMBER,
-        [TYPE_flag] = JSONC_FLAG,
-        [TYPE_choice] = JSONC_TEXT,
+        [CONF_text] = JSONC_TEXT,
+        [CONF_number] = JSONC_NUMBER,
+        [CONF_flag] = JSONC_FLAG,
+        [CONF_choice] = JSONC_TEXT,
     };
     char where[80];
     if (node->kind != kinds[keyword->type])
@@ -232,7 +202,7 @@ static bool set_node(struct yq_conf *conf, const struct jsonc *doc, const struct
                           jsonc_kind_name(kinds[keyword->type]), jsonc_kind_name(node->kind));
     snprintf(where, sizeof where, "%s:%u", doc->file, node->line);
     const char *value = node->kind == JSONC_FLAG ? (node->flag ? "true" : "false") : node->text;
-    return set_value(conf, keyword, value, where, err);
+    return conf_set_value(base, keyword, value, where, err);
 }
 
 /* `lines`: where each key was given, 0 not yet; "dicom.port" and {"dicom": {"port": ...}} are one.
@@ -244,14 +214,14 @@ static bool read_members(struct yq_conf *conf, const struct jsonc *doc,
     for (const struct jsonc_node *node = object->child; node; node = node->next) {
         char key[128], where[80];
         snprintf(key, sizeof key, "%s%s%s", section, *section ? "." : "", node->name);
-        const struct keyword *keyword = find_keyword(key);
+        const struct conf_keyword *keyword = find_keyword(key);
         if (keyword) {
             unsigned *line = &lines[keyword - keywords];
             if (*line)
                 return jsonc_fail(doc, node->line, err, "%s stands here twice; first in line %u",
                                   key, *line);
             *line = node->line;
-            if (!set_node(conf, doc, keyword, node, err))
+            if (!conf_set_node(conf, doc, keyword, node, err))
                 return false;
         } else if (is_section(key) && node->kind != JSONC_OBJECT) {
             return jsonc_fail(doc, node->line, err, "%s takes %s, not %s", key,
@@ -283,9 +253,9 @@ bool conf_parse_node(struct yq_conf *conf, const char *file, const void *bytes, 
 bool conf_apply(struct yq_conf *conf, const struct yq_setting *setting, struct yq_err *err)
 {
     char shown[64], where[80];
-    const struct keyword *keyword = find_keyword(setting->key);
+    const struct conf_keyword *keyword = find_keyword(setting->key);
     if (keyword)
-        return set_value(conf, keyword, setting->value, "--set", err);
+        return conf_set_value(conf, keyword, setting->value, "--set", err);
     snprintf(where, sizeof where, "--set %s", conf_shown(shown, sizeof shown, setting->key));
     return unknown_key(where, setting->key, err);
 }
@@ -306,14 +276,14 @@ void conf_put_text(struct yq_buf *out, const char *text)
     yq_buf_puts(out, "\"");
 }
 
-static void put_value(struct yq_buf *out, const struct yq_conf *conf, const struct keyword *keyword)
+void conf_put_value(struct yq_buf *out, const void *base, const struct conf_keyword *keyword)
 {
-    const void *field = (const char *)conf + keyword->offset;
-    if (keyword->type == TYPE_text) {
+    const void *field = (const char *)base + keyword->offset;
+    if (keyword->type == CONF_text) {
         conf_put_text(out, field);
-    } else if (keyword->type == TYPE_number) {
+    } else if (keyword->type == CONF_number) {
         yq_buf_putf(out, "%" PRId64, *(const int64_t *)field);
-    } else if (keyword->type == TYPE_flag) {
+    } else if (keyword->type == CONF_flag) {
         yq_buf_puts(out, *(const bool *)field ? "true" : "false");
     } else {
         const char *at = keyword->help;
@@ -335,7 +305,7 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out)
         if (!same)
             yq_buf_putf(out, "%s\n  \"%.*s\": {", i ? "\n  }," : "", (int)length, key);
         yq_buf_putf(out, "%s\n    \"%s\": ", same ? "," : "", key + length + 1);
-        put_value(out, conf, &keywords[i]);
+        conf_put_value(out, conf, &keywords[i]);
         section = key;
         section_length = length;
     }
@@ -372,7 +342,12 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out)
         yq_buf_puts(out, i ? ",\n    " : "\n    ");
         conf_put_blank_rule(out, &conf->blank_rules[i]);
     }
-    yq_buf_puts(out, conf->blank_rule_count ? "\n  ]\n}\n" : "]\n}\n");
+    yq_buf_puts(out, conf->blank_rule_count ? "\n  ],\n  \"sources\": [" : "],\n  \"sources\": [");
+    for (size_t i = 0; i < conf->source_count; i++) {
+        yq_buf_puts(out, i ? ",\n    " : "\n    ");
+        conf_put_source(out, &conf->sources[i]);
+    }
+    yq_buf_puts(out, conf->source_count ? "\n  ]\n}\n" : "]\n}\n");
 }
 
 void yq_conf_manual(struct yq_buf *out)

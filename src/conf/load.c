@@ -113,12 +113,28 @@ static bool settle_tls(struct yq_conf *conf, struct yq_err *err)
     return true;
 }
 
+static bool settle_sources(struct yq_conf *conf, struct yq_err *err)
+{
+    for (size_t i = 0; i < conf->source_count; i++) {
+        struct yq_source *source = &conf->sources[i];
+        if (!place(conf, source->password_file, sizeof source->password_file, err) ||
+            !place(conf, source->path, sizeof source->path, err))
+            return false;
+        for (size_t j = 0; j < i && *source->path; j++)
+            if (strcmp(conf->sources[j].path, source->path) == 0)
+                return yq_fail(err, YQ_BAD_INPUT, "conf",
+                               "sources.json: \"%s\" and \"%s\" watch the same folder",
+                               conf->sources[j].name, source->name);
+    }
+    return true;
+}
+
 /* `node_path` NULL: node.json of the folder, if it is there. */
 static bool load(struct yq_conf *conf, const char *node_path, const struct yq_setting *settings,
                  size_t setting_count, struct yq_err *err)
 {
     char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST],
-        anonymize[YQ_PATH_MOST], rules[YQ_PATH_MOST], users[YQ_PATH_MOST];
+        anonymize[YQ_PATH_MOST], rules[YQ_PATH_MOST], users[YQ_PATH_MOST], sources[YQ_PATH_MOST];
     conf_defaults(conf);
     if (!yq_path_join(node, conf->folder, "node.json", err) ||
         !yq_path_join(peers, conf->folder, "peers.json", err) ||
@@ -126,7 +142,8 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         !yq_path_join(tokens, conf->folder, "tokens.json", err) ||
         !yq_path_join(users, conf->folder, "users.json", err) ||
         !yq_path_join(coercion, conf->folder, "coercion.json", err) ||
-        !yq_path_join(anonymize, conf->folder, "anonymize.json", err))
+        !yq_path_join(anonymize, conf->folder, "anonymize.json", err) ||
+        !yq_path_join(sources, conf->folder, "sources.json", err))
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
         !read_part(conf, peers, false, conf_parse_peers, err) ||
@@ -135,13 +152,15 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         !read_part(conf, tokens, false, conf_parse_tokens, err) || !is_private(users, err) ||
         !read_part(conf, users, false, conf_parse_users, err) ||
         !read_part(conf, coercion, false, conf_parse_coercion, err) ||
-        !read_part(conf, anonymize, false, conf_parse_blanks, err))
+        !read_part(conf, anonymize, false, conf_parse_blanks, err) ||
+        !read_part(conf, sources, false, conf_parse_sources, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
         if (!conf_apply(conf, &settings[i], err))
             return false;
     }
-    return settle_tls(conf, err) && conf_rules_check(conf, err) && http_is_guarded(conf, err);
+    return settle_tls(conf, err) && settle_sources(conf, err) && conf_rules_check(conf, err) &&
+           http_is_guarded(conf, err);
 }
 
 static bool load_from(const char *folder, const char *node_path, const struct yq_setting *settings,
@@ -200,6 +219,7 @@ void yq_conf_free(struct yq_conf *conf)
         explicit_bzero(conf->peers, conf->peer_count * sizeof *conf->peers);
     free(conf->peers);
     conf_rules_free(conf);
+    conf_sources_fini(conf);
     free(conf);
 }
 
@@ -217,6 +237,7 @@ bool yq_conf_write_examples(const char *folder, struct yq_err *err)
         {"tokens.json", conf_example_tokens, conf_example_tokens_size, 0600},
         {"coercion.json", conf_example_coercion, conf_example_coercion_size, 0640},
         {"anonymize.json", conf_example_anonymize, conf_example_anonymize_size, 0640},
+        {"sources.json", conf_example_sources, conf_example_sources_size, 0640},
     };
     if (!yq_mkdirs(folder, err))
         return false;
@@ -233,10 +254,10 @@ bool yq_conf_write_examples(const char *folder, struct yq_err *err)
     return true;
 }
 
-uint64_t yq_conf_stamp(const char *folder)
+static uint64_t stamp_of(const char *folder)
 {
     DIR *dir = opendir(folder);
-    uint64_t stamp = 1;
+    uint64_t stamp = 0;
     if (!dir)
         return stamp;
     for (struct dirent *entry; (entry = readdir(dir));) {
@@ -252,5 +273,15 @@ uint64_t yq_conf_stamp(const char *folder)
         stamp += yq_hash_text(yq_buf_text(&text)); /* a sum: the order of a folder is no order */
     }
     closedir(dir);
+    return stamp;
+}
+
+uint64_t yq_conf_stamp(const char *folder)
+{
+    char mapping[YQ_PATH_MOST];
+    struct yq_err err;
+    uint64_t stamp = 1 + stamp_of(folder);
+    if (yq_path_join(mapping, folder, "mapping", &err))
+        stamp += 3 * stamp_of(mapping); /* a file that moves from one to the other is a change */
     return stamp;
 }

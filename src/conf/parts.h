@@ -20,7 +20,22 @@
 #define TABLE_BYTES_MOST (64u << 20)
 #define PACE_LEAST 16 /* KB a second */
 
-/* keys.c */
+/* keys.c: a line of a keyword table; `base` is the struct it describes. Text fields have 256 bytes.
+ */
+enum conf_type { CONF_text, CONF_number, CONF_flag, CONF_choice };
+struct conf_keyword {
+    enum conf_type type;
+    size_t offset;
+    const char *key, *fallback;
+    int64_t least, most;
+    const char *help;
+};
+yq_must_check bool conf_set_value(void *base, const struct conf_keyword *keyword, const char *value,
+                                  const char *where, struct yq_err *err);
+yq_must_check bool conf_set_node(void *base, const struct jsonc *doc,
+                                 const struct conf_keyword *keyword, const struct jsonc_node *node,
+                                 struct yq_err *err);
+void conf_put_value(struct yq_buf *out, const void *base, const struct conf_keyword *keyword);
 void conf_defaults(struct yq_conf *conf);
 yq_must_check bool conf_parse_node(struct yq_conf *conf, const char *file, const void *bytes,
                                    size_t length, struct yq_err *err);
@@ -76,6 +91,12 @@ yq_must_check bool conf_parse_table(struct yq_coerce_table *table, const char *v
                                     const void *bytes, size_t length, struct yq_err *err);
 void conf_table_fini(struct yq_coerce_table *table);
 
+/* sources.c. Mappings are looked for in conf->folder/mapping, then among those compiled in. */
+yq_must_check bool conf_parse_sources(struct yq_conf *conf, const char *file, const void *bytes,
+                                      size_t length, struct yq_err *err);
+void conf_put_source(struct yq_buf *out, const struct yq_source *source); /* as a JSON object */
+void conf_sources_fini(struct yq_conf *conf);
+
 /* users.c */
 yq_must_check bool conf_parse_users(struct yq_conf *conf, const char *file, const void *bytes,
                                     size_t length, struct yq_err *err);
@@ -83,8 +104,15 @@ void conf_put_users(struct yq_buf *out, const struct yq_conf *conf); /* the whol
 
 /* made by the build from dicom-conf/ */
 extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[],
-    conf_example_coercion[], conf_example_rules[], conf_example_anonymize[];
+    conf_example_coercion[], conf_example_rules[], conf_example_anonymize[], conf_example_sources[];
 extern const size_t conf_example_node_size, conf_example_peers_size, conf_example_tokens_size,
-    conf_example_coercion_size, conf_example_rules_size, conf_example_anonymize_size;
+    conf_example_coercion_size, conf_example_rules_size, conf_example_anonymize_size,
+    conf_example_sources_size;
+struct conf_builtin { /* a file of dicom-conf/mapping/; the last one has no name */
+    const char *name;
+    const unsigned char *bytes;
+    const size_t *size;
+};
+extern const struct conf_builtin conf_builtin_mappings[];
 
 #endif

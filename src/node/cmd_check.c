@@ -188,6 +188,16 @@ static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
     }
 }
 
+static int print_mapping(const struct yq_conf *conf, const char *name)
+{
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err err = {0};
+    if (!yq_conf_mapping_text(conf->folder, name, &text, &err))
+        return yq_cli_fail_err(&err);
+    fputs(yq_buf_text(&text), stdout);
+    return YQ_EXIT_FINE;
+}
+
 int yq_run_check(struct yq_cli *cli)
 {
     struct yq_conf *conf yq_cleanup(yq_home_conf_free) = NULL;
@@ -197,6 +207,8 @@ int yq_run_check(struct yq_cli *cli)
         return yq_cli_usage(cli, "check takes no %s", cli->args[0]);
     if (!yq_home_conf(cli, &conf, &err))
         return yq_cli_fail_err(&err);
+    if (yq_cli_value(cli, "mapping"))
+        return print_mapping(conf, yq_cli_value(cli, "mapping"));
     yq_conf_print(conf, &text);
     size_t length = strlen(yq_buf_text(&text));
     printf("%s%s", yq_buf_text(&text),

@@ -41,12 +41,13 @@ void yq_help_overview(void)
            "not understood.\n");
 }
 
-/* Calls `put` for each line "key\tdefault\thelp" of the keyword table. */
-static void each_key(void (*put)(const char *key, const char *otherwise, const char *help))
+/* Calls `put` for each line "key\tdefault\thelp" of a keyword table. */
+static void each_key(void (*manual)(struct yq_buf *out),
+                     void (*put)(const char *key, const char *otherwise, const char *help))
 {
     struct yq_buf keys yq_cleanup(yq_buf_fini) = {0};
     char *save = NULL;
-    yq_conf_manual(&keys);
+    manual(&keys);
     for (char *line = keys.length ? strtok_r((char *)keys.bytes, "\n", &save) : NULL; line;
          line = strtok_r(NULL, "\n", &save)) {
         const char *key = strsep(&line, "\t"), *otherwise = strsep(&line, "\t");
@@ -74,7 +75,9 @@ void yq_help_command(const struct yq_verb *command)
     print_options(yq_common_options);
     if (command->run == yq_run_check) {
         printf("\nkeys of node.json and of --set, with their defaults:\n");
-        each_key(print_key);
+        each_key(yq_conf_manual, print_key);
+        printf("\nkeys of a source in sources.json, with their defaults:\n");
+        each_key(yq_conf_source_manual, print_key);
     }
 }
 
@@ -166,12 +169,16 @@ static void print_man(void)
     for (const struct yq_verb *c = yq_verbs; c->name; c++)
         man_command(c);
     printf(".SH CONFIGURATION\nKeys of node.json and of \\-\\-set:\n");
-    each_key(man_key);
+    each_key(yq_conf_manual, man_key);
+    printf(".PP\nKeys of a source in sources.json:\n");
+    each_key(yq_conf_source_manual, man_key);
     printf(".SH FILES\n"
            ".TP\n.I DIR/conf/node.json\nthe settings above\n"
            ".TP\n.I DIR/conf/peers.json\nwho may send, query and retrieve, and where they are "
            "called\n"
            ".TP\n.I DIR/conf/tokens.json\nwho may use HTTP from elsewhere than this machine\n"
+           ".TP\n.I DIR/conf/sources.json\nwhere exams, reports and lab results come from\n"
+           ".TP\n.I DIR/conf/mapping/NAME.csv\nwhich member of a record comes from where\n"
            ".TP\n.I DIR/objects\nthe objects, as DICOM files\n"
            ".TP\n.I DIR/trash\nwhat was deleted, for store.trash_days\n"
            ".TP\n.I DIR/catalog.sqlite\nthe catalog; `yingqiao reindex` makes it anew from the "

@@ -107,6 +107,9 @@ static const struct yq_option help_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct yq_option check_options[] = {
+    {"mapping", "NAME", "print the mapping of this name and nothing else"}, {NULL, NULL, NULL}};
+
 const struct yq_verb yq_verbs[] = {
     {"serve", yq_run_serve, "", "run the node",
      "Opens the DICOM and HTTP ports and logs to standard error. SIGTERM stops it in good order,\n"
@@ -116,8 +119,10 @@ const struct yq_verb yq_verbs[] = {
      NULL},
     {"check", yq_run_check, "", "check the configuration and print it",
      "Reads the configuration as serve would, prints the effective settings and warns of what is\n"
-     "probably not meant. Exit status 1 when it cannot be used.",
-     NULL},
+     "probably not meant. Exit status 1 when it cannot be used.\n\n"
+     "--mapping prints a mapping of sources.json instead, that of the conf folder or else the one\n"
+     "that is compiled in: a beginning for one's own.",
+     check_options},
     {"import", yq_run_import, "PATH...", "take files into the node",
      "PATH is a DICOM file, a folder (with everything below it) or a DICOMDIR. Files that are not\n"
      "DICOM are passed over and counted. After an interruption the same command goes on where it\n"

@@ -98,6 +98,24 @@ static void check_rules(const struct yq_conf *conf)
     yq_buf_fini(&text);
 }
 
+static void sources(const struct yq_conf *conf)
+{
+    struct yq_err err;
+    struct yq_buf text = {0};
+    struct yq_conf *again = calloc(1, sizeof *again);
+    yq_buf_puts(&text, "{\"sources\": [");
+    for (size_t i = 0; i < conf->source_count; i++) {
+        yq_buf_puts(&text, i ? "," : "");
+        conf_put_source(&text, &conf->sources[i]);
+    }
+    yq_buf_puts(&text, "]}");
+    if (!again || !conf_parse_sources(again, "again", text.bytes, text.length, &err) ||
+        again->source_count != conf->source_count)
+        abort();
+    yq_buf_fini(&text);
+    yq_conf_free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yq_err err;
@@ -116,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_users(conf);
     if (conf_parse_rules(conf, "rules.json", data, size, &err))
         check_rules(conf);
+    if (conf_parse_sources(conf, "sources.json", data, size, &err))
+        sources(conf);
     if (conf_parse_blanks(conf, "anonymize.json", data, size, &err))
         check_blanks(conf);
     for (size_t i = 0; i < conf->peer_count; i++) /* numeric hosts only: no name server here */

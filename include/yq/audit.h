@@ -83,6 +83,17 @@ void yq_audit_accessed(struct yq_audit *audit, const struct yq_origin *from, cha
 void yq_audit_deleted(struct yq_audit *audit, const struct yq_audit_about *about, size_t count,
                       const struct yq_err *trouble);
 
+/* ---- records ---- */
+
+struct yq_record;
+/* A record of a patient (exam, report, lab, ...; others are none) was made (C), read (R), changed
+ * (U) or removed (D). `record`: of which patient and studies it is; at least its id. `version` 0:
+ * not known. `what`: "hl7:ris", names of members; without values, may be "". `from` NULL: the
+ * person of this command. */
+void yq_audit_record(struct yq_audit *audit, const struct yq_origin *from, char action,
+                     const struct yq_record *record, int64_t version, const char *what,
+                     const struct yq_err *trouble);
+
 /* ---- transfers: one message per study and outcome, however many instances ---- */
 
 struct yq_batch;

@@ -22,6 +22,8 @@
     X(DELETED, "110105", "DICOM Study Deleted")                                                    \
     X(EXPORT, "110106", "Export")                                                                  \
     X(IMPORT, "110107", "Import")                                                                  \
+    X(PATIENT, "110110", "Patient Record")                                                         \
+    X(PROCEDURE, "110111", "Procedure Record")                                                     \
     X(QUERY, "110112", "Query")                                                                    \
     X(ALERT, "110113", "Security Alert")                                                           \
     X(LOGIN, "110114", "User Authentication")

@@ -25,6 +25,7 @@ struct state { /* of one record, as the changes so far leave it */
     int64_t version; /* 0: it was never there */
     bool there;
     struct yq_record *record; /* NULL when not there */
+    struct yq_record *gone;   /* it was removed here */
     uint8_t digest[32];       /* as the ledger has it; of no use once it was changed here */
     bool digest_known;
 };
@@ -88,8 +89,10 @@ static void release_lanes(struct intake *intake)
 
 static void forget_states(struct intake *intake)
 {
-    for (size_t i = 0; i < intake->state_count; i++)
+    for (size_t i = 0; i < intake->state_count; i++) {
         yq_record_free(intake->states[i].record);
+        yq_record_free(intake->states[i].gone);
+    }
     intake->state_count = 0;
     memset(intake->places, 0, intake->place_count * sizeof *intake->places);
 }
@@ -117,18 +120,26 @@ static bool load(struct intake *intake, struct one *one, struct state *state, st
     return ok;
 }
 
-static bool state_of(struct intake *intake, struct one *one, struct state **out, struct yq_err *err)
+/* The state of its record, or the place in the table where that belongs. */
+static struct state *known_state(const struct intake *intake, const struct one *one, size_t *at)
 {
     enum yq_kind kind = one->submission->record->kind;
     const char *id = yq_record_id(one->submission->record);
-    size_t at = hash_of(kind, id) % intake->place_count;
-    for (; intake->places[at]; at = (at + 1) % intake->place_count) {
-        struct state *state = &intake->states[intake->places[at] - 1];
-        if (state->kind == kind && strcmp(state->id, id) == 0) {
-            *out = state;
-            return true;
-        }
+    *at = hash_of(kind, id) % intake->place_count;
+    for (; intake->places[*at]; *at = (*at + 1) % intake->place_count) {
+        struct state *state = &intake->states[intake->places[*at] - 1];
+        if (state->kind == kind && strcmp(state->id, id) == 0)
+            return state;
     }
+    return NULL;
+}
+
+static bool state_of(struct intake *intake, struct one *one, struct state **out, struct yq_err *err)
+{
+    size_t at;
+    *out = known_state(intake, one, &at);
+    if (*out)
+        return true;
     *out = &intake->states[intake->state_count];
     if (!load(intake, one, *out, err))
         return false;
@@ -250,7 +261,8 @@ static bool work_out(struct intake *intake, struct one *one, struct state *state
 
 static void take_away(struct state *state)
 {
-    yq_record_free(state->record);
+    yq_record_free(state->gone);
+    state->gone = state->record;
     state->record = NULL;
     state->there = false;
     state->version++;
@@ -425,6 +437,29 @@ static void tell(struct intake *intake, int64_t began_ms)
            (long long)(yq_monotonic_ms() - began_ms));
 }
 
+/* Once for each record that is another now. */
+static void tell_trail(struct intake *intake)
+{
+    for (size_t i = 0; intake->house->audit && i < intake->count; i++) {
+        size_t ignored;
+        const struct one *one = &intake->ones[i];
+        const struct yq_submission *submission = one->submission;
+        enum yq_ledger_outcome outcome = submission->result.outcome;
+        if (submission->result.err.code != YQ_OK || outcome == YQ_LEDGER_SAME)
+            continue;
+        const struct state *state = known_state(intake, one, &ignored);
+        const struct yq_record *record = outcome == YQ_LEDGER_REMOVED
+                                             ? (state ? state->gone : NULL)
+                                             : (state ? state->record : NULL);
+        yq_audit_record(intake->house->audit, intake->origin,
+                        outcome == YQ_LEDGER_NEW       ? 'C'
+                        : outcome == YQ_LEDGER_CHANGED ? 'U'
+                                                       : 'D',
+                        record ? record : submission->record, submission->result.version,
+                        intake->source, NULL);
+    }
+}
+
 bool yq_record_in(struct yq_house *house, const struct yq_origin *origin, const char *source,
                   struct yq_submission *submissions, size_t count, struct yq_err *err)
 {
@@ -434,10 +469,12 @@ bool yq_record_in(struct yq_house *house, const struct yq_origin *origin, const 
         return true;
     bool ok = yq_audit_ready(house->audit, err) && make_tables(&intake, submissions, err) &&
               name_all(&intake, err) && take_in(&intake, err);
-    if (ok)
+    if (ok) {
         tell(&intake, began_ms);
-    else
+        tell_trail(&intake);
+    } else {
         yq_log_err(YQ_LOG_ERROR, "records-failed", err, "source=%s count=%zu", source, count);
+    }
     fini(&intake);
     if (ok)
         yq_link_records(house, submissions, count);

@@ -125,6 +125,10 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "alert when something has waited for longer; 0: never")                                      \
     X(number, queue_keep_days, "queue.keep_days", "7", 0, 36500,                                   \
       "days that what was sent or dropped stays listed")                                           \
+    X(number, records_pdf_most_mb, "records.pdf_most_mb", "32", 1, 256,                            \
+      "largest PDF that is taken with a record, MB")                                               \
+    X(number, records_url_hours, "records.url_hours", "24", 1, 8760,                               \
+      "hours for which the signed URL of a PDF is good")                                           \
     X(choice, log_level, "log.level", "info", 0, 0,                                                \
       "debug|info|warn|error: least level that is logged")                                         \
     X(choice, log_format, "log.format", "text", 0, 0, "text|json: form of a log line")

@@ -39,6 +39,10 @@ bool yq_form_is_east_asian(const char *text);
 /* PN: the ideographic name where there is one, then the alphabetic: "张伟 Zhang Wei". */
 void yq_form_person(const char *name, struct yq_buf *out);
 
+/* Appends what base64 text stands for; blanks, line ends and a data URL's head are passed over.
+ * False: it is none, or out->failed. */
+bool yq_form_base64(const char *text, size_t length, struct yq_buf *out);
+
 /* ---- rows ---- */
 
 /* A catalog row as an object: the attribute names of attr.h; counts and numbers (IS, US) as

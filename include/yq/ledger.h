@@ -29,6 +29,7 @@ struct yq_ledger_change {
     int64_t expect;      /* version that must be the latest, or a yq_expect */
     const struct yq_ledger_key *keys; /* they take the place of the earlier ones */
     size_t key_count;                 /* a removed record is found by those it had */
+    const char *attachment; /* name of the file that this version names (attached.h); NULL: none */
     const char *findings;             /* JSON array of yq_finding, NULL: none */
     unsigned serious;                 /* how many of them are */
 };

@@ -99,6 +99,24 @@ yq_must_check bool yq_store_walk_open(struct yq_store *store, struct yq_store_wa
 bool yq_store_walk_next(struct yq_store_walk *walk, const char **path, struct yq_err *err);
 void yq_store_walk_close(struct yq_store_walk *walk);
 
+/* ---- attachments: files named by their content, attachments/<2 hex>/<name>.pdf ---- */
+
+/* 64 hex digits in lower case: the SHA-256 of what is in the file. */
+#define YQ_CONTENT_NAME_SIZE 65
+bool yq_content_name_valid(const char *name);
+/* Gives what was staged this name, on stable storage. The same bytes there already are success;
+ * others are damage, and replaced. The caller still ends `staged`, by yq_staged_abandon. */
+yq_must_check bool yq_staged_attach(struct yq_staged *staged, const char *name, struct yq_err *err);
+/* Opens for reading; *fd is the caller's. YQ_ABSENT; YQ_BAD_INPUT: no such name can be. */
+yq_must_check bool yq_store_attachment(struct yq_store *store, const char *name, int *fd,
+                                       uint64_t *size, struct yq_err *err);
+/* Into trash/<label>/attachments/; a missing one is no error. */
+yq_must_check bool yq_store_attachment_trash(struct yq_store *store, const char *name,
+                                             const char *label, struct yq_err *err);
+/* All of them, by yq_store_walk_next. */
+yq_must_check bool yq_store_walk_attachments(struct yq_store *store, struct yq_store_walk **out,
+                                             struct yq_err *err);
+
 struct yq_store_space {
     uint64_t free_bytes, total_bytes;
 };

@@ -77,6 +77,7 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_TOMBSTONE_OF_INSTANCE,
                  ST_TOMBSTONE_OF_SERIES,
                  ST_TOMBSTONE_OF_STUDY,
+                 ST_ATTACHMENT_USE,
                  ST_GLANCE,
                  ST_RECORD_LOOK,
                  ST_RECORD_ADD,
@@ -306,6 +307,12 @@ bool names_fill(struct connection *writer, struct yq_err *err);
 /* An instance that was served is deleted; one that is added takes its tombstone away. */
 bool tombstone_put(struct connection *writer, const struct yq_entry *entry, struct yq_err *err);
 bool tombstone_take(struct connection *writer, const char *instance, struct yq_err *err);
+
+/* ---- attachment.c ---- */
+
+/* This version of a record names the attachment; once is enough. */
+bool attachment_use(struct connection *writer, const char *name, int64_t record, int64_t version,
+                    struct yq_err *err);
 
 /* ---- suspect.c ---- */
 

@@ -187,6 +187,8 @@ static bool put_change(struct connection *writer, const struct yq_ledger_change 
     bool ok = known ? set_record(writer, change, latest, result, now, err)
                     : add_record(writer, change, result, now, err);
     return ok && put_version(writer, change, result, now, err) &&
+           (!change->attachment ||
+            attachment_use(writer, change->attachment, result->row, result->version, err)) &&
            (!change->content || put_keys(writer, change, result->row, known, err));
 }
 

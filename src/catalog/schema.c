@@ -108,6 +108,10 @@ static const char other_tables[] =
     " change TEXT NOT NULL, reason TEXT NOT NULL, first_ms INTEGER NOT NULL,"
     " seen_ms INTEGER NOT NULL, tries INTEGER NOT NULL, again INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(source, keys));"
+    "CREATE TABLE IF NOT EXISTS attachment(name TEXT PRIMARY KEY, size INTEGER NOT NULL,"
+    " pages INTEGER NOT NULL, kept_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS attachment_use(name TEXT NOT NULL, record INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, PRIMARY KEY(name, record, version)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -320,6 +324,8 @@ static const char *const fixed_sql[ST_COUNT] = {
                                "study = ?1) AND series = ?2 GROUP BY series",
     [ST_TOMBSTONE_OF_STUDY] =
         "SELECT max(deleted_ms) FROM tombstone_series WHERE study = ?1 GROUP BY study",
+    [ST_ATTACHMENT_USE] =
+        "INSERT OR IGNORE INTO attachment_use(name, record, version) VALUES(?, ?, ?)",
     [ST_GLANCE] = "SELECT " ENTRY_COLUMNS ", instance.Rows, instance.NumberOfFrames, "
                   "study.PatientID, study.PatientName, study.AccessionNumber FROM " ENTRY_FROM
                   " WHERE instance.SOPInstanceUID = ? AND instance.copy = 0",

@@ -206,8 +206,10 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
     if (!home->house.tls)
         return yq_fail(err, YQ_FULL, "node", "no memory for TLS");
     home->house.secret = home->secret;
+    home->house.url_secret = home->url_secret;
     return yq_path_join(home->catalog, home->data, catalog, err) &&
-           yq_path_join(home->secret, home->data, "anonymize.key", err);
+           yq_path_join(home->secret, home->data, "anonymize.key", err) &&
+           yq_path_join(home->url_secret, home->data, "url.key", err);
 }
 
 bool yq_home_open(const struct yq_cli *cli, unsigned flags, const char *catalog,

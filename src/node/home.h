@@ -18,7 +18,7 @@ struct yq_home {
     char conf_folder[YQ_PATH_MOST]; /* where peers.json is */
     int use_lock;                   /* flock on DIR/use.lock: shared by all, alone for reindex */
     char catalog[YQ_PATH_MOST];
-    char secret[YQ_PATH_MOST];
+    char secret[YQ_PATH_MOST], url_secret[YQ_PATH_MOST];
     struct yq_trail *trail;
     pthread_t clerk; /* writes the catalog for all who store; when hired */
     bool hired;

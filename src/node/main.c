@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "yq/dcm.h"
 #include "yq/log.h"
+#include "yq/pdf.h"
 
 const struct yq_option yq_common_options[] = {
     {"conf", "FILE|DIR", "configuration: a node.json or a folder with it; otherwise DIR/conf"},
@@ -250,6 +251,9 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);       /* a file size limit is an error of write(2), not an end */
     setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters only */
+    if (argc == 2 && strcmp(argv[1], YQ_PDF_WORD) == 0)
+        return yq_pdf_serve();
+    yq_pdf_apart("/proc/self/exe");
     if (!yq_cli_parse(&cli, argc, argv))
         return YQ_EXIT_USAGE;
     if (cli.wants_version)

@@ -14,6 +14,7 @@
 #include "auditor.h"
 #include "cli.h"
 #include "home.h"
+#include "yq/attachment.h"
 #include "yq/clock.h"
 #include "yq/dcm.h"
 #include "yq/deliver.h"
@@ -262,6 +263,9 @@ static void purge_trash(struct node *node, int64_t now)
     size_t gone = yq_store_purge_trash(node->home.house.store, yq_now_ms() - days * 86400000);
     if (gone)
         yq_log(YQ_LOG_INFO, "trash-purged", "files=%zu", gone);
+    size_t unused = yq_attachment_purge(&node->home.house);
+    if (unused)
+        yq_log(YQ_LOG_INFO, "attachments-purged", "files=%zu", unused);
     prune_queue(node);
     forget_deleted(node);
 }

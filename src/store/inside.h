@@ -14,7 +14,7 @@
 
 struct yq_store {
     char objects[YQ_PATH_MOST], staging[YQ_PATH_MOST], trash[YQ_PATH_MOST];
-    char promises[YQ_PATH_MOST];
+    char promises[YQ_PATH_MOST], attachments[YQ_PATH_MOST];
     bool nameless;               /* the file system has files without a name (O_TMPFILE) */
     bool names_follow;           /* it syncs a new name with its file */
     _Atomic uint64_t counter;    /* for names in staging */
@@ -67,6 +67,16 @@ void store_promises_close(struct yq_store *store);
 /* Names in staging/ and promises/ begin with the id of the process that made them: another one,
  * which lives? */
 bool store_is_alive(const char *name);
+
+/* Where what was staged is until it has a name; YQ_IO: an earlier write of it failed. */
+yq_must_check bool store_staged_path(const struct yq_staged *staged, const char **path,
+                                     struct yq_err *err);
+struct yq_store *store_of(const struct yq_staged *staged);
+/* Files below `root` whose names end with `suffix` (static). */
+yq_must_check bool store_walk_open(const char *root, const char *suffix,
+                                   struct yq_store_walk **out, struct yq_err *err);
+/* Whether it may name a folder of the trash. */
+bool store_label_valid(const char *label);
 
 /* Asks the disk how much room it has. */
 yq_must_check bool store_measure(struct yq_store *store, struct yq_err *err);

@@ -130,6 +130,15 @@ bool yq_staged_write(struct yq_staged *staged, const void *bytes, size_t length,
     return true;
 }
 
+bool store_staged_path(const struct yq_staged *staged, const char **path, struct yq_err *err)
+{
+    *path = staged->path;
+    return !staged->failed ||
+           yq_fail(err, YQ_IO, "store", "an earlier write of this object failed");
+}
+
+struct yq_store *store_of(const struct yq_staged *staged) { return staged->store; }
+
 int yq_staged_fd(const struct yq_staged *staged) { return staged->fd; }
 uint64_t yq_staged_size(const struct yq_staged *staged) { return staged->size; }
 

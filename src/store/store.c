@@ -84,6 +84,7 @@ bool yq_store_open(const char *dir, bool sweep, struct yq_store **out, struct yq
     if (!open_part(dir, "objects", store->objects, err) ||
         !open_part(dir, "staging", store->staging, err) ||
         !open_part(dir, "promises", store->promises, err) ||
+        !open_part(dir, "attachments", store->attachments, err) ||
         !open_part(dir, "trash", store->trash, err) || !store_measure(store, err)) {
         free(store);
         return false;
@@ -191,21 +192,30 @@ void yq_store_remove(struct yq_store *store, const struct yq_key *key, const uin
 
 struct yq_store_walk {
     FTS *tree;
+    const char *suffix;
 };
 
-bool yq_store_walk_open(struct yq_store *store, struct yq_store_walk **out, struct yq_err *err)
+bool store_walk_open(const char *root, const char *suffix, struct yq_store_walk **out,
+                     struct yq_err *err)
 {
-    char *roots[] = {store->objects, NULL};
+    char folder[YQ_PATH_MOST], *roots[] = {folder, NULL};
+    (void)yq_copy(folder, sizeof folder, root);
     struct yq_store_walk *walk = calloc(1, sizeof *walk);
     if (!walk)
         return yq_fail(err, YQ_FULL, "store", "no memory to walk the store");
     walk->tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
     if (!walk->tree) {
         free(walk);
-        return yq_fail_errno(err, "store", "walk", store->objects);
+        return yq_fail_errno(err, "store", "walk", root);
     }
+    walk->suffix = suffix;
     *out = walk;
     return true;
+}
+
+bool yq_store_walk_open(struct yq_store *store, struct yq_store_walk **out, struct yq_err *err)
+{
+    return store_walk_open(store->objects, ".dcm", out, err);
 }
 
 bool yq_store_walk_next(struct yq_store_walk *walk, const char **path, struct yq_err *err)
@@ -216,10 +226,10 @@ bool yq_store_walk_next(struct yq_store_walk *walk, const char **path, struct yq
         FTSENT *entry = fts_read(walk->tree);
         if (!entry)
             return errno ? yq_fail_errno(err, "store", "walk", "objects") : false;
-        size_t length = entry->fts_namelen;
+        size_t length = entry->fts_namelen, suffix = strlen(walk->suffix);
         switch (entry->fts_info) {
         case FTS_F:
-            if (length < 4 || strcmp(entry->fts_name + length - 4, ".dcm") != 0)
+            if (length < suffix || strcmp(entry->fts_name + length - suffix, walk->suffix) != 0)
                 break;
             *path = entry->fts_path;
             return true;

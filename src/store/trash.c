@@ -10,7 +10,7 @@
 
 #include "inside.h"
 
-static bool label_valid(const char *label)
+bool store_label_valid(const char *label)
 {
     size_t length = strlen(label);
     return length > 0 && length <= 64 && label[0] != '.' &&
@@ -25,7 +25,7 @@ bool yq_store_trash(struct yq_store *store, const struct yq_key *key, const uint
     struct stat about;
     char root[YQ_PATH_MOST];
     bool there;
-    if (!label_valid(label))
+    if (!store_label_valid(label))
         return yq_fail(err, YQ_BAD_INPUT, "store", "not a label for the trash");
     if (!store_place(store->objects, true, key, digest, &place, err) ||
         !yq_path_join(root, store->trash, label, err) ||

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attachment.h"
 #include "object.h"
 #include "yq/clock.h"
 #include "yq/dcm.h"
@@ -141,6 +142,13 @@ static bool is_orphan(struct verifying *v, const char *path)
     return true;
 }
 
+static void tell_attachment(void *context, const char *what, uint64_t bytes, const char *trouble)
+{
+    struct verifying *v = context;
+    v->bytes += bytes;
+    tell(v, what, trouble);
+}
+
 bool yq_keep_verify(struct yq_house *house, const struct yq_progress *progress, uint64_t *objects,
                     uint64_t *faults, struct yq_err *err)
 {
@@ -156,6 +164,7 @@ bool yq_keep_verify(struct yq_house *house, const struct yq_progress *progress, 
         ok = err->code == YQ_OK;
         yq_store_walk_close(walk);
     }
+    ok = ok && attachment_verify(house, tell_attachment, &v, err);
     free(v.copies);
     *objects = v.done;
     *faults = v.faults;

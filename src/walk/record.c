@@ -36,6 +36,7 @@ struct one { /* a submission on its way */
     bool given;         /* it is among the changes */
     struct yq_buf name; /* in the ledger */
     struct yq_buf content, changed, findings;
+    char attachment[YQ_CONTENT_NAME_SIZE]; /* the file it names; "" */
     struct vault_keys keys;
 };
 
@@ -212,6 +213,15 @@ static void check(struct yq_submission *submission, const struct yq_record *reco
     yq_check_record(record, NULL, NULL, &submission->findings);
 }
 
+/* The file that the record names, where it can be one of ours. */
+static const char *attachment_of(const struct yq_record *record, char name[YQ_CONTENT_NAME_SIZE])
+{
+    int member = yq_member_find(record->kind, "pdf");
+    const char *pdf = member >= 0 ? record->values[member] : NULL;
+    return pdf && yq_content_name_valid(pdf) && yq_copy(name, YQ_CONTENT_NAME_SIZE, pdf) ? name
+                                                                                         : NULL;
+}
+
 static unsigned count_serious(const struct yq_findings *findings)
 {
     unsigned count = 0;
@@ -248,6 +258,7 @@ static bool work_out(struct intake *intake, struct one *one, struct state *state
     change->changed = yq_buf_text(&one->changed);
     change->findings = one->findings.length ? yq_buf_text(&one->findings) : NULL;
     change->serious = count_serious(&submission->findings);
+    change->attachment = attachment_of(record, one->attachment);
     change->keys = one->keys.keys;
     change->key_count = one->keys.count;
     state->version += !same;

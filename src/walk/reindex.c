@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attachment.h"
 #include "object.h"
 #include "yq/dcm.h"
 
@@ -324,6 +325,7 @@ bool yq_keep_reindex(struct yq_house *house, const char *earlier,
     }
     if (ok && r->old && !yq_old_carry(r->old, house->catalog, &out->corrections, &why))
         note_loss(r, &why);
+    ok = ok && attachment_reindex(house, err);
     /* A row says that its file is on stable storage; some may never have got there. */
     ok = ok && yq_store_sync_all(house->store, err);
     yq_old_close(r->old);

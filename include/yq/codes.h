@@ -18,7 +18,7 @@
 #define YQ_CODES_EXAM_ITEMS "exam-item"
 #define YQ_CODES_LAB_ITEMS "lab-item"
 
-struct yq_code { /* a line of the table */
+struct yq_code_line { /* a line of the table */
     char list[YQ_CODE_LIST_SIZE], source[YQ_SOURCE_SIZE];
     char code[YQ_CODE_SIZE], name[YQ_CODE_NAME_SIZE];
     char dictionary[YQ_CODE_LIST_SIZE]; /* national */
@@ -27,7 +27,7 @@ struct yq_code { /* a line of the table */
 };
 /* Lines of one call go in or stay out together. One that is there (list, source, code, dictionary)
  * is replaced. Whether dictionary and national code exist is the caller's to see. */
-yq_must_check bool yq_codes_set(struct yq_catalog *catalog, const struct yq_code *codes,
+yq_must_check bool yq_codes_set(struct yq_catalog *catalog, const struct yq_code_line *codes,
                                 size_t count, struct yq_err *err);
 struct yq_code_filter { /* NULL: any */
     const char *list, *source, *code, *dictionary;
@@ -38,10 +38,10 @@ yq_must_check bool yq_codes_unset(struct yq_catalog *catalog, const struct yq_co
                                   uint64_t *gone, struct yq_err *err);
 /* Sorted by list, source, code, dictionary; *out malloc'ed. */
 yq_must_check bool yq_codes_list(struct yq_catalog *catalog, const struct yq_code_filter *filter,
-                                 struct yq_code **out, size_t *count, struct yq_err *err);
+                                 struct yq_code_line **out, size_t *count, struct yq_err *err);
 
-/* The national code of a local one. `list` NULL: whichever of its lists has it. False with
- * YQ_ABSENT: it is not mapped; `out` is "". */
+/* The national code of a local one. `list` NULL: whichever of its lists has it; `dictionary` NULL:
+ * in any. False with YQ_ABSENT: it is not mapped; `out` is "". */
 yq_must_check bool yq_codes_national(struct yq_catalog *catalog, const char *list,
                                      const char *source, const char *code, const char *dictionary,
                                      char out[YQ_CODE_SIZE], struct yq_err *err);

@@ -58,12 +58,15 @@ static void run_group(struct yq_catalog *catalog, struct work *group)
     bool ok = writer_ready(catalog, &err);
     struct connection *writer = catalog->writer;
     if (ok) {
-        ok = run_statement(writer, ST_BEGIN, &err) && remove_marks(catalog, writer, &err);
+        struct note *notes = noted_take(catalog->noted);
+        ok = run_statement(writer, ST_BEGIN, &err) && remove_marks(catalog, writer, &err) &&
+             noted_write(writer, notes, &err);
         for (struct work *work = group; ok && work; work = work->next)
             ok = run_one(writer, work, &err);
         ok = ok && run_statement(writer, ST_COMMIT, &err);
         if (ok && !file_is_ours(catalog)) /* what was committed went away with its file */
             ok = yq_fail(&err, YQ_IO, "catalog", "the catalog's file was deleted or replaced");
+        noted_end(catalog->noted, notes, ok);
         if (!ok && !sqlite3_get_autocommit(writer->db)) {
             struct yq_err ignored = {0};
             if (!run_statement(writer, ST_ROLLBACK, &ignored) && !writer->trouble) {

@@ -91,6 +91,8 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_RECORD_GET,
                  ST_RECORD_GET_VERSION,
                  ST_RECORD_GET_ROW,
+                 ST_CODE_NATIONAL,
+                 ST_CODE_SEEN,
                  ST_COUNT
 };
 
@@ -169,6 +171,7 @@ struct yq_catalog {
     int64_t *vouched;       /* rows whose marks go with the next commit */
     size_t vouched_count, vouched_room;
     struct connection *writer; /* the leader's */
+    struct noted *noted;       /* has a lock of its own */
 };
 
 struct connection *reader_take(struct yq_catalog *catalog, struct yq_err *err);
@@ -313,6 +316,19 @@ bool tombstone_take(struct connection *writer, const char *instance, struct yq_e
 /* This version of a record names the attachment; once is enough. */
 bool attachment_use(struct connection *writer, const char *name, int64_t record, int64_t version,
                     struct yq_err *err);
+
+/* ---- noted.c: codes that are not mapped, on their way to the disk ---- */
+
+struct note;
+struct noted *noted_new(void); /* NULL without memory */
+void noted_free(struct noted *noted);
+bool noted_any(struct noted *noted);
+/* Takes all of them out; writes them, in a transaction; and then they are ended, or come back. */
+struct note *noted_take(struct noted *noted);
+bool noted_write(struct connection *writer, const struct note *notes, struct yq_err *err);
+void noted_end(struct noted *noted, struct note *take, bool written);
+/* Has them written now, where that can be. */
+void noted_settle(struct yq_catalog *catalog);
 
 /* ---- suspect.c ---- */
 

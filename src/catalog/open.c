@@ -32,6 +32,7 @@ static void free_catalog(struct yq_catalog *catalog)
     pthread_mutex_destroy(&catalog->queue);
     pthread_mutex_destroy(&catalog->state);
     free(catalog->path);
+    noted_free(catalog->noted);
     free(catalog);
 }
 
@@ -44,7 +45,9 @@ static bool nothing(struct connection *writer, void *with, struct yq_err *err)
 bool yq_catalog_open(const char *path, struct yq_catalog **out, struct yq_err *err)
 {
     struct yq_catalog *catalog = calloc(1, sizeof *catalog);
-    if (!catalog || !(catalog->path = strdup(path))) {
+    if (!catalog || !(catalog->path = strdup(path)) || !(catalog->noted = noted_new())) {
+        if (catalog)
+            free(catalog->path);
         free(catalog);
         return yq_fail(err, YQ_FULL, "catalog", "no memory for a catalog");
     }
@@ -75,6 +78,7 @@ void yq_catalog_close(struct yq_catalog *catalog)
         return;
     if (catalog->vouched_count && !commit_simple(catalog, nothing, NULL, &ignored))
         catalog->vouched_count = 0; /* the marks stay, and the next start looks at their files */
+    noted_settle(catalog);
     while (catalog->idle) {
         struct connection *reader = catalog->idle;
         catalog->idle = reader->next;

@@ -112,6 +112,13 @@ static const char other_tables[] =
     " pages INTEGER NOT NULL, kept_ms INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS attachment_use(name TEXT NOT NULL, record INTEGER NOT NULL,"
     " version INTEGER NOT NULL, PRIMARY KEY(name, record, version)) WITHOUT ROWID;"
+    /* the hospital's own codes, what they are nationally, and those that came without that */
+    "CREATE TABLE IF NOT EXISTS code_map(id INTEGER PRIMARY KEY, list TEXT NOT NULL,"
+    " source TEXT NOT NULL, code TEXT NOT NULL, dictionary TEXT NOT NULL, name TEXT NOT NULL,"
+    " national TEXT NOT NULL, changed_ms INTEGER NOT NULL, UNIQUE(list, source, code, dictionary));"
+    "CREATE TABLE IF NOT EXISTS code_seen(list TEXT NOT NULL, source TEXT NOT NULL,"
+    " code TEXT NOT NULL, name TEXT NOT NULL, times INTEGER NOT NULL, first_ms INTEGER NOT NULL,"
+    " last_ms INTEGER NOT NULL, PRIMARY KEY(list, source, code)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -149,6 +156,7 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS tombstone_of_series ON tombstone(series_id);"
     "CREATE INDEX IF NOT EXISTS tombstone_series_uid ON tombstone_series(series);"
     "CREATE INDEX IF NOT EXISTS tombstone_series_age ON tombstone_series(deleted_ms);"
+    "CREATE INDEX IF NOT EXISTS code_map_code ON code_map(code, dictionary);"
     "CREATE INDEX IF NOT EXISTS commitment_next ON commitment(next_ms);"
     "CREATE UNIQUE INDEX IF NOT EXISTS record_name ON record(kind, name);"
     "CREATE INDEX IF NOT EXISTS record_changed ON record(changed_ms);"
@@ -359,6 +367,17 @@ static const char *const fixed_sql[ST_COUNT] = {
     [ST_RECORD_GET_ROW] =
         "SELECT " RECORD_COLUMNS ", record_version.content FROM record JOIN " RECORD_LATEST
         " WHERE record.id = ?",
+    /* the sender's own line before everybody's */
+    [ST_CODE_NATIONAL] =
+        "SELECT national FROM code_map WHERE code = ?1 AND (?2 IS NULL OR dictionary = ?2) AND "
+        "(source = ?3 OR source = '') AND (?4 IS NULL OR list = ?4) ORDER BY "
+        "source = '', list = dictionary DESC, id LIMIT 1",
+    [ST_CODE_SEEN] =
+        "INSERT INTO code_seen(list, source, code, name, times, first_ms, last_ms) SELECT ?1, ?2, "
+        "?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM code_seen WHERE list = ?1 AND source = ?2 "
+        "AND code = ?3) OR (SELECT count(*) FROM code_seen WHERE list = ?1 AND source = ?2) < ?8 "
+        "ON CONFLICT(list, source, code) DO UPDATE SET times = times + excluded.times, last_ms = "
+        "excluded.last_ms, name = CASE excluded.name WHEN '' THEN name ELSE excluded.name END",
 };
 
 const char *statement_sql(enum statement which, struct yq_buf *made)

@@ -14,6 +14,7 @@
 
 #include "vault.h"
 #include "yq/clock.h"
+#include "yq/codes.h"
 #include "yq/form.h"
 #include "yq/log.h"
 
@@ -207,10 +208,12 @@ static void name_changed(const struct yq_record *before, const struct yq_record 
     }
 }
 
-static void check(struct yq_submission *submission, const struct yq_record *record)
+static void check(const struct intake *intake, struct yq_submission *submission,
+                  const struct yq_record *record)
 {
+    struct yq_code_context codes = {intake->house, intake->source};
     yq_findings_fini(&submission->findings);
-    yq_check_record(record, NULL, NULL, &submission->findings);
+    yq_check_record(record, yq_codes_is_mapped, &codes, &submission->findings);
 }
 
 /* The file that the record names, where it can be one of ours. */
@@ -239,7 +242,9 @@ static bool work_out(struct intake *intake, struct one *one, struct state *state
     if (!record)
         return false;
     bool same = state->there && yq_record_equal(record, state->record);
-    check(submission, record);
+    check(intake, submission, record);
+    if (!same) /* what this sender says; what was there was noted when it came */
+        yq_codes_note_record(intake->house, intake->source, submission->record);
     if (state->there && !same)
         name_changed(state->record, record, &one->changed);
     if (submission->findings.count)

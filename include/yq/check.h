@@ -30,6 +30,8 @@ struct yq_finding *yq_findings_add(struct yq_findings *findings); /* zeroed; NUL
 /* The rules that hold everywhere: lengths, dictionaries (codes that `is_mapped` knows pass, it may
  * be NULL), id card (GB 11643: check digit, birth date and sex in it against the record's), USCC
  * (GB 32100), phone, UIDs, times in their order. */
+bool yq_is_id_card(const char *text); /* 18 characters, check digit right (an X may be small) */
+bool yq_is_uscc(const char *text);    /* 18 characters, check digit right */
 typedef bool yq_is_mapped(void *context, const char *dictionary, const char *code);
 void yq_check_record(const struct yq_record *record, yq_is_mapped *is_mapped, void *context,
                      struct yq_findings *findings);
@@ -39,8 +41,9 @@ void yq_check_record(const struct yq_record *record, yq_is_mapped *is_mapped, vo
 struct yq_field {
     const char *name, *chinese, *type;
     unsigned length;
-    bool bytes; /* the length counts bytes (GBK ones where the document's database does) */
+    bool bytes; /* the length counts bytes of GBK (GB 18030), as the document's database does */
     const char *required;   /* "yes", "if present", "no" */
+    const char *when;       /* "" or kind.member=VALUE VALUE..: required only then */
     const char *dictionary; /* "" or a name of dictionary.h */
     const char *source; /* kind.member of the canonical model, or an expression (expr.h); "" none */
     const char *note;
@@ -48,14 +51,26 @@ struct yq_field {
 struct yq_interface {
     const char *platform, *name, *chinese; /* "shanxi", "exam-sync" */
     const char *clause;                    /* where the document has it */
-    enum yq_kind kind;                     /* of the record it is made of; YQ_KIND_COUNT: of none */
+    enum yq_kind kind; /* of the record it is made of, or becomes; YQ_KIND_COUNT: of none */
+    bool inward;       /* the node gets it; else it sends or offers it */
     const struct yq_field *fields;
-    size_t count;
+    size_t count; /* 0: the document has no field table */
 };
-extern const struct yq_interface yq_interfaces[];
+extern const struct yq_interface yq_interfaces[]; /* by platform, in the documents' order */
 extern const size_t yq_interface_count;
+
+const struct yq_interface *yq_interface_find(const char *platform, const char *name); /* or NULL */
+
 /* What this interface would refuse of the record. */
 void yq_check_interface(const struct yq_interface *interface, const struct yq_record *record,
                         struct yq_findings *findings);
+/* The same of a record with those that belong to it: a report with its exam. A field whose sources
+ * are all of kinds that are not among them is passed over: nobody can tell. */
+void yq_check_interface_among(const struct yq_interface *interface,
+                              const struct yq_record *const *records, size_t count,
+                              struct yq_findings *findings);
+/* A field's value as it would be sent, appended: several with commas between. False: none. */
+bool yq_field_value(const struct yq_field *field, const struct yq_record *const *records,
+                    size_t count, struct yq_buf *out);
 
 #endif

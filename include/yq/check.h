@@ -53,6 +53,7 @@ struct yq_interface {
     const char *clause;                    /* where the document has it */
     enum yq_kind kind; /* of the record it is made of, or becomes; YQ_KIND_COUNT: of none */
     bool inward;       /* the node gets it; else it sends or offers it */
+    bool collected;    /* how the province collects records: what `yingqiao validate` looks at */
     const struct yq_field *fields;
     size_t count; /* 0: the document has no field table */
 };

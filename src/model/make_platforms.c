@@ -152,16 +152,18 @@ static void write_platform(FILE *out, FILE *list, const char *folder, const char
         unsigned at = line;
         split(text, columns, 6);
         unsigned long count = strtoul(columns[5], &end, 10);
-        bool inward = strcmp(columns[2], "in") == 0;
-        if (*end || (!inward && strcmp(columns[2], "out") != 0))
-            give_up("a way is in or out, fields a number");
+        static const char *const ways[] = {"in", "out", "collected", NULL};
+        if (*end || !is_one_of(columns[2], ways))
+            give_up("a way is in, out or collected, fields a number");
         int kind = kind_of(columns[1]);
         fputs("    {", list);
         put_string(list, platform);
         put_string(list, columns[0]);
         put_string(list, columns[3]);
         put_string(list, columns[4]);
-        fprintf(list, "(enum yq_kind)%d, %s, ", kind, inward ? "true" : "false");
+        fprintf(list, "(enum yq_kind)%d, %s, %s, ", kind,
+                strcmp(columns[2], "in") == 0 ? "true" : "false",
+                strcmp(columns[2], "collected") == 0 ? "true" : "false");
         if (count) {
             write_fields(out, folder, platform, columns[0], *number, count);
             fprintf(list, "fields_%zu, %lu},\n", *number, count);

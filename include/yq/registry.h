@@ -5,6 +5,7 @@
 
 #include "yq/check.h"
 #include "yq/ledger.h"
+#include "yq/tie.h"
 #include "yq/walk.h"
 
 enum yq_record_how {
@@ -47,13 +48,14 @@ yq_must_check bool yq_record_open(struct yq_house *house, const struct yq_ledger
 yq_must_check bool yq_record_key(struct yq_house *house, const struct yq_member *member,
                                  const char *value, struct yq_buf *out, struct yq_err *err);
 
-/* ---- links (walk/link.c): exam - report - study ---- */
+/* ---- links (walk/link*.c): exam - report - study ---- */
 
-enum yq_link_how {
-    YQ_LINK_ACCESSION,
+enum yq_link_how { /* what both carry, best first */
     YQ_LINK_STUDY_UID,
     YQ_LINK_EXAM_ID,
-    YQ_LINK_GUESS,
+    YQ_LINK_ACCESSION,
+    YQ_LINK_REQUEST, /* request number */
+    YQ_LINK_GUESS,   /* the patient, about that time, the same modality */
     YQ_LINK_HAND
 };
 struct yq_link {
@@ -62,22 +64,64 @@ struct yq_link {
     char report[YQ_RECORD_ID_MOST + 1]; /* "" where it is exam - study */
     char study[YQ_UID_SIZE];            /* "" where it is exam - report */
     enum yq_link_how how;
-    bool sure; /* not a guess, or a guess that was confirmed */
+    enum yq_tie_state state; /* a guess holds only when it was confirmed: YQ_TIE_SET */
+    char person[64];
+    bool by_exam; /* report - study by way of the exam of both: no tie of its own, id is the exam's */
 };
+const char *yq_link_how_name(enum yq_link_how how);      /* "accession-number", ... */
+const char *yq_tie_state_name(enum yq_tie_state state); /* "sure", "guess", "set", "undone" */
 /* Looks for what belongs to these records, after they were kept; never an error of the sender's. */
 void yq_link_records(struct yq_house *house, const struct yq_submission *submissions, size_t count);
 /* The same for a study that came or changed. */
 void yq_link_study(struct yq_house *house, const char *study);
-/* Everything that is linked with an exam, a report or a study. *out malloc'ed. */
+/* At the start of a node: records that a crash left without it. */
+void yq_link_settle(struct yq_house *house);
+/* Everything that is linked with an exam or report (kind, id), or a study (kind YQ_KIND_COUNT, its
+ * UID). *out malloc'ed. YQ_ABSENT: there is no such record. */
 yq_must_check bool yq_links_of(struct yq_house *house, enum yq_kind kind, const char *id,
                                struct yq_link **out, size_t *count, struct yq_err *err);
+/* All links, newest first, before number `before` (0: from the newest); state as yq_tie_query. */
+yq_must_check bool yq_links_list(struct yq_house *house, int state, int64_t before, size_t limit,
+                                 struct yq_link **out, size_t *count, struct yq_err *err);
+/* A person's decision on two of the three; NULL: not that one. It stands whatever comes later.
+ * YQ_ABSENT: there is no such record or study; YQ_BAD_INPUT: not two of them. */
+yq_must_check bool yq_link_decide(struct yq_house *house, const struct yq_origin *origin,
+                                  const char *exam, const char *report, const char *study,
+                                  enum yq_tie_state state, int64_t *id, struct yq_err *err);
+/* The same for a link that is there. */
+yq_must_check bool yq_link_decide_id(struct yq_house *house, const struct yq_origin *origin,
+                                     int64_t id, enum yq_tie_state state, struct yq_err *err);
+/* What has no link, newest first, and the likely reason with what to do about it. */
+struct yq_unlinked {
+    int64_t row;
+    enum yq_kind kind;
+    char id[YQ_RECORD_ID_MOST + 1];
+    char reason[32]; /* for programs: "no-number", "nothing-here", ... */
+    char chinese[300], english[300];
+};
+yq_must_check bool yq_unlinked_list(struct yq_house *house, enum yq_untied what, int64_t before,
+                                    size_t limit, struct yq_unlinked **out, size_t *count,
+                                    struct yq_err *err);
 
 /* ---- a patient merge (ADT^A40), walk/merge.c ---- */
-/* Everything of patient `from` becomes `into`'s; *merge is its number, for undo. */
+
+/* Everything of patient `from` becomes `into`'s: records get a new version (source "merge:<n>"),
+ * studies a corrected Patient ID. *merge is its number, for undo. Nothing there of `from` is no
+ * error. YQ_BAD_INPUT: an id is empty, or both are the same. */
 yq_must_check bool yq_patient_merge(struct yq_house *house, const struct yq_origin *origin,
                                     const char *source, const char *from, const char *into,
                                     int64_t *merge, struct yq_err *err);
+/* Back again, but for what was changed since then: *left counts those. YQ_ABSENT: there is no such
+ * merge; YQ_CONFLICT: it was undone already. */
 yq_must_check bool yq_patient_unmerge(struct yq_house *house, const struct yq_origin *origin,
-                                      int64_t merge, struct yq_err *err);
+                                      int64_t merge, size_t *left, struct yq_err *err);
+struct yq_merge_row {
+    int64_t id, at_ms, undone_ms;
+    size_t records, studies;
+    char source[YQ_SOURCE_SIZE];
+    char from[130], into[130]; /* in clear: mask them before they are shown */
+};
+yq_must_check bool yq_patient_merges(struct yq_house *house, size_t limit,
+                                     struct yq_merge_row **out, size_t *count, struct yq_err *err);
 
 #endif

@@ -175,6 +175,19 @@ static bool put_findings(struct connection *writer, const struct yq_ledger_chang
     return statement_run(writer, record, err);
 }
 
+/* What may have ties now, or other ones than before (tie.c). */
+static bool put_due(struct connection *writer, const struct yq_ledger_change *change, int64_t row,
+                    struct yq_err *err)
+{
+    if (change->kind != YQ_KIND_EXAM && change->kind != YQ_KIND_REPORT)
+        return true;
+    sqlite3_stmt *add = connection_statement(writer, ST_TIE_DUE_ADD, err);
+    if (!add)
+        return false;
+    sqlite3_bind_int64(add, 1, row);
+    return statement_run(writer, add, err);
+}
+
 static bool put_change(struct connection *writer, const struct yq_ledger_change *change,
                        const struct latest *latest, struct yq_ledger_result *result,
                        struct yq_err *err)
@@ -189,7 +202,8 @@ static bool put_change(struct connection *writer, const struct yq_ledger_change 
     return ok && put_version(writer, change, result, now, err) &&
            (!change->attachment ||
             attachment_use(writer, change->attachment, result->row, result->version, err)) &&
-           (!change->content || put_keys(writer, change, result->row, known, err));
+           (!change->content || put_keys(writer, change, result->row, known, err)) &&
+           put_due(writer, change, result->row, err);
 }
 
 static bool take_change(struct connection *writer, struct writing *writing, size_t which,

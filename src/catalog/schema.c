@@ -96,6 +96,17 @@ static const char other_tables[] =
     "CREATE TABLE IF NOT EXISTS record_key(member TEXT NOT NULL, value TEXT NOT NULL,"
     " kind INTEGER NOT NULL, record INTEGER NOT NULL,"
     " PRIMARY KEY(member, value, kind, record)) WITHOUT ROWID;"
+    /* states: yq/tie.h; maker: which end found it: 1 exam, 2 report, 4 study */
+    "CREATE TABLE IF NOT EXISTS record_link(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " exam INTEGER NOT NULL, report INTEGER NOT NULL, study TEXT NOT NULL, how INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, made_ms INTEGER NOT NULL, maker INTEGER NOT NULL, person TEXT,"
+    " UNIQUE(exam, report, study));"
+    "CREATE TABLE IF NOT EXISTS record_link_due(record INTEGER PRIMARY KEY);"
+    "CREATE TABLE IF NOT EXISTS patient_merge(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " source TEXT NOT NULL, content TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " undone_ms INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE IF NOT EXISTS patient_merge_item(merge INTEGER NOT NULL, record INTEGER NOT NULL,"
+    " study TEXT NOT NULL, PRIMARY KEY(merge, record, study)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS record_count(kind INTEGER PRIMARY KEY, records INTEGER NOT NULL,"
     " versions INTEGER NOT NULL, findings INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS source_position(source TEXT PRIMARY KEY,"
@@ -162,6 +173,8 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS record_changed ON record(changed_ms);"
     "CREATE INDEX IF NOT EXISTS record_findings ON record(kind) WHERE findings = 1;"
     "CREATE INDEX IF NOT EXISTS record_key_of ON record_key(record);"
+    "CREATE INDEX IF NOT EXISTS record_link_report ON record_link(report) WHERE report > 0;"
+    "CREATE INDEX IF NOT EXISTS record_link_study ON record_link(study) WHERE study > '';"
     "CREATE UNIQUE INDEX IF NOT EXISTS outbox_study ON outbox_job(study, destination, kind, rule);"
     "CREATE INDEX IF NOT EXISTS outbox_due ON outbox_job(kind, destination, priority, next_ms)"
     " WHERE state < 3;"
@@ -337,6 +350,37 @@ static const char *const fixed_sql[ST_COUNT] = {
     [ST_GLANCE] = "SELECT " ENTRY_COLUMNS ", instance.Rows, instance.NumberOfFrames, "
                   "study.PatientID, study.PatientName, study.AccessionNumber FROM " ENTRY_FROM
                   " WHERE instance.SOPInstanceUID = ? AND instance.copy = 0",
+    [ST_TIES_OF] = "SELECT id, exam, report, study, how, state, made_ms, person, maker FROM "
+                   "record_link WHERE (?1 > 0 AND exam = ?1) OR (?2 > 0 AND report = ?2 AND report "
+                   "> 0) OR (?3 > '' AND study = ?3 AND study > '')",
+    [ST_TIE_GET] = "SELECT id, exam, report, study, how, state, made_ms, person FROM record_link "
+                   "WHERE id = ?",
+    [ST_TIE_REMOVE] = "DELETE FROM record_link WHERE id = ?",
+    [ST_TIE_PUT] = "INSERT INTO record_link(exam, report, study, how, state, made_ms, maker) "
+                   "VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(exam, report, study) DO UPDATE SET how "
+                   "= excluded.how, state = excluded.state, made_ms = CASE WHEN state = "
+                   "excluded.state THEN made_ms ELSE excluded.made_ms END, maker = excluded.maker "
+                   "WHERE state < 2 AND (state <> excluded.state OR how <> excluded.how)",
+    [ST_TIE_SET] = "INSERT INTO record_link(exam, report, study, how, state, made_ms, maker, "
+                   "person) VALUES(?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT(exam, report, study) DO "
+                   "UPDATE SET how = excluded.how, state = excluded.state, made_ms = "
+                   "excluded.made_ms, person = excluded.person RETURNING id",
+    [ST_TIE_DUE_ADD] = "INSERT OR IGNORE INTO record_link_due(record) VALUES(?)",
+    [ST_TIE_DUE_REMOVE] = "DELETE FROM record_link_due WHERE record = ?",
+    [ST_TIES_DUE] =
+        "SELECT record FROM record_link_due WHERE record > ? ORDER BY record LIMIT ?",
+    [ST_UNTIED_EXAM] =
+        "SELECT id FROM record WHERE id < ? AND kind = 0 AND removed = 0 AND NOT EXISTS (SELECT 1 "
+        "FROM record_link WHERE exam = record.id AND study > '' AND state IN (0, 2)) ORDER BY id "
+        "DESC LIMIT ?",
+    [ST_UNTIED_REPORT] =
+        "SELECT id FROM record WHERE id < ? AND kind = 1 AND removed = 0 AND NOT EXISTS (SELECT 1 "
+        "FROM record_link WHERE report = record.id AND report > 0 AND exam > 0 AND state IN (0, "
+        "2)) ORDER BY id DESC LIMIT ?",
+    [ST_UNTIED_REPORT_STUDY] =
+        "SELECT id FROM record WHERE id < ? AND kind = 1 AND removed = 0 AND NOT EXISTS (SELECT 1 "
+        "FROM record_link WHERE report = record.id AND report > 0 AND study > '' AND state IN (0, "
+        "2)) ORDER BY id DESC LIMIT ?",
     [ST_RECORD_LOOK] = "SELECT id, version, removed, findings, serious, digest FROM record WHERE "
                        "kind = ? AND name = ?",
     [ST_RECORD_ADD] =

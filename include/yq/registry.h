@@ -51,12 +51,12 @@ yq_must_check bool yq_record_key(struct yq_house *house, const struct yq_member 
 /* ---- links (walk/link*.c): exam - report - study ---- */
 
 enum yq_link_how { /* what both carry, best first */
-    YQ_LINK_STUDY_UID,
-    YQ_LINK_EXAM_ID,
-    YQ_LINK_ACCESSION,
-    YQ_LINK_REQUEST, /* request number */
-    YQ_LINK_GUESS,   /* the patient, about that time, the same modality */
-    YQ_LINK_HAND
+                   YQ_LINK_STUDY_UID,
+                   YQ_LINK_EXAM_ID,
+                   YQ_LINK_ACCESSION,
+                   YQ_LINK_REQUEST, /* request number */
+                   YQ_LINK_GUESS,   /* the patient, about that time, the same modality */
+                   YQ_LINK_HAND
 };
 struct yq_link {
     int64_t id, made_ms;
@@ -66,9 +66,10 @@ struct yq_link {
     enum yq_link_how how;
     enum yq_tie_state state; /* a guess holds only when it was confirmed: YQ_TIE_SET */
     char person[64];
-    bool by_exam; /* report - study by way of the exam of both: no tie of its own, id is the exam's */
+    bool by_exam; /* report - study by way of the exam of both: no tie of its own, id is the exam's
+                   */
 };
-const char *yq_link_how_name(enum yq_link_how how);      /* "accession-number", ... */
+const char *yq_link_how_name(enum yq_link_how how);     /* "accession-number", ... */
 const char *yq_tie_state_name(enum yq_tie_state state); /* "sure", "guess", "set", "undone" */
 /* Looks for what belongs to these records, after they were kept; never an error of the sender's. */
 void yq_link_records(struct yq_house *house, const struct yq_submission *submissions, size_t count);

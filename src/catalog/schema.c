@@ -367,8 +367,7 @@ static const char *const fixed_sql[ST_COUNT] = {
                    "excluded.made_ms, person = excluded.person RETURNING id",
     [ST_TIE_DUE_ADD] = "INSERT OR IGNORE INTO record_link_due(record) VALUES(?)",
     [ST_TIE_DUE_REMOVE] = "DELETE FROM record_link_due WHERE record = ?",
-    [ST_TIES_DUE] =
-        "SELECT record FROM record_link_due WHERE record > ? ORDER BY record LIMIT ?",
+    [ST_TIES_DUE] = "SELECT record FROM record_link_due WHERE record > ? ORDER BY record LIMIT ?",
     [ST_UNTIED_EXAM] =
         "SELECT id FROM record WHERE id < ? AND kind = 0 AND removed = 0 AND NOT EXISTS (SELECT 1 "
         "FROM record_link WHERE exam = record.id AND study > '' AND state IN (0, 2)) ORDER BY id "

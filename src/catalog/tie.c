@@ -189,8 +189,8 @@ bool yq_catalog_tie_get(struct yq_catalog *catalog, int64_t id, struct yq_tie *o
         tie_take(get, out);
     sqlite3_reset(get);
     reader_give(catalog, reader);
-    return ok && (row || yq_fail(err, YQ_ABSENT, "catalog", "there is no link %lld",
-                                 (long long)id));
+    return ok &&
+           (row || yq_fail(err, YQ_ABSENT, "catalog", "there is no link %lld", (long long)id));
 }
 
 static bool write_question(const struct yq_tie_query *query, struct yq_buf *sql)

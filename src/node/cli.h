@@ -98,6 +98,8 @@ int yq_run_studies(struct yq_cli *cli);
 int yq_run_coerce(struct yq_cli *cli);
 int yq_run_anonymize(struct yq_cli *cli);
 int yq_run_queue(struct yq_cli *cli);
+int yq_run_link(struct yq_cli *cli);
+int yq_run_merge(struct yq_cli *cli);
 int yq_run_delete(struct yq_cli *cli);
 int yq_run_reindex(struct yq_cli *cli);
 int yq_run_verify(struct yq_cli *cli);

@@ -66,6 +66,21 @@ static const struct yq_option queue_options[] = {
     {"reason", "TEXT", "drop, hold: why; it is kept"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option link_options[] = {
+    {"exam", "ID", "this exam"},
+    {"report", "ID", "this report"},
+    {"study", "UID", "the study with this Study Instance UID"},
+    {"guesses", NULL, "list: only guesses, which hold when they are confirmed"},
+    {"unlinked", NULL, "list: what has no link, and why"},
+    {"all", NULL, "list: also what was undone"},
+    {"limit", "N", "list: at most N (100 when not given)"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option merge_options[] = {
+    {"personal", NULL, "list: patient ids unmasked"},
+    {"limit", "N", "list: at most N (100 when not given)"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option studies_options[] = {
     {"limit", "N", "at most N studies (100 when not given; 0: all)"},
     {"offset", "N", "pass over the first N"},
@@ -213,6 +228,24 @@ const struct yq_verb yq_verbs[] = {
      "entry,\n"
      "or everything for a peer with what comes later, until release. drop gives up for good.",
      queue_options},
+    {"link", yq_run_link,
+     "list [--exam ID|--report ID|--study UID] [--guesses|--unlinked|--all] [--limit N]\n"
+     "set NUMBER|two of --exam ID, --report ID, --study UID\n"
+     "undo NUMBER|two of --exam ID, --report ID, --study UID",
+     "which exam, report and study belong together",
+     "They find each other by Study Instance UID, exam id, accession number and request number. "
+     "By\n"
+     "patient and time it is only a guess, which holds when it is set; so is a number that both "
+     "carry\n"
+     "when their patients contradict each other. --unlinked says what has no link, and the likely\n"
+     "reason. What was set or undone by hand stays so.",
+     link_options},
+    {"merge", yq_run_merge, "list [--personal] [--limit N]\nundo NUMBER\npatients FROM INTO",
+     "patients that were merged into another",
+     "By HL7 (ADT^A40) or by hand: records of patient FROM get a new version with the patient id "
+     "INTO,\n"
+     "studies a corrected Patient ID in the catalog. undo gives back what still is as it was made.",
+     merge_options},
     {"audit", yq_run_audit, "[--since WHEN] [--aet AET] [--study UID] [--patient ID] [--limit N]",
      "show who did what",
      "Reads the audit trail in DIR/audit: who stored, searched, fetched, changed or deleted what, "

@@ -20,6 +20,7 @@
 #include "yq/deliver.h"
 #include "yq/door.h"
 #include "yq/log.h"
+#include "yq/registry.h"
 
 enum { TICK_MS = 300, HEALTH_MS = 5000, UNWELL_MS = 1000, PURGE_MS = 3600 * 1000, QUEUE_MS = 5000 };
 static const int64_t day_ms = 24 * 3600 * 1000;
@@ -355,6 +356,7 @@ static int serve(struct node *node, const sigset_t *signals)
     if (!yq_auditor_start(&node->home.house, &node->auditor, &err))
         yq_log_err(YQ_LOG_ERROR, "audit", &err, "%s", "next=\"the trail is kept, not sent\"");
     yq_keep_settle(&node->home.house);
+    yq_link_settle(&node->home.house);
     yq_home_hire_clerk(&node->home);
     yq_audit_activity(node->home.house.audit, true);
     int status = open_doors(node, conf);

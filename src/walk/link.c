@@ -171,10 +171,8 @@ static bool is_taken(struct yq_house *house, const struct yq_tie *guess, bool ot
 static void drop(struct found *found, size_t at)
 {
     found->count--;
-    memmove(&found->ties[at], &found->ties[at + 1],
-            (found->count - at) * sizeof *found->ties);
-    memmove(&found->apart[at], &found->apart[at + 1],
-            (found->count - at) * sizeof *found->apart);
+    memmove(&found->ties[at], &found->ties[at + 1], (found->count - at) * sizeof *found->ties);
+    memmove(&found->apart[at], &found->apart[at + 1], (found->count - at) * sizeof *found->apart);
 }
 
 /* How many guesses of the same pair are nearer in time. */
@@ -196,8 +194,8 @@ static void keep_good_guesses(struct yq_house *house, struct found *found, bool 
         const struct yq_tie *tie = &found->ties[i];
         bool study = *tie->study != '\0';
         if (tie->state == YQ_TIE_GUESS &&
-            (has_sure(found, study) || (tie->how == YQ_LINK_GUESS &&
-                                        is_taken(house, tie, study, exam_asks))))
+            (has_sure(found, study) ||
+             (tie->how == YQ_LINK_GUESS && is_taken(house, tie, study, exam_asks))))
             drop(found, i);
     }
     for (size_t i = found->count; i-- > 0;)
@@ -270,8 +268,8 @@ static bool link_rows(struct yq_house *house, const int64_t *rows, const bool *e
     struct yq_tying *tyings = calloc(count, sizeof *tyings);
     bool ok = (records && found && tyings) || yq_fail(err, YQ_FULL, "walk", "no memory for links");
     for (size_t i = 0; ok && i < count; i++) {
-        ok = link_load(house, rows[i], &records[i], err) &&
-             look(house, &records[i], &found[i], err);
+        ok =
+            link_load(house, rows[i], &records[i], err) && look(house, &records[i], &found[i], err);
         tyings[i] = (struct yq_tying){.exam = exams[i] ? rows[i] : 0,
                                       .report = exams[i] ? 0 : rows[i],
                                       .ties = found[i].ties,
@@ -357,8 +355,8 @@ void yq_link_study(struct yq_house *house, const char *study_uid)
     bool exams[FOUND_MOST];
     size_t count = 0;
     struct yq_err err = {0};
-    bool ok = found && link_find_studies(house, YQ_StudyInstanceUID, study_uid, &study, 1, &count,
-                                         &err) &&
+    bool ok = found &&
+              link_find_studies(house, YQ_StudyInstanceUID, study_uid, &study, 1, &count, &err) &&
               (!count || look_from_study(house, &study, found, &err));
     if (ok && !count) { /* it is gone */
         const struct yq_tying nothing = {.study = study_uid};

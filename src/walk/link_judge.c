@@ -103,8 +103,7 @@ static bool same_modality(const struct yq_record *record, const char *modalities
     for (size_t i = 0; yq_record_nth(record, "modality", i, one, sizeof one); i++) {
         for (const char *at = modalities; at; at = strchr(at, '\\')) {
             at += *at == '\\';
-            if (strncmp(at, one, strlen(one)) == 0 &&
-                (at[strlen(one)] == '\\' || !at[strlen(one)]))
+            if (strncmp(at, one, strlen(one)) == 0 && (at[strlen(one)] == '\\' || !at[strlen(one)]))
                 return true;
         }
     }

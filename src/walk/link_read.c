@@ -100,8 +100,7 @@ static bool add_by_exam(struct yq_house *house, struct yq_tie *list, size_t *cou
     for (size_t i = 0; i < own; i++) {
         struct yq_tie *of_exam = NULL;
         size_t found = 0;
-        struct yq_tie_query query = {
-            .exam = list[i].exam, .state = -1, .limit = LINK_SHARED_MOST};
+        struct yq_tie_query query = {.exam = list[i].exam, .state = -1, .limit = LINK_SHARED_MOST};
         if (!list[i].exam || list[i].state == YQ_TIE_GUESS)
             continue;
         if (!yq_catalog_ties(house->catalog, &query, &of_exam, &found, err))
@@ -162,10 +161,14 @@ static bool write_decision(struct yq_house *house, const struct yq_origin *origi
                            struct yq_tie *tie, int64_t *id, struct yq_err *err)
 {
     yq_copy(tie->person, sizeof tie->person, origin->user);
-    if (!yq_catalog_tie_set(house->catalog, tie, id, err))
+    if (!yq_audit_ready(house->audit, err) || !yq_catalog_tie_set(house->catalog, tie, id, err))
         return false;
     yq_log(YQ_LOG_INFO, tie->state == YQ_TIE_SET ? "link-set" : "link-undone", "link=%lld",
            (long long)*id);
+    char what[64];
+    snprintf(what, sizeof what, "link %lld was %s", (long long)*id,
+             tie->state == YQ_TIE_SET ? "set" : "undone");
+    yq_audit_administered(house->audit, what, NULL);
     return true;
 }
 
@@ -289,8 +292,8 @@ static const char *why_no_study(struct yq_house *house, const struct yq_record *
                                            &count, err))
             continue;
         for (size_t i = 0; i < count; i++) {
-            int64_t apart = when > studies[i].when ? when - studies[i].when
-                                                   : studies[i].when - when;
+            int64_t apart =
+                when > studies[i].when ? when - studies[i].when : studies[i].when - when;
             if (alike(record, studies[i].accession))
                 return "looks-alike";
             if (when && studies[i].when && apart > 7 * 24 * 3600)

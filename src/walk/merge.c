@@ -193,9 +193,8 @@ static bool give_back(struct task *task, const struct yq_merged *item, struct yq
     if (!link_load(task->house, item->row, &record, err))
         return false;
     bool ok = true, patient = record.record && record.record->kind == YQ_KIND_PATIENT;
-    const char *now = record.record
-                          ? yq_record_get(record.record, patient ? "mergedInto" : "patientId")
-                          : NULL;
+    const char *now =
+        record.record ? yq_record_get(record.record, patient ? "mergedInto" : "patientId") : NULL;
     if (now && strcmp(now, task->from) == 0)
         ok = move_record(task, &record, err);
     else

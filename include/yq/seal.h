@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "yq/bytes.h"
 #include "yq/err.h"
 
 /* XXH3 tells damage from what was stored, at the speed of memory; nothing rests on it being hard
@@ -55,5 +56,35 @@ yq_must_check bool yq_secret_open(const char *path, struct yq_secret *out, struc
 void yq_secret_mark(const struct yq_secret *secret, const char *purpose, const void *text,
                     size_t length, uint8_t mark[32]);
 void yq_secret_forget(struct yq_secret *secret);
+
+/* ---- keys for personal values at rest (keyring.c) ---- */
+
+#define YQ_KEY_ID_SIZE 24
+#define YQ_SEALED "yq1:" /* what is sealed begins so: yq1:<key>:<base64> */
+
+struct yq_keyring;
+struct yq_keyring *yq_keyring_new(void); /* NULL without memory */
+void yq_keyring_free(struct yq_keyring *keyring);
+/* Before any use: reads the keys from this file or, "", from this environment variable, when they
+ * were not or have changed. Lines: "key <name> <64 hex digits>", of which the first seals, and one
+ * "mark <64 hex digits>". YQ_ABSENT (no file, no variable), YQ_REFUSED (others may read it),
+ * YQ_BAD_INPUT (names the line). */
+yq_must_check bool yq_keyring_ready(struct yq_keyring *keyring, const char *path,
+                                    const char *variable, struct yq_err *err);
+void yq_keyring_current(struct yq_keyring *keyring, char id[YQ_KEY_ID_SIZE]);
+/* Appends the bytes sealed, as text; only the same `context` opens them again. */
+yq_must_check bool yq_keyring_shut(struct yq_keyring *keyring, const char *context,
+                                   const void *bytes, size_t length, struct yq_buf *out,
+                                   struct yq_err *err);
+bool yq_keyring_is_sealed(const char *text, size_t length);
+/* Appends what was sealed. YQ_REFUSED: its key is not there (the text names it); YQ_IO: damaged. */
+yq_must_check bool yq_keyring_open(struct yq_keyring *keyring, const char *context,
+                                   const char *text, size_t length, struct yq_buf *out,
+                                   struct yq_err *err);
+/* As yq_secret_mark. */
+void yq_keyring_mark(struct yq_keyring *keyring, const char *purpose, const void *text,
+                     size_t length, uint8_t mark[32]);
+/* A new key in front of those in this file, which is made where it is not there; its name. */
+yq_must_check bool yq_keyring_make(const char *path, char id[YQ_KEY_ID_SIZE], struct yq_err *err);
 
 #endif

@@ -25,6 +25,7 @@ enum yq_find_pinyin { YQ_FIND_PINYIN_NEGOTIATED, YQ_FIND_PINYIN_ALWAYS, YQ_FIND_
 enum yq_fallback_charset { YQ_FALLBACK_UTF8, YQ_FALLBACK_GB18030 };
 enum yq_user_identity { YQ_IDENTITY_ACCEPT, YQ_IDENTITY_CHECK, YQ_IDENTITY_REQUIRE };
 enum yq_wado_default { YQ_WADO_STANDARD, YQ_WADO_AS_STORED };
+enum yq_records_encrypt { YQ_ENCRYPT_NONE, YQ_ENCRYPT_PERSONAL };
 enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
 
 /* X(type, c_name, "key", default as text, least, most, "help")  -- types: text, number, flag,
@@ -125,6 +126,11 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "alert when something has waited for longer; 0: never")                                      \
     X(number, queue_keep_days, "queue.keep_days", "7", 0, 36500,                                   \
       "days that what was sent or dropped stays listed")                                           \
+    X(choice, records_encrypt, "records.encrypt", "none", 0, 0,                                    \
+      "none|personal: whether what is personal in records is encrypted in the catalog")            \
+    X(text, records_key_file, "records.key_file", "", 0, 255,                                      \
+      "file with the keys for it, kept apart from data and backups, for the node's user only "     \
+      "(yingqiao records key); empty: environment variable YINGQIAO_RECORDS_KEY")                  \
     X(number, records_pdf_most_mb, "records.pdf_most_mb", "32", 1, 256,                            \
       "largest PDF that is taken with a record, MB")                                               \
     X(number, records_url_hours, "records.url_hours", "24", 1, 8760,                               \

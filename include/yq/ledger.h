@@ -12,7 +12,7 @@
 #define YQ_SOURCE_SIZE 96 /* "rest:his", "hl7:ris", "odbc:lis", "folder:inbox", "image:CT1" */
 
 struct yq_ledger_key { /* a value that a record is found by: folded, or a mark of it where sealed */
-    const char *member, *value;
+    const char *member, *value; /* in a query: one of several, between 0x1F */
 };
 /* > 0: the number that the latest version must have, be it a removal or not. A record that was
  * removed is absent. */
@@ -30,8 +30,8 @@ struct yq_ledger_change {
     const struct yq_ledger_key *keys; /* they take the place of the earlier ones */
     size_t key_count;                 /* a removed record is found by those it had */
     const char *attachment; /* name of the file that this version names (attached.h); NULL: none */
-    const char *findings;             /* JSON array of yq_finding, NULL: none */
-    unsigned serious;                 /* how many of them are */
+    const char *findings;   /* JSON array of yq_finding, NULL: none */
+    unsigned serious;       /* how many of them are */
 };
 enum yq_ledger_outcome { YQ_LEDGER_NEW, YQ_LEDGER_CHANGED, YQ_LEDGER_SAME, YQ_LEDGER_REMOVED };
 struct yq_ledger_result {

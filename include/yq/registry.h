@@ -44,9 +44,23 @@ static inline void yq_record_out_fini(struct yq_record *record, struct yq_ledger
 /* An entry's content opened; NULL record for a removed one. */
 yq_must_check bool yq_record_open(struct yq_house *house, const struct yq_ledger_entry *entry,
                                   struct yq_record **record, struct yq_err *err);
-/* A key as the ledger has it (folded; marked when the member is personal and encryption is on). */
+/* A key as a query of the ledger wants it: folded. Where members like it are, or were, sealed, also
+ * the mark that stands for it. */
 yq_must_check bool yq_record_key(struct yq_house *house, const struct yq_member *member,
                                  const char *value, struct yq_buf *out, struct yq_err *err);
+
+/* ---- what is personal, at rest (walk/vault.c); setting records.encrypt ---- */
+
+/* True: the keys are at hand, or none are needed. */
+bool yq_personal_ready(struct yq_house *house, struct yq_err *err);
+/* Appends text as it is to lie in the catalog: sealed, or as it is. `context` says what it is and
+ * whose ("hl7:17"), and has to be the same when it is opened. */
+yq_must_check bool yq_personal_shut(struct yq_house *house, const char *context, const void *text,
+                                    size_t length, struct yq_buf *out, struct yq_err *err);
+/* Appends what yq_personal_shut was given, whatever the setting says now. YQ_REFUSED: sealed with a
+ * key that is lost. */
+yq_must_check bool yq_personal_open(struct yq_house *house, const char *context, const char *kept,
+                                    size_t length, struct yq_buf *out, struct yq_err *err);
 
 /* ---- links (walk/link*.c): exam - report - study ---- */
 

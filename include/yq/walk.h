@@ -19,6 +19,7 @@
 #include "yq/err.h"
 #include "yq/image.h"
 #include "yq/model.h"
+#include "yq/seal.h"
 #include "yq/store.h"
 #include "yq/sync.h"
 #include "yq/tls.h"
@@ -36,6 +37,7 @@ struct yq_house {
     struct yq_collector *collector; /* NULL: this is no node that serves */
     const char *secret;             /* file with the secret of the node; NULL: no place for one */
     const char *url_secret;         /* the same for URLs that are given out */
+    struct yq_keyring *keyring;     /* for what is personal at rest; NULL: nothing is sealed */
     struct yq_claims ingesting;     /* by SOP Instance UID */
     struct yq_claims recording;     /* records, by lanes (walk/record.c) */
     struct yq_bell outbox;   /* rung when something is put into the outbox that may go at once */

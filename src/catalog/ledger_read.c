@@ -146,6 +146,7 @@ struct question { /* a statement that is being written, with its values in their
     struct yq_buf text;
     struct value {
         const char *text; /* NULL: the number */
+        size_t length;
         int64_t number;
     } * values;
     size_t count, room;
@@ -158,7 +159,7 @@ static void question_fini(struct question *question)
     free(question->values);
 }
 
-static void put_value(struct question *question, const char *text, int64_t number)
+static void put_value(struct question *question, struct value value)
 {
     if (question->count == question->room) {
         size_t room = question->room ? 2 * question->room : 16;
@@ -170,13 +171,30 @@ static void put_value(struct question *question, const char *text, int64_t numbe
         question->values = grown;
         question->room = room;
     }
-    question->values[question->count++] = (struct value){text, number};
+    question->values[question->count++] = value;
+}
+
+static void put_text(struct question *question, const char *text, size_t length)
+{
+    put_value(question, (struct value){.text = text, .length = length});
+}
+
+/* What is between 0x1F, as question marks with commas. */
+static void put_choice(struct question *question, const char *text)
+{
+    for (const char *end;; text = end + 1) {
+        end = text + strcspn(text, "\x1f");
+        put_text(question, text, (size_t)(end - text));
+        yq_buf_puts(&question->text, *end ? "?, " : "?");
+        if (!*end)
+            break;
+    }
 }
 
 static void put_number(struct question *question, const char *sql, int64_t number)
 {
     yq_buf_puts(&question->text, sql);
-    put_value(question, NULL, number);
+    put_value(question, (struct value){.number = number});
 }
 
 /* By its first key, where there is one: what is left is few. */
@@ -192,12 +210,13 @@ static void write_from(const struct yq_ledger_query *query, bool with_content,
         yq_buf_puts(sql, "record ");
     yq_buf_puts(sql, "JOIN " RECORD_LATEST " WHERE 1");
     for (size_t i = 0; i < query->key_count; i++) {
-        yq_buf_puts(sql, i == 0 ? " AND key.member = ? AND key.value = ?"
+        yq_buf_puts(sql, i == 0 ? " AND key.member = ? AND key.value IN ("
                                 : " AND EXISTS (SELECT 1 FROM record_key AS other WHERE "
-                                  "other.member = ? AND other.value = ? AND other.kind = "
-                                  "record.kind AND other.record = record.id)");
-        put_value(question, query->keys[i].member, 0);
-        put_value(question, query->keys[i].value, 0);
+                                  "other.member = ? AND other.value IN (");
+        put_text(question, query->keys[i].member, strlen(query->keys[i].member));
+        put_choice(question, query->keys[i].value);
+        yq_buf_puts(sql,
+                    i == 0 ? ")" : ") AND other.kind = record.kind AND other.record = record.id)");
     }
 }
 
@@ -216,10 +235,10 @@ static void write_where(const struct yq_ledger_query *query, struct question *qu
     if (query->source && is_pattern(query->source)) {
         put_number(question, " AND yq_match(?, record.source, ", MATCH_WHOLE);
         yq_buf_puts(sql, "?)");
-        put_value(question, query->source, 0);
+        put_text(question, query->source, strlen(query->source));
     } else if (query->source) {
         yq_buf_puts(sql, " AND record.source = ?");
-        put_value(question, query->source, 0);
+        put_text(question, query->source, strlen(query->source));
     }
     if (query->serious_only)
         yq_buf_puts(sql, " AND record.findings = 1 AND record.serious > 0");
@@ -230,10 +249,10 @@ static void write_where(const struct yq_ledger_query *query, struct question *qu
     const char *row = keyed ? "key.record" : "record.id";
     if (query->after_row) {
         yq_buf_putf(sql, " AND %s %s ?", row, query->newest_first ? "<" : ">");
-        put_value(question, NULL, query->after_row);
+        put_value(question, (struct value){.number = query->after_row});
     }
     yq_buf_putf(sql, " ORDER BY %s%s LIMIT ?", row, query->newest_first ? " DESC" : "");
-    put_value(question, NULL, query->limit ? (int64_t)query->limit : 50);
+    put_value(question, (struct value){.number = query->limit ? (int64_t)query->limit : 50});
 }
 
 static bool ask(struct connection *reader, const struct question *question, bool with_content,
@@ -246,7 +265,7 @@ static bool ask(struct connection *reader, const struct question *question, bool
     for (size_t i = 0; i < question->count; i++) {
         const struct value *value = &question->values[i];
         if (value->text)
-            sqlite3_bind_text(rows, (int)i + 1, value->text, -1, SQLITE_STATIC);
+            sqlite3_bind_text(rows, (int)i + 1, value->text, (int)value->length, SQLITE_STATIC);
         else
             sqlite3_bind_int64(rows, (int)i + 1, value->number);
     }
@@ -293,8 +312,8 @@ bool yq_ledger_history(struct yq_catalog *catalog, enum yq_kind kind, const char
                 "SELECT " RECORD_COLUMNS ", record_version.content FROM record JOIN record_version "
                 "ON record_version.record = record.id WHERE record.kind = ? AND record.name = ? "
                 "ORDER BY record_version.version");
-    put_value(&question, NULL, kind);
-    put_value(&question, id, 0);
+    put_value(&question, (struct value){.number = kind});
+    put_text(&question, id, strlen(id));
     return list_for(catalog, &question, true, out, count, err) &&
            (*count || yq_fail(err, YQ_ABSENT, "catalog", "there is no such record"));
 }

@@ -205,6 +205,9 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
     home->house.tls = yq_tls_box_new();
     if (!home->house.tls)
         return yq_fail(err, YQ_FULL, "node", "no memory for TLS");
+    home->house.keyring = yq_keyring_new();
+    if (!home->house.keyring)
+        return yq_fail(err, YQ_FULL, "node", "no memory for keys");
     home->house.secret = home->secret;
     home->house.url_secret = home->url_secret;
     return yq_path_join(home->catalog, home->data, catalog, err) &&
@@ -276,6 +279,7 @@ void yq_home_close(struct yq_home *home)
     yq_tally_fini(&house->sending);
     yq_conf_box_free(house->conf);
     yq_tls_box_free(house->tls);
+    yq_keyring_free(house->keyring);
     yq_close(&home->use_lock);
     memset(house, 0, sizeof *house);
 }

@@ -23,7 +23,8 @@ enum { LANES = 64, ROUNDS = 8 };
 struct state { /* of one record, as the changes so far leave it */
     enum yq_kind kind;
     const char *id;
-    int64_t version; /* 0: it was never there */
+    struct yq_buf name; /* in the ledger */
+    int64_t version;    /* 0: it was never there */
     bool there;
     struct yq_record *record; /* NULL when not there */
     struct yq_record *gone;   /* it was removed here */
@@ -33,9 +34,8 @@ struct state { /* of one record, as the changes so far leave it */
 
 struct one { /* a submission on its way */
     struct yq_submission *submission;
-    bool over;          /* its result stands */
-    bool given;         /* it is among the changes */
-    struct yq_buf name; /* in the ledger */
+    bool over;  /* its result stands */
+    bool given; /* it is among the changes */
     struct yq_buf content, changed, findings;
     char attachment[YQ_CONTENT_NAME_SIZE]; /* the file it names; "" */
     struct vault_keys keys;
@@ -43,6 +43,7 @@ struct one { /* a submission on its way */
 
 struct intake {
     struct yq_house *house;
+    struct vault vault;
     const struct yq_origin *origin;
     const char *source;
     struct one *ones;
@@ -94,6 +95,7 @@ static void forget_states(struct intake *intake)
     for (size_t i = 0; i < intake->state_count; i++) {
         yq_record_free(intake->states[i].record);
         yq_record_free(intake->states[i].gone);
+        yq_buf_fini(&intake->states[i].name);
     }
     intake->state_count = 0;
     memset(intake->places, 0, intake->place_count * sizeof *intake->places);
@@ -106,8 +108,7 @@ static bool load(struct intake *intake, struct one *one, struct state *state, st
     memset(state, 0, sizeof *state);
     state->kind = record->kind;
     state->id = yq_record_id(record);
-    if (!yq_ledger_get(intake->house->catalog, record->kind, yq_buf_text(&one->name), 0, &entry,
-                       err)) {
+    if (!vault_find(&intake->vault, record->kind, state->id, 0, &state->name, &entry, err)) {
         bool absent = err->code == YQ_ABSENT;
         if (absent)
             memset(err, 0, sizeof *err);
@@ -143,8 +144,10 @@ static bool state_of(struct intake *intake, struct one *one, struct state **out,
     if (*out)
         return true;
     *out = &intake->states[intake->state_count];
-    if (!load(intake, one, *out, err))
+    if (!load(intake, one, *out, err)) {
+        yq_buf_fini(&(*out)->name);
         return false;
+    }
     intake->places[at] = ++intake->state_count;
     return true;
 }
@@ -249,8 +252,8 @@ static bool work_out(struct intake *intake, struct one *one, struct state *state
         name_changed(state->record, record, &one->changed);
     if (submission->findings.count)
         yq_form_findings_write(&submission->findings, &one->findings);
-    bool ok = vault_write(intake->house, record, &one->content, change->digest, err) &&
-              vault_keys(intake->house, record, &one->keys, err);
+    bool ok = vault_write(&intake->vault, record, &one->content, change->digest, err) &&
+              vault_keys(&intake->vault, record, &one->keys, err);
     if (ok && (one->changed.failed || one->findings.failed || submission->findings.failed))
         ok = yq_fail(err, YQ_FULL, "walk", "no memory for a record");
     if (!ok) {
@@ -307,7 +310,7 @@ static bool prepare(struct intake *intake, struct one *one, struct yq_ledger_cha
         return true;
     }
     *change = (struct yq_ledger_change){.kind = submission->record->kind,
-                                        .id = yq_buf_text(&one->name),
+                                        .id = yq_buf_text(&state->name),
                                         .source = intake->source,
                                         .person = intake->origin->user,
                                         .expect = state->version};
@@ -369,7 +372,6 @@ static void fini(struct intake *intake)
         forget_states(intake);
     for (size_t i = 0; intake->ones && i < intake->count; i++) {
         struct one *one = &intake->ones[i];
-        yq_buf_fini(&one->name);
         yq_buf_fini(&one->content);
         yq_buf_fini(&one->changed);
         yq_buf_fini(&one->findings);
@@ -396,23 +398,20 @@ static bool is_sound(const struct yq_record *record, struct yq_err *err)
                    yq_kinds[record->kind].members[0].name, YQ_RECORD_ID_MOST);
 }
 
-static bool name_all(struct intake *intake, struct yq_err *err)
+static void look_at_all(struct intake *intake)
 {
     for (size_t i = 0; i < intake->count; i++) {
         struct one *one = &intake->ones[i];
         struct yq_submission *submission = one->submission;
         memset(&submission->result, 0, sizeof submission->result);
         one->over = !is_sound(submission->record, &submission->result.err);
-        if (!one->over && !vault_name(intake->house, submission->record->kind,
-                                      yq_record_id(submission->record), &one->name, err))
-            return false;
     }
-    return true;
 }
 
 static bool take_in(struct intake *intake, struct yq_err *err)
 {
     bool again = true;
+    look_at_all(intake);
     take_lanes(intake);
     bool ok = true;
     for (int round = 0; ok && again && round < ROUNDS; round++)
@@ -484,7 +483,7 @@ bool yq_record_in(struct yq_house *house, const struct yq_origin *origin, const 
     if (!count)
         return true;
     bool ok = yq_audit_ready(house->audit, err) && make_tables(&intake, submissions, err) &&
-              name_all(&intake, err) && take_in(&intake, err);
+              vault_open(house, &intake.vault, err) && take_in(&intake, err);
     if (ok) {
         tell(&intake, began_ms);
         tell_trail(&intake);

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "link.h"
-#include "vault.h"
+#include "yq/form.h"
 #include "yq/log.h"
+
+#define SEALED_AS "patient-merge"
 
 enum { AT_ONCE = 100 };
 
@@ -127,20 +129,24 @@ static bool move_studies(struct task *task, struct yq_err *err)
 
 static bool write_content(struct task *task, struct yq_buf *out, struct yq_err *err)
 {
-    uint8_t digest[32];
+    struct yq_buf json yq_cleanup(yq_buf_fini) = {0};
     struct yq_record *who yq_cleanup(yq_record_cleanup) = yq_record_new(YQ_KIND_PATIENT);
     if (!who)
         return yq_fail(err, YQ_FULL, "walk", "no memory for a record");
-    return yq_record_put(who, "patientId", task->from, err) &&
-           yq_record_put(who, "mergedInto", task->into, err) &&
-           vault_write(task->house, who, out, digest, err);
+    if (!yq_record_put(who, "patientId", task->from, err) ||
+        !yq_record_put(who, "mergedInto", task->into, err))
+        return false;
+    yq_form_record_write(who, YQ_LOOK_PLAIN, &json);
+    return (!json.failed || yq_fail(err, YQ_FULL, "walk", "no memory for a record")) &&
+           yq_personal_shut(task->house, SEALED_AS, json.bytes, json.length, out, err);
 }
 
 static bool read_content(struct yq_house *house, const struct yq_merge *merge,
                          struct yq_record **who, struct yq_err *err)
 {
-    struct yq_ledger_entry entry = {.kind = YQ_KIND_PATIENT, .content = merge->content};
-    return yq_record_open(house, &entry, who, err) &&
+    struct yq_buf json yq_cleanup(yq_buf_fini) = {0};
+    return yq_personal_open(house, SEALED_AS, merge->content, strlen(merge->content), &json, err) &&
+           yq_form_record_read(YQ_KIND_PATIENT, yq_buf_text(&json), json.length, NULL, who, err) &&
            ((*who && yq_record_get(*who, "patientId") && yq_record_get(*who, "mergedInto")) ||
             yq_fail(err, YQ_IO, "walk", "the merge %lld cannot be read", (long long)merge->id));
 }

@@ -131,6 +131,9 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
     X(text, records_key_file, "records.key_file", "", 0, 255,                                      \
       "file with the keys for it, kept apart from data and backups, for the node's user only "     \
       "(yingqiao records key); empty: environment variable YINGQIAO_RECORDS_KEY")                  \
+    X(flag, records_from_images, "records.from_images", "true", 0, 0,                              \
+      "make an exam of each study that nobody ordered here, and reports of SR documents and "      \
+      "PDFs among the images")                                                                     \
     X(number, records_pdf_most_mb, "records.pdf_most_mb", "32", 1, 256,                            \
       "largest PDF that is taken with a record, MB")                                               \
     X(number, records_url_hours, "records.url_hours", "24", 1, 8760,                               \

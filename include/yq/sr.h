@@ -27,6 +27,19 @@ yq_must_check bool yq_sr_print(const struct yq_item *report, const struct yq_sr_
 yq_must_check bool yq_waveform_print(const struct yq_item *object, const struct yq_sr_wish *wish,
                                      struct yq_buf *out, struct yq_err *err);
 
+/* ---- what a report says, for a record (sr_said.c) ---- */
+
+struct yq_sr_said { /* UTF-8; empty where there is nothing */
+    struct yq_buf findings, impression, advice;
+    struct yq_buf all;      /* the whole of it, where neither findings nor impression were found */
+    struct yq_buf observer; /* the person who observed or wrote it, as PN */
+};
+/* By the codes of headings (PS3.16 CID 7001, LOINC), or by their names. YQ_ABSENT: the object is no
+ * report. The caller ends *out with yq_sr_said_fini. */
+yq_must_check bool yq_sr_read(const struct yq_item *report, struct yq_sr_said *out,
+                              struct yq_err *err);
+void yq_sr_said_fini(struct yq_sr_said *said);
+
 /* ---- character sets of texts that leave (charset.c) ---- */
 
 /* The best of a list of character sets in the names of IANA ("gb18030;q=0.5, utf-8", "*"), in the

@@ -192,9 +192,10 @@ static bool carry_studies(struct connection *writer, void *with, struct yq_err *
 
 static bool carry_waiting(struct connection *writer, void *with, struct yq_err *err)
 {
-    static const char *const waiting[] = {
-        "commitment", "outbox_job", "outbox_item",    "outbox_lane", "tombstone_series",
-        "tombstone",  "attachment", "attachment_use", "code_map",    "code_seen"};
+    static const char *const waiting[] = {"commitment",  "outbox_job",       "outbox_item",
+                                          "outbox_lane", "tombstone_series", "tombstone",
+                                          "attachment",  "attachment_use",   "registered",
+                                          "code_map",    "code_seen"};
     struct carrying *carrying = with;
     for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
         if (!copy_table(carrying->old, waiting[i], writer, err))

@@ -29,7 +29,8 @@ static const char *const table_heads[] = {
         "id INTEGER PRIMARY KEY, patient TEXT NOT NULL, "
         "n_series INTEGER NOT NULL DEFAULT 0, n_instances INTEGER NOT NULL DEFAULT 0, "
         "bytes INTEGER NOT NULL DEFAULT 0, ModalitiesInStudy TEXT, SOPClassesInStudy TEXT, "
-        "first_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL",
+        "first_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, "
+        "registered_ms INTEGER NOT NULL DEFAULT 0",
     [YQ_SERIES] = "id INTEGER PRIMARY KEY, "
                   "study_id INTEGER NOT NULL REFERENCES study(id) ON DELETE CASCADE, "
                   "n_instances INTEGER NOT NULL DEFAULT 0",
@@ -130,6 +131,8 @@ static const char other_tables[] =
     "CREATE TABLE IF NOT EXISTS code_seen(list TEXT NOT NULL, source TEXT NOT NULL,"
     " code TEXT NOT NULL, name TEXT NOT NULL, times INTEGER NOT NULL, first_ms INTEGER NOT NULL,"
     " last_ms INTEGER NOT NULL, PRIMARY KEY(list, source, code)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS registered(instance TEXT PRIMARY KEY, received_ms INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -138,6 +141,7 @@ static const struct {
     const char *table, *column, *type;
 } later_columns[] = {
     {"instance", "coerced", "TEXT"},
+    {"study", "registered_ms", "INTEGER NOT NULL DEFAULT 0"}, /* changed_ms as records were made */
     {NULL, NULL, NULL},
 };
 
@@ -153,6 +157,7 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS study_accessions ON study(AccessionNumber)"
     " WHERE instr(AccessionNumber, '\\') > 0;"
     "CREATE INDEX IF NOT EXISTS study_date ON study(StudyDate, StudyTime);"
+    "CREATE INDEX IF NOT EXISTS study_unregistered ON study(id) WHERE registered_ms < changed_ms;"
     "DROP INDEX IF EXISTS study_patient_name;" /* of schema 1: now name_key */
     "DROP INDEX IF EXISTS study_referring;"
     "CREATE UNIQUE INDEX IF NOT EXISTS series_of_study ON series(study_id, SeriesInstanceUID);"

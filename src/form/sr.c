@@ -133,7 +133,7 @@ static const struct yq_item *next_child(struct level *level)
     return NULL;
 }
 
-static void walk(struct sr *sr)
+void sr_walk(struct sr *sr)
 {
     const struct sr_pen *pen = sr->pen;
     struct node root = understand(sr->root, NULL);
@@ -162,7 +162,7 @@ static void walk(struct sr *sr)
 
 /* ---- the face ---- */
 
-static bool is_report(const struct yq_item *object)
+bool sr_is_report(const struct yq_item *object)
 {
     return *yq_item_text(object, 0x0040a040) || yq_item_count(object, TAG_CONTENT);
 }
@@ -205,9 +205,9 @@ static bool print(const struct yq_item *object, const struct yq_sr_wish *wish, s
 bool yq_sr_print(const struct yq_item *report, const struct yq_sr_wish *wish, struct yq_buf *out,
                  struct yq_err *err)
 {
-    if (!is_report(report))
+    if (!sr_is_report(report))
         return yq_fail(err, YQ_ABSENT, "form", "the object has no report in it");
-    return print(report, wish, (struct label){"报告", "Report"}, walk, out, err);
+    return print(report, wish, (struct label){"报告", "Report"}, sr_walk, out, err);
 }
 
 bool yq_waveform_print(const struct yq_item *object, const struct yq_sr_wish *wish,

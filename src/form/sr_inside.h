@@ -62,6 +62,7 @@ struct sr {
     const struct sr_pen *pen;
     struct label title; /* of what has no name of its own */
     bool html;
+    bool section;    /* root is a section: what is in it has no headings of its own */
     bool chinese;    /* the character set has it */
     bool signs;      /* it has the signs of typography, or references stand for them */
     unsigned indent; /* of plain text: blanks before each line of a value */
@@ -80,6 +81,10 @@ struct sr_pen {
     void (*cut)(struct sr *, struct level *above); /* there is more, too deep down */
 };
 extern const struct sr_pen sr_pen_html, sr_pen_text;
+
+/* Lays out what is below sr->root; and whether an object is a report at all (sr.c). */
+void sr_walk(struct sr *sr);
+bool sr_is_report(const struct yq_item *object);
 
 /* The content of a waveform object (waveform.c). */
 void sr_waveforms(struct sr *sr);

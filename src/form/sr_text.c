@@ -56,7 +56,7 @@ static void enter_section(struct sr *sr, const struct node *node)
     size_t begun = sr->out->length;
     sr_concept(sr, &node->name);
     put_when(sr, node->when);
-    if (sr->depth == 2)
+    if (sr->depth == 2 && !sr->section)
         underline(sr, begun, "-");
     else
         sr_raw(sr, ":");

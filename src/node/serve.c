@@ -14,6 +14,7 @@
 #include "auditor.h"
 #include "cli.h"
 #include "home.h"
+#include "registrar.h"
 #include "yq/attachment.h"
 #include "yq/clock.h"
 #include "yq/dcm.h"
@@ -33,6 +34,7 @@ struct node {
     struct yq_http *http;
     struct yq_auditor *auditor;
     struct yq_post *post;
+    struct yq_registrar *registrar;
     uint64_t conf_stamp;
     int64_t read_ms; /* when the configuration was */
     int64_t next_health_ms, next_purge_ms, next_expiry_ms, next_queue_ms;
@@ -326,6 +328,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
         return door_failed(&err, "http.port", conf->http_port);
     if (!yq_post_open(&node->home.house, &node->post, &err))
         return yq_cli_fail_err(&err);
+    if (!yq_registrar_start(&node->home.house, &node->registrar, &err))
+        return yq_cli_fail_err(&err);
     unsigned http = node->http ? yq_http_port(node->http) : 0;
     yq_log(YQ_LOG_INFO, "serving",
            "aet=%s dicom=%" PRId64 " tls=%" PRId64 " http=%u data=\"%s\" version=%s pid=%d",
@@ -336,6 +340,7 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
 
 static void close_doors(struct node *node)
 {
+    yq_registrar_stop(node->registrar);
     if (node->post)
         yq_post_close(node->post);
     if (node->http)

@@ -49,6 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         yq_dcm_read_dataset(fd, &how, &set, NULL, &err)) {
         if ((data[0] & 16 ? yq_waveform_print : yq_sr_print)(&set.root, &wish, &out, &err))
             check(&out, wish.html);
+        struct yq_sr_said said;
+        if (data[0] & 32 && yq_sr_read(&set.root, &said, &err)) {
+            check(&said.findings, false);
+            check(&said.impression, false);
+            check(&said.advice, false);
+            check(&said.all, false);
+            yq_sr_said_fini(&said);
+        }
         yq_dataset_fini(&set);
     }
     if (fd >= 0)

@@ -107,6 +107,22 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "largest body of a request, and of one line of a batch, MB")                                 \
     X(number, http_batch_most_mb, "http.batch_most_mb", "2048", 1, 1048576,                        \
       "largest batch (NDJSON), MB; it waits on the disk of the objects")                           \
+    X(text, hl7_bind, "hl7.bind", "127.0.0.1", 0, 64, "address to listen on for HL7; empty: all")  \
+    X(number, hl7_port, "hl7.port", "0", 0, 65535,                                                 \
+      "TCP port for HL7 over MLLP (usually 2575); 0: none")                                        \
+    X(number, hl7_tls_port, "hl7.tls_port", "0", 0, 65535,                                         \
+      "TCP port for HL7 over MLLP and TLS, with the certificate of dicom.tls_certificate; 0: "     \
+      "none")                                                                                      \
+    X(number, hl7_connections, "hl7.connections", "64", 1, 1000,                                   \
+      "HL7 connections at the same time")                                                          \
+    X(number, hl7_idle_seconds, "hl7.idle_seconds", "600", 5, 86400,                               \
+      "how long an HL7 connection may be silent between messages")                                 \
+    X(number, hl7_stall_seconds, "hl7.stall_seconds", "30", 1, 3600,                               \
+      "how long an HL7 sender may be silent within a message")                                     \
+    X(number, hl7_message_most_mb, "hl7.message_most_mb", "32", 1, 512,                            \
+      "largest HL7 message taken, MB (PDFs come within them)")                                     \
+    X(number, hl7_keep_days, "hl7.keep_days", "90", 0, 36500,                                      \
+      "days that HL7 messages are kept as they came; 0: for ever")                                 \
     X(text, audit_site, "audit.site", "", 0, 64, "name of the hospital in audit messages")         \
     X(text, audit_syslog, "audit.syslog", "", 0, 255,                                              \
       "collector of audit messages: udp://host:port or tcp://host:port; empty: none")              \
@@ -270,6 +286,9 @@ const struct yq_rule *yq_conf_rule(const struct yq_conf *conf, const char *name)
 const char *yq_conf_syntax(const char *text);
 /* Whether a text is like a pattern of a rule: * any characters, ? one. */
 bool yq_conf_like(const char *pattern, const char *text);
+/* Whether a numeric address is one of these: addresses and nets (CIDR), blanks between them; IPv4
+ * in IPv6 is IPv4. "": this machine. */
+bool yq_conf_hosts_fit(const char *hosts, const char *address);
 /* What a table has for a value; NULL: nothing. */
 const char *yq_conf_table_get(const struct yq_coerce_table *table, const char *from);
 /* The peer to call under this AE title: a fixed host and a port. NULL: none. */

@@ -13,6 +13,11 @@ yq_must_check bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, 
 /* Takes no new associations, gives open ones `seconds` to finish their message, then ends them. */
 void yq_dimse_close(struct yq_dimse *door, int seconds);
 
+struct yq_mllp; /* HL7 messages over MLLP, hl7.port and hl7.tls_port */
+yq_must_check bool yq_mllp_open(struct yq_house *house, struct yq_mllp **out, struct yq_err *err);
+/* Every message that has come whole is processed and answered. */
+void yq_mllp_close(struct yq_mllp *door);
+
 struct yq_post; /* the couriers of the outbox: forwarding and prefetch */
 yq_must_check bool yq_post_open(struct yq_house *house, struct yq_post **out, struct yq_err *err);
 /* Ends what is under way at the next instance, or in the middle of one that takes long. */

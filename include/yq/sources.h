@@ -15,6 +15,8 @@ enum yq_source_type { YQ_SOURCE_HL7, YQ_SOURCE_ODBC, YQ_SOURCE_FOLDER };
 #define YQ_FOR_ODBC 2u
 #define YQ_FOR_FOLDER 4u
 #define YQ_FOR_ALL 7u
+enum yq_content { YQ_CONTENT_AUTO, YQ_CONTENT_EXAM, YQ_CONTENT_LAB };
+enum yq_acknowledge { YQ_ACKNOWLEDGE_AS_ASKED, YQ_ACKNOWLEDGE_ONCE };
 
 /* X(type, c_name, "key", for, default as text, least, most, "help") -- types: text, number, flag,
  * choice (help begins with a|b|c:). A text whose default is shorter than `least` must be given. */
@@ -30,6 +32,12 @@ enum yq_source_type { YQ_SOURCE_HL7, YQ_SOURCE_ODBC, YQ_SOURCE_FOLDER };
       "HL7: MSH-4 of its messages, with * and ?")                                                  \
     X(text, hosts, "hosts", YQ_FOR_HL7, "", 0, 255,                                                \
       "HL7: addresses or CIDR it may call from, with blanks between; empty: this machine only")    \
+    X(choice, content, "content", YQ_FOR_HL7, "auto", 0, 0,                                        \
+      "auto|exam|lab: HL7: what its orders and results are of; auto: as OBR-24, or the results, "  \
+      "look")                                                                                      \
+    X(choice, acknowledge, "acknowledge", YQ_FOR_HL7, "as-asked", 0, 0,                            \
+      "as-asked|once: HL7: in the mode that MSH-15 and MSH-16 ask for, or always one AA, AE or "   \
+      "AR")                                                                                        \
     X(text, connection, "connection", YQ_FOR_ODBC, "", 1, 255,                                     \
       "ODBC: connection string without the password: DSN=ris or Driver=...;Server=...")            \
     X(text, password_file, "password_file", YQ_FOR_ODBC, "", 0, 255,                               \

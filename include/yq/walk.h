@@ -51,6 +51,7 @@ struct yq_house {
         atomic_ullong http_requests, http_errors;
         atomic_ullong conflicts, contradictions;
         atomic_ullong coerced, coerce_left;
+        atomic_ullong hl7_connections, hl7_done, hl7_ignored, hl7_failed, hl7_refused, hl7_again;
         atomic_ullong records_new, records_changed, records_same, records_removed, records_refused;
     } counts;
 };

@@ -133,6 +133,12 @@ static const char other_tables[] =
     " last_ms INTEGER NOT NULL, PRIMARY KEY(list, source, code)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS registered(instance TEXT PRIMARY KEY, received_ms INTEGER NOT NULL)"
     " WITHOUT ROWID;"
+    /* the numbers of states: yq/inbox.h */
+    "CREATE TABLE IF NOT EXISTS hl7_message(id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
+    " control TEXT NOT NULL, what TEXT NOT NULL, received_ms INTEGER NOT NULL,"
+    " done_ms INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, sealed INTEGER NOT NULL,"
+    " reason TEXT, digest BLOB NOT NULL, answer BLOB, bytes BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -185,6 +191,9 @@ static const char indices[] =
     " WHERE state < 3;"
     "CREATE INDEX IF NOT EXISTS outbox_lanes ON outbox_job(kind, destination, state, queued_ms);"
     "CREATE INDEX IF NOT EXISTS outbox_untold ON outbox_job(id) WHERE state = 7 AND told = 0;"
+    "CREATE UNIQUE INDEX IF NOT EXISTS hl7_message_same ON hl7_message(source, control, digest);"
+    "CREATE INDEX IF NOT EXISTS hl7_message_state ON hl7_message(state, id);"
+    "CREATE INDEX IF NOT EXISTS hl7_message_age ON hl7_message(received_ms);"
     "CREATE INDEX IF NOT EXISTS outbox_over ON outbox_job(changed_ms) WHERE state > 5;";
 
 /* before, name, after for each attribute column of a table, the folds too. */

@@ -148,6 +148,27 @@ static unsigned closeness(const char *host, const struct address *address)
     return 0;
 }
 
+bool yq_conf_hosts_fit(const char *hosts, const char *address)
+{
+    char word[INET6_ADDRSTRLEN + 5];
+    struct address from;
+    if (!parse_address(address, &from))
+        return false;
+    if (!hosts[strspn(hosts, " ")])
+        return conf_is_loopback(address);
+    while (*(hosts += strspn(hosts, " "))) {
+        size_t length = strcspn(hosts, " ");
+        if (length < sizeof word) {
+            memcpy(word, hosts, length);
+            word[length] = '\0';
+            if (closeness(word, &from))
+                return true;
+        }
+        hosts += length;
+    }
+    return false;
+}
+
 const struct yq_peer *yq_conf_peer(const struct yq_conf *conf, const char *aet, const char *address,
                                    bool *aet_known)
 {

@@ -199,6 +199,15 @@ static bool check(const struct jsonc *doc, const struct jsonc_node *node,
     if (*source->charset && !yq_text_charset_known(source->charset))
         return jsonc_fail(doc, jsonc_member(node, "charset")->line, err,
                           "\"charset\" is none that is known: utf-8, gb18030, gbk, ...");
+    for (const char *at = source->hosts; *(at += strspn(at, " ")); at += strcspn(at, " ")) {
+        char host[64];
+        snprintf(host, sizeof host, "%.*s", (int)strcspn(at, " "), at);
+        enum conf_host what = conf_host_kind(host);
+        if (what != HOST_ADDRESS && what != HOST_NET)
+            return jsonc_fail(doc, jsonc_member(node, "hosts")->line, err,
+                              "\"hosts\" are addresses (10.1.2.3) and nets (10.1.0.0/16) with "
+                              "blanks between them");
+    }
     if (strcasestr(source->connection, "pwd=") || strcasestr(source->connection, "password="))
         return jsonc_fail(doc, jsonc_member(node, "connection")->line, err,
                           "a password does not stand here: put it into a file, and its name at "

@@ -20,6 +20,7 @@
 #include "yq/dcm.h"
 #include "yq/deliver.h"
 #include "yq/door.h"
+#include "yq/intake.h"
 #include "yq/log.h"
 #include "yq/registry.h"
 
@@ -35,6 +36,7 @@ struct node {
     struct yq_auditor *auditor;
     struct yq_post *post;
     struct yq_registrar *registrar;
+    struct yq_mllp *mllp;
     uint64_t conf_stamp;
     int64_t read_ms; /* when the configuration was */
     int64_t next_health_ms, next_purge_ms, next_expiry_ms, next_queue_ms;
@@ -67,6 +69,9 @@ static void name_restart_keys(const struct yq_conf *old, const struct yq_conf *n
         {"dicom.bind", strcmp(old->dicom_bind, new->dicom_bind) != 0},
         {"dicom.port", old->dicom_port != new->dicom_port},
         {"dicom.tls_port", old->dicom_tls_port != new->dicom_tls_port},
+        {"hl7.bind", strcmp(old->hl7_bind, new->hl7_bind) != 0},
+        {"hl7.port", old->hl7_port != new->hl7_port},
+        {"hl7.tls_port", old->hl7_tls_port != new->hl7_tls_port},
         {"http.bind", strcmp(old->http_bind, new->http_bind) != 0},
         {"http.port", old->http_port != new->http_port},
         {"http.workers", old->http_workers != new->http_workers},
@@ -255,6 +260,21 @@ static void forget_deleted(struct node *node)
         yq_log(YQ_LOG_INFO, "deleted-forgotten", "instances=%" PRIu64, gone);
 }
 
+static void forget_messages(struct node *node)
+{
+    struct yq_err err = {0};
+    uint64_t gone;
+    const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);
+    int64_t days = conf->hl7_keep_days;
+    yq_conf_release(node->home.house.conf, conf);
+    if (!days)
+        return;
+    if (!yq_inbox_prune(node->home.house.catalog, yq_now_ms() - days * day_ms, &gone, &err))
+        yq_log_err(YQ_LOG_WARN, "hl7-forgotten", &err, "%s", "");
+    else if (gone)
+        yq_log(YQ_LOG_INFO, "hl7-forgotten", "messages=%" PRIu64, gone);
+}
+
 static void purge_trash(struct node *node, int64_t now)
 {
     if (now < node->next_purge_ms)
@@ -271,6 +291,7 @@ static void purge_trash(struct node *node, int64_t now)
         yq_log(YQ_LOG_INFO, "attachments-purged", "files=%zu", unused);
     prune_queue(node);
     forget_deleted(node);
+    forget_messages(node);
 }
 
 /* Until SIGTERM or SIGINT; returns which. */
@@ -326,6 +347,9 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
         return yq_cli_fail_err(&err);
     if (conf->http_port && !yq_http_open(&node->home.house, &node->http, &err))
         return door_failed(&err, "http.port", conf->http_port);
+    if ((conf->hl7_port || conf->hl7_tls_port) &&
+        !yq_mllp_open(&node->home.house, &node->mllp, &err))
+        return yq_cli_fail_err(&err);
     if (!yq_post_open(&node->home.house, &node->post, &err))
         return yq_cli_fail_err(&err);
     if (!yq_registrar_start(&node->home.house, &node->registrar, &err))
@@ -341,6 +365,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
 static void close_doors(struct node *node)
 {
     yq_registrar_stop(node->registrar);
+    if (node->mllp)
+        yq_mllp_close(node->mllp);
     if (node->post)
         yq_post_close(node->post);
     if (node->http)
@@ -363,6 +389,7 @@ static int serve(struct node *node, const sigset_t *signals)
     yq_keep_settle(&node->home.house);
     yq_link_settle(&node->home.house);
     yq_home_hire_clerk(&node->home);
+    yq_intake_resume(&node->home.house);
     yq_audit_activity(node->home.house.audit, true);
     int status = open_doors(node, conf);
     yq_conf_release(node->home.house.conf, conf);

@@ -184,7 +184,8 @@ static void replace(char *text, const char *from, const char *to)
         if (length - gone + come >= TEXT_MOST)
             return;
         memmove(at + come, at + gone, length - (size_t)(at - text) - gone + 1);
-        memcpy(at, to, come);
+        for (size_t i = 0; i < come; i++)
+            at[i] = to[i];
         length = length - gone + come;
     }
 }

@@ -97,6 +97,7 @@ int yq_run_pull(struct yq_cli *cli);
 int yq_run_studies(struct yq_cli *cli);
 int yq_run_coerce(struct yq_cli *cli);
 int yq_run_anonymize(struct yq_cli *cli);
+int yq_run_codes(struct yq_cli *cli);
 int yq_run_queue(struct yq_cli *cli);
 int yq_run_link(struct yq_cli *cli);
 int yq_run_merge(struct yq_cli *cli);

@@ -57,6 +57,20 @@ static const struct yq_option which_options[] = {
     {"instance", "UID", "SOP Instance UID"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option codes_options[] = {
+    {"list", "LIST", "the hospital's list: exam-item, lab-item, or a dictionary's name"},
+    {"source", "SOURCE", "who sends it, such as hl7:ris; \"\": everybody's"},
+    {"dictionary", "NAME", "the national dictionary; suggest takes several"},
+    {"name", "NAME", "what the hospital calls it"},
+    {"most", "N", "suggestions from each dictionary (3)"},
+    {"least", "SCORE", "how alike they must be, from 0 to 1 (0.5)"},
+    {"limit", "N", "lines at most (200); 0: all"},
+    {"unmapped", NULL, "export what is not mapped yet"},
+    {"force", NULL, "also national codes that no dictionary has"},
+    {"dry-run", NULL, "only look whether the file is right"},
+    {NULL, NULL, NULL},
+};
+
 static const struct yq_option queue_options[] = {
     {"to", "AET", "only what is for this peer"},
     {"state", "STATE",
@@ -246,6 +260,28 @@ const struct yq_verb yq_verbs[] = {
      "INTO,\n"
      "studies a corrected Patient ID in the catalog. undo gives back what still is as it was made.",
      merge_options},
+    {"codes", yq_run_codes,
+     "list [--list LIST] [--source SOURCE] [--dictionary NAME] [--limit N]\n"
+     "unmapped [--list LIST] [--source SOURCE] [--dictionary NAME] [--limit N]\n"
+     "suggest [NAME] [--list LIST] [--dictionary NAME]... [--most N] [--least SCORE]\n"
+     "set LIST CODE DICTIONARY NATIONAL [--name NAME] [--source SOURCE] [--force]\n"
+     "unset LIST CODE [--dictionary NAME] [--source SOURCE]\nforget LIST [CODE] [--source SOURCE]\n"
+     "import FILE [--force] [--dry-run]\nexport [FILE] [--unmapped] [--list LIST]\n"
+     "dictionary [NAME]",
+     "the hospital's own codes and what they are nationally",
+     "Records keep the codes that a hospital's systems send. A code that is none of the national\n"
+     "dictionary is looked up here; unmapped lists those that came and are not mapped, often seen\n"
+     "first, and suggest what they may mean, by how alike the names are: to be confirmed by a "
+     "person.\n\n"
+     "LIST is the hospital's list: the name of the dictionary whose codes it has instead (sex,\n"
+     "patient-type ...), exam-item or lab-item. A line with --source (hl7:ris) counts for that "
+     "sender\n"
+     "only, and before those without. unset without --source takes all of them away.\n\n"
+     "export writes a CSV file that Excel and WPS open; import reads it again, also as Excel saves "
+     "it\n"
+     "(GBK), all of it or nothing. export --unmapped has the suggestions beside an empty column:\n"
+     "fill it in and import the file. dictionary lists the code tables, or the codes of one.",
+     codes_options},
     {"audit", yq_run_audit, "[--since WHEN] [--aet AET] [--study UID] [--patient ID] [--limit N]",
      "show who did what",
      "Reads the audit trail in DIR/audit: who stored, searched, fetched, changed or deleted what, "

@@ -273,7 +273,7 @@ static void check_times(const struct checking *c)
 /* Years between a birth date and a time, both in canonical form. */
 static int years_between(const char *birth, const char *time)
 {
-    return atoi(time) - atoi(birth) - (strncmp(time + 4, birth + 4, 6) < 0);
+    return check_number(time, 4) - check_number(birth, 4) - (strncmp(time + 4, birth + 4, 6) < 0);
 }
 
 static void check_age(const struct checking *c)

@@ -15,6 +15,14 @@ static bool all_digits(const char *text, size_t count)
     return true;
 }
 
+int check_number(const char *text, size_t count)
+{
+    int number = 0;
+    for (size_t i = 0; i < count; i++)
+        number = number * 10 + (text[i] - '0');
+    return number;
+}
+
 /* GB 11643-1999: ISO 7064 mod 11-2 over the seventeen digits before. */
 bool yq_is_id_card(const char *text)
 {
@@ -30,10 +38,10 @@ bool yq_is_id_card(const char *text)
 bool check_id_card_birth(const char *text, char date[11], char *sex)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int year, month, day;
-    if (strlen(text) != 18 || !all_digits(text, 17) ||
-        sscanf(text + 6, "%4d%2d%2d", &year, &month, &day) != 3)
+    if (strlen(text) != 18 || !all_digits(text, 17))
         return false;
+    int year = check_number(text + 6, 4), month = check_number(text + 10, 2);
+    int day = check_number(text + 12, 2);
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (year < 1850 || month < 1 || month > 12 || day < 1 ||
         day > days[month - 1] + (month == 2 && leap))

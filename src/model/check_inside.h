@@ -16,6 +16,7 @@ bool check_is_modality(const char *text); /* as DICOM writes it (CS) */
 bool check_is_postcode(const char *text);
 /* Birth date "1990-01-31" and sex "1" or "2" of an 18-digit id card; false: no such date. */
 bool check_id_card_birth(const char *text, char date[11], char *sex);
+int check_number(const char *text, size_t count); /* of so many digits */
 size_t check_characters(const char *text);
 size_t check_gbk_bytes(const char *text);
 

@@ -105,5 +105,8 @@ int yq_run_delete(struct yq_cli *cli);
 int yq_run_reindex(struct yq_cli *cli);
 int yq_run_verify(struct yq_cli *cli);
 int yq_run_demo(struct yq_cli *cli);
+int yq_run_model(struct yq_cli *cli);
+int yq_run_fields(struct yq_cli *cli);
+int yq_run_validate(struct yq_cli *cli);
 
 #endif

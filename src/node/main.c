@@ -124,6 +124,10 @@ static const struct yq_option audit_options[] = {
     {"limit", "N", "at most the last N messages (100 when not given; 0: all)"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option table_options[] = {
+    {"csv", NULL, "as CSV that Excel and WPS open"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option demo_options[] = {
     {"seed", "N", "another number makes other patients and pictures (1 when not given)"},
     {"studies", "N", "how many studies (4 when not given: CT, MR, CR, US)"},
@@ -289,6 +293,27 @@ const struct yq_verb yq_verbs[] = {
      "where and with what outcome; who was refused. Oldest first. That it was read is told to the\n"
      "trail too.",
      audit_options},
+    {"model", yq_run_model, "[KIND] [--csv]", "show which members records have",
+     "The canonical model: without KIND the kinds of records, with it (exam, report, lab, ...) "
+     "the\n"
+     "members: Chinese name, type, length, dictionary, national data element, whether it is\n"
+     "personal, and which fields of the documents it serves.",
+     table_options},
+    {"fields", yq_run_fields, "[PLATFORM [INTERFACE]] [--csv]",
+     "show which fields the provinces want",
+     "The field tables of hebei, neijiang, shanxi and sichuan, and xuancheng's list of "
+     "interfaces:\n"
+     "without INTERFACE the interfaces, with it its fields: type, length, whether it is required,\n"
+     "dictionary, and the members that it comes from.",
+     table_options},
+    {"validate", yq_run_validate, "[PLATFORM] KIND ID\n[PLATFORM] [KIND]",
+     "say what a province would refuse of records",
+     "With ID: what is wrong with this record and how to mend it, in Chinese and English: by the\n"
+     "rules that hold everywhere or, with a PLATFORM, by the tables of its interfaces. Without "
+     "ID:\n"
+     "each finding over all records, and how many records have it. Shows no values. Exit status 1\n"
+     "when something would be refused.",
+     NULL},
     {"delete", yq_run_delete, "--study UID|--series UID|--instance UID",
      "move a study, series or instance into the trash",
      "It stays in DIR/trash for store.trash_days and can be had back with import.", which_options},

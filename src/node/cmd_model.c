@@ -1,0 +1,194 @@
+/* cmd_model.c: the tables that records and interfaces are made of, for people, for programs (JSON)
+ * and for Excel and WPS (CSV with a byte order mark). */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "output.h"
+#include "yq/check.h"
+#include "yq/record.h"
+
+/* ---- rows that are printed in one of three ways ---- */
+
+struct listing {
+    const char *const *heads; /* of the table and of CSV */
+    const char *const *keys;  /* of JSON */
+    size_t columns;
+    bool csv;
+    struct yq_table table;
+    struct yq_json *array; /* NULL but for JSON */
+};
+
+static void csv_cell(const char *text, bool last)
+{
+    bool quoted = text[strcspn(text, ",\"\r\n")];
+    if (quoted)
+        putchar('"');
+    for (; *text; text++) {
+        if (*text == '"')
+            putchar('"');
+        putchar(*text);
+    }
+    fputs(quoted ? "\"" : "", stdout);
+    fputs(last ? "\r\n" : ",", stdout);
+}
+
+static void start(struct listing *l, const struct yq_cli *cli)
+{
+    l->csv = !cli->json && yq_cli_flag(cli, "csv");
+    l->array = cli->json ? yq_json_array() : NULL;
+    l->table = (struct yq_table){.heads = l->heads, .columns = l->columns, .last_whole = true};
+    if (!l->csv)
+        return;
+    fputs("\xef\xbb\xbf", stdout);
+    for (size_t i = 0; i < l->columns; i++)
+        csv_cell(l->keys[i], i + 1 == l->columns);
+}
+
+static void row(struct listing *l, const char *const *cells)
+{
+    struct yq_json *object = l->array ? yq_json_object() : NULL;
+    for (size_t i = 0; i < l->columns; i++) {
+        if (object)
+            yq_json_text(object, l->keys[i], cells[i]);
+        else if (l->csv)
+            csv_cell(cells[i], i + 1 == l->columns);
+        else
+            yq_table_add(&l->table, cells[i]);
+    }
+    if (object)
+        yq_json_add(l->array, NULL, object);
+}
+
+static int finish(struct listing *l)
+{
+    bool ok = !l->array || yq_print_json(l->array);
+    if (!l->array && !l->csv)
+        yq_table_print(&l->table, stdout);
+    yq_table_fini(&l->table);
+    return ok ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
+}
+
+/* ---- model ---- */
+
+static int list_kinds(const struct yq_cli *cli)
+{
+    static const char *const heads[] = {"KIND", "中文", "MEMBERS", "IN REST"};
+    static const char *const keys[] = {"kind", "chinese", "members", "plural"};
+    struct listing l = {.heads = heads, .keys = keys, .columns = 4};
+    start(&l, cli);
+    for (size_t i = 0; i < YQ_KIND_COUNT; i++) {
+        char count[24];
+        snprintf(count, sizeof count, "%zu", yq_kinds[i].count);
+        row(&l, (const char *const[]){yq_kinds[i].name, yq_kinds[i].chinese, count,
+                                      yq_kinds[i].plural});
+    }
+    return finish(&l);
+}
+
+static int list_members(const struct yq_cli *cli, const struct yq_kind_info *kind)
+{
+    static const char *const heads[] = {"MEMBER",   "中文", "TYPE",       "LENGTH",
+                                        "MANY",     "UNIT", "DICTIONARY", "ELEMENT",
+                                        "PERSONAL", "KEY",  "NOTE"};
+    static const char *const keys[] = {"member",   "chinese", "type",       "length",
+                                       "many",     "unit",    "dictionary", "element",
+                                       "personal", "key",     "note"};
+    struct listing l = {.heads = heads, .keys = keys, .columns = 11};
+    start(&l, cli);
+    for (size_t i = 0; i < kind->count; i++) {
+        const struct yq_member *m = &kind->members[i];
+        char length[24] = "", type[64];
+        if (m->length)
+            snprintf(length, sizeof length, "%u", m->length);
+        snprintf(type, sizeof type, "%s%s%s", yq_value_type_name(m->type),
+                 m->type == YQ_VALUE_LIST ? " " : "",
+                 m->type == YQ_VALUE_LIST ? yq_kinds[m->of].name : "");
+        row(&l, (const char *const[]){m->name, m->chinese, type, length, m->many ? "yes" : "",
+                                      m->unit, m->dictionary, m->element, m->personal ? "yes" : "",
+                                      m->key ? "yes" : "", m->note});
+    }
+    return finish(&l);
+}
+
+int yq_run_model(struct yq_cli *cli)
+{
+    if (cli->arg_count > 1)
+        return yq_cli_usage(cli, "model wants one kind at most");
+    if (!cli->arg_count)
+        return list_kinds(cli);
+    enum yq_kind kind = yq_kind_by_name(cli->args[0]);
+    if (kind == YQ_KIND_COUNT)
+        return yq_cli_usage(cli, "there is no kind %s; `yingqiao model` lists them", cli->args[0]);
+    return list_members(cli, &yq_kinds[kind]);
+}
+
+/* ---- fields ---- */
+
+static const char *kind_name(enum yq_kind kind)
+{
+    return kind == YQ_KIND_COUNT ? "" : yq_kinds[kind].name;
+}
+
+static int list_interfaces(const struct yq_cli *cli, const char *platform)
+{
+    static const char *const heads[] = {"PLATFORM", "INTERFACE", "中文",  "KIND",
+                                        "WAY",      "FIELDS",    "CLAUSE"};
+    static const char *const keys[] = {"platform", "interface", "chinese", "kind",
+                                       "way",      "fields",    "clause"};
+    struct listing l = {.heads = heads, .keys = keys, .columns = 7};
+    bool any = false;
+    start(&l, cli);
+    for (size_t i = 0; i < yq_interface_count; i++) {
+        const struct yq_interface *f = &yq_interfaces[i];
+        char count[24];
+        if (platform && strcmp(f->platform, platform) != 0)
+            continue;
+        snprintf(count, sizeof count, "%zu", f->count);
+        row(&l, (const char *const[]){f->platform, f->name, f->chinese, kind_name(f->kind),
+                                      f->inward      ? "in"
+                                      : f->collected ? "collected"
+                                                     : "out",
+                                      count, f->clause});
+        any = true;
+    }
+    int status = finish(&l);
+    return any ? status : yq_cli_usage(cli, "there is no platform %s", platform);
+}
+
+static int list_fields(const struct yq_cli *cli, const struct yq_interface *interface)
+{
+    static const char *const heads[] = {"FIELD",    "中文",       "TYPE",   "LENGTH",
+                                        "REQUIRED", "DICTIONARY", "SOURCE", "NOTE"};
+    static const char *const keys[] = {"name",     "chinese",    "type",   "length",
+                                       "required", "dictionary", "source", "note"};
+    struct listing l = {.heads = heads, .keys = keys, .columns = 8};
+    if (!interface->count)
+        return yq_cli_fail("the document has no field table for %s/%s (%s)", interface->platform,
+                           interface->name, interface->clause);
+    start(&l, cli);
+    for (size_t i = 0; i < interface->count; i++) {
+        const struct yq_field *f = &interface->fields[i];
+        char length[32] = "", required[160];
+        if (f->length)
+            snprintf(length, sizeof length, "%u%s", f->length, f->bytes ? " bytes" : "");
+        snprintf(required, sizeof required, "%s%s%s", f->required, *f->when ? " when " : "",
+                 f->when);
+        row(&l, (const char *const[]){f->name, f->chinese, f->type, length, required, f->dictionary,
+                                      f->source, f->note});
+    }
+    return finish(&l);
+}
+
+int yq_run_fields(struct yq_cli *cli)
+{
+    if (cli->arg_count > 2)
+        return yq_cli_usage(cli, "fields wants a platform and an interface");
+    if (cli->arg_count < 2)
+        return list_interfaces(cli, cli->arg_count ? cli->args[0] : NULL);
+    const struct yq_interface *interface = yq_interface_find(cli->args[0], cli->args[1]);
+    if (!interface)
+        return yq_cli_usage(cli, "there is no interface %s/%s; `yingqiao fields %s` lists them",
+                            cli->args[0], cli->args[1], cli->args[0]);
+    return list_fields(cli, interface);
+}

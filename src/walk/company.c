@@ -1,0 +1,215 @@
+/* company.c: gathers what belongs to a record, and makes its codes national. The record itself must
+ * be there; what belongs to it is looked for by the ids it names and by its accession number. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "yq/codes.h"
+#include "yq/company.h"
+#include "yq/dictionary.h"
+#include "yq/log.h"
+#include "yq/registry.h"
+
+void yq_company_fini(struct yq_company *company)
+{
+    for (size_t i = 0; i < company->count; i++)
+        yq_record_free(company->records[i]);
+    *company = (struct yq_company){0};
+}
+
+/* ---- national codes ---- */
+
+static bool national(struct yq_house *house, const char *list, const char *source,
+                     const char *dictionary, const char *code, char out[YQ_CODE_SIZE])
+{
+    struct yq_err ignored = {0}; /* not mapped, or the catalog is unwell: the code stays */
+    return strlen(code) < YQ_CODE_SIZE &&
+           yq_codes_national(house->catalog, list, source, code, dictionary, out, &ignored);
+}
+
+static void make_code_national(struct yq_house *house, const char *source, struct yq_record *record,
+                               size_t member)
+{
+    const struct yq_member *about = &yq_kinds[record->kind].members[member];
+    const struct yq_dictionary *dictionary = yq_dictionary_find(about->dictionary);
+    struct yq_buf made yq_cleanup(yq_buf_fini) = {.most = YQ_RECORD_VALUE_MOST};
+    struct yq_err err = {0};
+    char code[YQ_CODE_SIZE], found[YQ_CODE_SIZE];
+    bool changed = false;
+    if (!dictionary || !record->values[member])
+        return;
+    for (size_t n = 0; yq_record_nth(record, about->name, n, code, sizeof code); n++) {
+        bool mapped = !yq_term_find(dictionary, code) &&
+                      national(house, NULL, source, dictionary->name, code, found);
+        changed = changed || mapped;
+        yq_buf_putf(&made, "%s%s", n ? "\n" : "", mapped ? found : code);
+    }
+    if (changed && !made.failed && !yq_record_set(record, (int)member, yq_buf_text(&made), &err))
+        yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=%s", about->name);
+}
+
+/* From itemCode by the hospital's list, where nobody has given national ones. */
+static void find_national_items(struct yq_house *house, const char *source,
+                                struct yq_record *record)
+{
+    bool lab = record->kind == YQ_KIND_LAB;
+    const char *list = lab ? YQ_CODES_LAB_ITEMS : YQ_CODES_EXAM_ITEMS;
+    char code[YQ_CODE_SIZE], found[YQ_CODE_SIZE];
+    struct yq_err err = {0};
+    if (yq_member_find(record->kind, "nationalItemCode") < 0 ||
+        yq_member_find(record->kind, "itemCode") < 0 || yq_record_get(record, "nationalItemCode"))
+        return;
+    for (size_t n = 0; yq_record_nth(record, "itemCode", n, code, sizeof code); n++) {
+        if (!national(house, list, source, NULL, code, found))
+            continue;
+        if (!yq_record_append(record, "nationalItemCode", found, &err))
+            yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=nationalItemCode");
+    }
+}
+
+/* The names of the national items, from their dictionary. */
+static void name_national_items(struct yq_record *record)
+{
+    const struct yq_dictionary *items = yq_dictionary_find("recognition-item");
+    char code[YQ_CODE_SIZE];
+    struct yq_err err = {0};
+    if (!items || yq_member_find(record->kind, "nationalItemName") < 0 ||
+        yq_record_get(record, "nationalItemName"))
+        return;
+    for (size_t n = 0; yq_record_nth(record, "nationalItemCode", n, code, sizeof code); n++) {
+        const struct yq_term *term = yq_term_find(items, code);
+        if (term && !yq_record_append(record, "nationalItemName", term->chinese, &err))
+            yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=nationalItemName");
+    }
+}
+
+void yq_record_nationalize(struct yq_house *house, const char *source, struct yq_record *record)
+{
+    const struct yq_kind_info *kind = &yq_kinds[record->kind];
+    for (size_t i = 0; i < kind->count; i++) {
+        if (kind->members[i].type == YQ_VALUE_CODE)
+            make_code_national(house, source, record, i);
+        for (size_t n = 0; n < record->lists[i].count; n++)
+            yq_record_nationalize(house, source, record->lists[i].items[n]);
+    }
+    find_national_items(house, source, record);
+    name_national_items(record);
+}
+
+/* ---- what belongs to it ---- */
+
+static void add(struct yq_house *house, struct yq_company *company, struct yq_record *take,
+                const char *source)
+{
+    if (company->count == YQ_COMPANY_MOST) {
+        yq_record_free(take);
+        return;
+    }
+    yq_record_nationalize(house, source, take);
+    company->records[company->count++] = take;
+}
+
+/* *found: whether there is one. False: it could not be read. */
+static bool add_by_id(struct yq_house *house, struct yq_company *company, enum yq_kind kind,
+                      const char *id, bool *found, struct yq_err *err)
+{
+    struct yq_record *record = NULL;
+    struct yq_ledger_entry entry = {0};
+    *found = false;
+    if (strlen(id) > YQ_RECORD_ID_MOST)
+        return true;
+    if (!yq_record_out(house, kind, id, 0, &record, &entry, err))
+        return err->code == YQ_ABSENT;
+    *found = record && !entry.removed;
+    if (*found) {
+        add(house, company, record, entry.source);
+        record = NULL;
+    }
+    yq_record_out_fini(record, &entry);
+    return true;
+}
+
+static bool add_by_key(struct yq_house *house, struct yq_company *company, enum yq_kind kind,
+                       const char *name, const char *value, bool *found, struct yq_err *err)
+{
+    const struct yq_member *member = &yq_kinds[kind].members[yq_member_find(kind, name)];
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    struct yq_ledger_entry *list = NULL;
+    size_t count = 0;
+    *found = false;
+    if (!yq_record_key(house, member, value, &text, err))
+        return false;
+    const struct yq_ledger_key key = {name, yq_buf_text(&text)};
+    const struct yq_ledger_query query = {
+        .kind = (int)kind, .keys = &key, .key_count = 1, .newest_first = true, .limit = 1};
+    if (!yq_ledger_find(house->catalog, &query, false, &list, &count, err))
+        return false;
+    bool ok = !count || add_by_id(house, company, kind, list[0].id, found, err);
+    yq_ledger_list_free(list, count);
+    return ok;
+}
+
+static bool add_exam(struct yq_house *house, struct yq_company *company, struct yq_err *err)
+{
+    static const char *const names[] = {"accessionNumber", "studyInstanceUid"};
+    const struct yq_record *report = company->records[0];
+    char id[YQ_RECORD_ID_MOST + 1];
+    bool found = false;
+    if (yq_record_nth(report, "examId", 0, id, sizeof id) &&
+        !add_by_id(house, company, YQ_KIND_EXAM, id, &found, err))
+        return false;
+    for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++)
+        if (yq_record_nth(report, names[i], 0, id, sizeof id) &&
+            !add_by_key(house, company, YQ_KIND_EXAM, names[i], id, &found, err))
+            return false;
+    return true;
+}
+
+static bool add_patient(struct yq_house *house, struct yq_company *company, struct yq_err *err)
+{
+    const struct yq_record *record = company->records[0];
+    bool found;
+    if (record->kind == YQ_KIND_PATIENT || yq_member_find(record->kind, "patientId") < 0 ||
+        !yq_record_get(record, "patientId"))
+        return true;
+    return add_by_id(house, company, YQ_KIND_PATIENT, yq_record_get(record, "patientId"), &found,
+                     err);
+}
+
+bool yq_company_of(struct yq_house *house, struct yq_record *take, const char *source,
+                   struct yq_company *out, struct yq_err *err)
+{
+    *out = (struct yq_company){0};
+    add(house, out, take, source);
+    if ((take->kind != YQ_KIND_REPORT || add_exam(house, out, err)) && add_patient(house, out, err))
+        return true;
+    yq_company_fini(out);
+    return false;
+}
+
+bool yq_company_open(struct yq_house *house, enum yq_kind kind, const char *id,
+                     struct yq_company *out, struct yq_err *err)
+{
+    struct yq_record *record = NULL;
+    struct yq_ledger_entry entry = {0};
+    *out = (struct yq_company){0};
+    if (!yq_record_out(house, kind, id, 0, &record, &entry, err))
+        return false;
+    bool ok = true;
+    if (!record || entry.removed) {
+        ok = yq_fail(err, YQ_ABSENT, "walk", "the record was removed");
+        yq_record_free(record);
+    } else
+        ok = yq_company_of(house, record, entry.source, out, err);
+    yq_ledger_entry_fini(&entry);
+    return ok;
+}
+
+void yq_company_check(const struct yq_company *company, const struct yq_interface *interface,
+                      struct yq_findings *findings)
+{
+    if (interface)
+        yq_check_interface_among(interface, (const struct yq_record *const *)company->records,
+                                 company->count, findings);
+    else
+        yq_check_record(company->records[0], NULL, NULL, findings);
+}

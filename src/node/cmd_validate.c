@@ -12,8 +12,9 @@
 
 /* The interfaces of a platform by which records of this kind are collected: its own, and those of
  * what stands within it. NULL platform: the general rules, as one interface NULL. */
+enum { RULES_MOST = 64 };
 struct rules {
-    const struct yq_interface *list[64];
+    const struct yq_interface *list[RULES_MOST];
     size_t count;
 };
 
@@ -44,8 +45,7 @@ static struct rules rules_for(const char *platform, enum yq_kind kind)
     for (size_t i = 0; i < yq_interface_count; i++) {
         const struct yq_interface *f = &yq_interfaces[i];
         if (strcmp(f->platform, platform) == 0 && f->collected && f->kind != YQ_KIND_COUNT &&
-            (f->kind == kind || stands_within(kind, f->kind)) &&
-            rules.count < sizeof rules.list / sizeof *rules.list)
+            (f->kind == kind || stands_within(kind, f->kind)) && rules.count < RULES_MOST)
             rules.list[rules.count++] = f;
     }
     return rules;
@@ -314,7 +314,7 @@ int yq_run_validate(struct yq_cli *cli)
     enum yq_kind kind = YQ_KIND_COUNT;
     if (at < cli->arg_count) {
         kind = yq_kind_by_name(cli->args[at]);
-        if (kind == YQ_KIND_COUNT || kind >= YQ_KIND_KEPT)
+        if (kind >= YQ_KIND_KEPT)
             return yq_cli_usage(cli, "%s is neither a platform nor a kind of records that are kept",
                                 cli->args[at]);
         at++;

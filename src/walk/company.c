@@ -1,5 +1,6 @@
 /* company.c: gathers what belongs to a record, and makes its codes national. The record itself must
- * be there; what belongs to it is looked for by the ids it names and by its accession number. */
+ * be there; what belongs to it is looked for by the ids it names, by links, and by its accession
+ * number. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,22 @@ static bool add_by_key(struct yq_house *house, struct yq_company *company, enum 
     return ok;
 }
 
+/* The exam that it is linked with; a guess that nobody has confirmed does not count. */
+static bool add_linked(struct yq_house *house, struct yq_company *company, bool *found,
+                       struct yq_err *err)
+{
+    struct yq_link *links = NULL;
+    size_t count = 0;
+    if (!yq_links_of(house, YQ_KIND_REPORT, yq_record_id(company->records[0]), &links, &count, err))
+        return err->code == YQ_ABSENT;
+    bool ok = true;
+    for (size_t i = 0; ok && !*found && i < count; i++)
+        if (*links[i].exam && (links[i].state == YQ_TIE_SURE || links[i].state == YQ_TIE_SET))
+            ok = add_by_id(house, company, YQ_KIND_EXAM, links[i].exam, found, err);
+    free(links);
+    return ok;
+}
+
 static bool add_exam(struct yq_house *house, struct yq_company *company, struct yq_err *err)
 {
     static const char *const names[] = {"accessionNumber", "studyInstanceUid"};
@@ -156,6 +173,8 @@ static bool add_exam(struct yq_house *house, struct yq_company *company, struct 
     bool found = false;
     if (yq_record_nth(report, "examId", 0, id, sizeof id) &&
         !add_by_id(house, company, YQ_KIND_EXAM, id, &found, err))
+        return false;
+    if (!found && yq_record_id(report) && !add_linked(house, company, &found, err))
         return false;
     for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++)
         if (yq_record_nth(report, names[i], 0, id, sizeof id) &&

@@ -246,9 +246,13 @@ void yq_old_close(struct yq_old *old);
 yq_must_check bool yq_old_instance(struct yq_old *old, const char *sop_instance,
                                    const char *digest_start, struct yq_before *out,
                                    struct yq_err *err);
-/* At the end: contradictions and corrected values of the studies that are in the new catalog, and
- * what waits to be done; the one also when the other cannot be read. */
+/* At the end: contradictions and corrected values of the studies that are in the new catalog. */
 yq_must_check bool yq_old_carry(struct yq_old *old, struct yq_catalog *into, uint64_t *corrections,
                                 struct yq_err *err);
+/* And what is in no file: records with all their versions, links, codes, how far sources were read,
+ * what waits to be done. *lost: why some of it could not be read; code YQ_OK: nothing is lost.
+ * False: it could not be written. */
+yq_must_check bool yq_old_carry_tables(struct yq_old *old, struct yq_catalog *into,
+                                       struct yq_err *lost, struct yq_err *err);
 
 #endif

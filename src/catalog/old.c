@@ -1,23 +1,25 @@
 /* old.c: what only an earlier catalog knows, for a reindex: from whom an instance came and when,
- * what was coerced in it, contradictions and corrections, and what waits to be done. It may be of
- * an earlier schema, and it may be damaged: what cannot be read is the caller's to tell. Belongs to
+ * what was coerced in it, contradictions and corrections (whole tables: carry.c). It may be of an
+ * earlier schema, and it may be damaged: what cannot be read is the caller's to tell. Belongs to
  * one thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "inside.h"
+#include "old.h"
 
 struct yq_old {
     struct connection *connection;
     sqlite3_stmt *find;
 };
 
-static bool has_column(struct yq_old *old, const char *table, const char *column)
+struct connection *old_connection(struct yq_old *old) { return old->connection; }
+
+bool old_has_column(struct connection *connection, const char *table, const char *column)
 {
-    return sqlite3_table_column_metadata(old->connection->db, "main", table, column, NULL, NULL,
-                                         NULL, NULL, NULL) == SQLITE_OK;
+    return sqlite3_table_column_metadata(connection->db, "main", table, column, NULL, NULL, NULL,
+                                         NULL, NULL) == SQLITE_OK;
 }
 
 static bool prepare(struct yq_old *old, struct yq_err *err)
@@ -26,7 +28,7 @@ static bool prepare(struct yq_old *old, struct yq_err *err)
     yq_buf_putf(&sql,
                 "SELECT source, received_ms, size, sha256, %s FROM instance WHERE SOPInstanceUID "
                 "= ?1 AND lower(hex(substr(sha256, 1, 4))) = ?2",
-                has_column(old, "instance", "coerced") ? "coerced" : "NULL");
+                old_has_column(old->connection, "instance", "coerced") ? "coerced" : "NULL");
     old->find = connection_prepare(old->connection, yq_buf_text(&sql), err);
     return old->find;
 }
@@ -82,7 +84,7 @@ bool yq_old_instance(struct yq_old *old, const char *sop_instance, const char *d
     return ok && (row || yq_fail(err, YQ_ABSENT, "catalog", "the earlier catalog knew it not"));
 }
 
-/* ---- what belongs to studies, and what waits ---- */
+/* ---- what belongs to studies ---- */
 
 struct carrying {
     struct yq_old *old;
@@ -112,43 +114,13 @@ static bool copy_rows(struct connection *old, const char *from, struct connectio
     }
 }
 
-/* Tables that name no row of another one by its number, and the columns that both catalogs have. */
-static bool copy_table(struct yq_old *old, const char *table, struct connection *writer,
-                       struct yq_err *err)
-{
-    struct yq_buf columns yq_cleanup(yq_buf_fini) = {0}, places yq_cleanup(yq_buf_fini) = {0};
-    struct yq_buf from yq_cleanup(yq_buf_fini) = {0}, to yq_cleanup(yq_buf_fini) = {0};
-    sqlite3_stmt *names yq_cleanup(statement_drop) =
-        connection_prepare(writer, "SELECT name FROM pragma_table_info(?)", err);
-    if (!names)
-        return false;
-    sqlite3_bind_text(names, 1, table, -1, SQLITE_STATIC);
-    for (;;) {
-        bool row;
-        if (!statement_step(writer, names, &row, err))
-            return false;
-        if (!row)
-            break;
-        if (!has_column(old, table, column_text(names, 0)))
-            continue;
-        yq_buf_putf(&columns, "%s%s", columns.length ? "," : "", column_text(names, 0));
-        yq_buf_puts(&places, places.length ? ",?" : "?");
-    }
-    if (!columns.length)
-        return true; /* one of them has no such table */
-    yq_buf_putf(&from, "SELECT %s FROM %s", yq_buf_text(&columns), table);
-    yq_buf_putf(&to, "INSERT OR IGNORE INTO %s(%s) VALUES(%s)", table, yq_buf_text(&columns),
-                yq_buf_text(&places));
-    return copy_rows(old->connection, yq_buf_text(&from), writer, yq_buf_text(&to), err);
-}
-
 /* The value of the study as it was corrected; studies that are gone are passed over. */
 static bool carry_corrections(struct carrying *carrying, enum yq_attr attr,
                               struct connection *writer, struct yq_err *err)
 {
     struct yq_buf sql yq_cleanup(yq_buf_fini) = {0};
     struct connection *old = carrying->old->connection;
-    if (!has_column(carrying->old, "study", yq_attrs[attr].name))
+    if (!old_has_column(old, "study", yq_attrs[attr].name))
         return true;
     yq_buf_putf(&sql,
                 "SELECT StudyInstanceUID, %s FROM study WHERE id IN (SELECT study_id FROM "
@@ -190,32 +162,11 @@ static bool carry_studies(struct connection *writer, void *with, struct yq_err *
                      err);
 }
 
-static bool carry_waiting(struct connection *writer, void *with, struct yq_err *err)
-{
-    static const char *const waiting[] = {"commitment",  "outbox_job",       "outbox_item",
-                                          "outbox_lane", "tombstone_series", "tombstone",
-                                          "attachment",  "attachment_use",   "registered",
-                                          "code_map",    "code_seen"};
-    struct carrying *carrying = with;
-    for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
-        if (!copy_table(carrying->old, waiting[i], writer, err))
-            return false;
-    /* what was found among the files is here */
-    return sqlite3_exec(writer->db,
-                        "DELETE FROM tombstone WHERE instance IN (SELECT SOPInstanceUID FROM "
-                        "instance)",
-                        NULL, NULL, NULL) == SQLITE_OK ||
-           connection_fail(writer, "write the catalog", err);
-}
-
 bool yq_old_carry(struct yq_old *old, struct yq_catalog *into, uint64_t *corrections,
                   struct yq_err *err)
 {
     struct carrying carrying = {.old = old};
-    struct yq_err second;
     bool ok = commit_simple(into, carry_studies, &carrying, err);
     *corrections = ok ? carrying.corrections : 0;
-    if (commit_simple(into, carry_waiting, &carrying, ok ? err : &second))
-        return ok;
-    return false;
+    return ok;
 }

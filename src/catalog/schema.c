@@ -90,7 +90,7 @@ static const char other_tables[] =
     " source TEXT NOT NULL, first_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,"
     " digest BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS record_version(id INTEGER PRIMARY KEY,"
-    " record INTEGER NOT NULL REFERENCES record(id), version INTEGER NOT NULL,"
+    " record INTEGER NOT NULL, version INTEGER NOT NULL,"
     " at_ms INTEGER NOT NULL, source TEXT NOT NULL, person TEXT, removed INTEGER NOT NULL,"
     " serious INTEGER NOT NULL, changed TEXT, findings TEXT, content TEXT,"
     " UNIQUE(record, version));"

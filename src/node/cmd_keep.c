@@ -151,12 +151,13 @@ static void tell_what_came_along(const struct yq_reindexed *done)
 {
     if (!done->lost || done->lost_why.code != YQ_ABSENT)
         printf("from the old catalog: who sent %" PRIu64 " of them and when, what was coerced in "
-               "%" PRIu64 ", %" PRIu64 " corrections of studies, what waits to be sent\n",
+               "%" PRIu64 ", %" PRIu64 " corrections of studies; the records with their links "
+               "and codes; what waits to be sent\n",
                done->known, done->coerced, done->corrections);
     if (done->lost)
         fprintf(stderr,
-                "%s: who sent the others and when, what was coerced in them, and contradictions "
-                "that were settled are lost where it alone knew them\n",
+                "%s: records, who sent the other objects and when, what was coerced in them, and "
+                "contradictions that were settled are lost where it alone knew them\n",
                 done->lost_why.code == YQ_ABSENT ? "there was no old catalog"
                                                  : "the old catalog could not be read in whole");
 }

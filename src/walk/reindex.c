@@ -303,6 +303,18 @@ static bool walk_all(struct reindexing *r, struct yq_store_walk *walk, struct yq
     return err->code == YQ_OK && take_in_all(r, err);
 }
 
+static bool carry_tables(struct reindexing *r, struct yq_err *err)
+{
+    struct yq_err lost;
+    if (!r->old)
+        return true;
+    if (!yq_old_carry_tables(r->old, r->house->catalog, &lost, err))
+        return false;
+    if (lost.code != YQ_OK)
+        note_loss(r, &lost);
+    return true;
+}
+
 bool yq_keep_reindex(struct yq_house *house, const char *earlier,
                      const struct yq_progress *progress, struct yq_reindexed *out,
                      struct yq_err *err)
@@ -325,6 +337,7 @@ bool yq_keep_reindex(struct yq_house *house, const char *earlier,
     }
     if (ok && r->old && !yq_old_carry(r->old, house->catalog, &out->corrections, &why))
         note_loss(r, &why);
+    ok = ok && carry_tables(r, err);
     ok = ok && attachment_reindex(house, err);
     /* A row says that its file is on stable storage; some may never have got there. */
     ok = ok && yq_store_sync_all(house->store, err);

@@ -28,8 +28,9 @@ yq_must_check bool yq_attachment_take(void *context, struct yq_record *record, c
 /* Opens the file. YQ_ABSENT: there is none of this name. The caller closes *fd. */
 yq_must_check bool yq_attachment_open(struct yq_house *house, const char *name, int *fd,
                                       struct yq_attachment *out, struct yq_err *err);
-/* Appends a path with its signature: /files/<name>?expires=..&signature=..; whoever has it before
- * `expires_ms` needs no login. `what` says which record and version it is for (log). */
+/* Appends records.url_base and a path with its signature: /files/<name>?expires=..&signature=..;
+ * whoever has it before `expires_ms` needs no login. `what` says which record and version it is for
+ * (log). */
 yq_must_check bool yq_attachment_url(struct yq_house *house, const char *name, const char *what,
                                      int64_t expires_ms, struct yq_buf *out, struct yq_err *err);
 /* Whether a URL with these parameters is one of ours for this name. YQ_REFUSED: it is not;

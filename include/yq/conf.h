@@ -154,6 +154,10 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "largest PDF that is taken with a record, MB")                                               \
     X(number, records_url_hours, "records.url_hours", "24", 1, 8760,                               \
       "hours for which the signed URL of a PDF is good")                                           \
+    X(text, records_url_base, "records.url_base", "", 0, 255,                                      \
+      "what stands before /files/... in such a URL: https://host[:port] as others reach this "     \
+      "node; "                                                                                     \
+      "empty: nothing")                                                                            \
     X(choice, log_level, "log.level", "info", 0, 0,                                                \
       "debug|info|warn|error: least level that is logged")                                         \
     X(choice, log_format, "log.format", "text", 0, 0, "text|json: form of a log line")

@@ -157,6 +157,8 @@ void yq_memo_free(struct yq_memo *memo);
 
 /* ---- routes ---- */
 
+yq_route_function yq_route_pdf, yq_route_pdf_put, yq_route_pdf_url, yq_route_file; /* files.c */
+
 yq_route_function yq_route_index, yq_route_health, yq_route_metrics; /* status.c */
 yq_route_function yq_route_wado;                                     /* wado.c */
 yq_route_function yq_route_studies;                                  /* api.c */

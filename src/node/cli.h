@@ -100,6 +100,7 @@ int yq_run_anonymize(struct yq_cli *cli);
 int yq_run_codes(struct yq_cli *cli);
 int yq_run_queue(struct yq_cli *cli);
 int yq_run_link(struct yq_cli *cli);
+int yq_run_report(struct yq_cli *cli);
 int yq_run_merge(struct yq_cli *cli);
 int yq_run_delete(struct yq_cli *cli);
 int yq_run_reindex(struct yq_cli *cli);

@@ -80,6 +80,11 @@ static const struct yq_option queue_options[] = {
     {"reason", "TEXT", "drop, hold: why; it is kept"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option report_options[] = {
+    {"out", "FILE", "pdf: write it there; standard output when not given"},
+    {"url", "HOURS", "pdf: print a URL of it that needs no login for so many hours"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option link_options[] = {
     {"exam", "ID", "this exam"},
     {"report", "ID", "this report"},
@@ -246,6 +251,14 @@ const struct yq_verb yq_verbs[] = {
      "entry,\n"
      "or everything for a peer with what comes later, until release. drop gives up for good.",
      queue_options},
+    {"report", yq_run_report, "pdf ID [VERSION] [--out FILE|--url HOURS]\nattach ID FILE",
+     "the PDF of a report",
+     "pdf gives the PDF of the report's latest version, or of another one, or a signed URL of it "
+     "for\n"
+     "somebody who has no login here. attach makes FILE the PDF of the report, which is a new "
+     "version\n"
+     "of it. All URLs that were given out are void when DIR/url.key is removed.",
+     report_options},
     {"link", yq_run_link,
      "list [--exam ID|--report ID|--study UID] [--guesses|--unlinked|--all] [--limit N]\n"
      "set NUMBER|two of --exam ID, --report ID, --study UID\n"

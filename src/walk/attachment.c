@@ -180,6 +180,11 @@ bool yq_attachment_url(struct yq_house *house, const char *name, const char *wha
 {
     char signature[SIGNATURE + 1];
     int64_t expires = expires_ms / 1000;
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    yq_buf_puts(out, conf->records_url_base);
+    yq_conf_release(house->conf, conf);
+    if (out->length && out->bytes[out->length - 1] == '/')
+        out->bytes[--out->length] = '\0';
     if (!yq_content_name_valid(name))
         return yq_fail(err, YQ_ABSENT, "walk", "there is no attachment of this name");
     if (!sign(house, name, expires, signature, err))

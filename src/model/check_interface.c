@@ -4,6 +4,7 @@
  * counted, as GBK has them; Shanxi's are members of JSON and Neijiang's columns of views that must
  * hold "100岁" in four, so characters are. Sichuan's have none. The tables say so (unit). Pure. */
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,46 @@ static bool convert(void *context, const char *from, const char *to, const char 
     return into;
 }
 
+/* ---- sources, parsed once and kept ---- */
+
+enum { INTERFACES_MOST = 512 }; /* as make_platforms has it */
+static _Atomic(_Atomic(struct yq_expr *) *) parsed[INTERFACES_MOST];
+
+/* Where the parsed source of a field is kept; NULL: no memory, or it is in no table. */
+static _Atomic(struct yq_expr *) *place_of(const struct yq_field *field)
+{
+    for (size_t i = 0; i < yq_interface_count && i < INTERFACES_MOST; i++) {
+        const struct yq_interface *f = &yq_interfaces[i];
+        if (!f->count || field < f->fields || field >= f->fields + f->count)
+            continue;
+        _Atomic(struct yq_expr *) *list = atomic_load(&parsed[i]), *none = NULL;
+        if (!list) {
+            list = calloc(f->count, sizeof *list);
+            if (list && !atomic_compare_exchange_strong(&parsed[i], &none, list)) {
+                free((void *)list);
+                list = none;
+            }
+        }
+        return list ? list + (field - f->fields) : NULL;
+    }
+    return NULL;
+}
+
+/* NULL: no memory, or it is wrong, which the tests of the tables would have found. */
+static struct yq_expr *source_of(const struct yq_field *field)
+{
+    _Atomic(struct yq_expr *) *place = place_of(field);
+    struct yq_expr *expr = place ? atomic_load(place) : NULL, *none = NULL;
+    struct yq_err err;
+    if (expr || !place || !yq_expr_parse(field->source, &expr, &err))
+        return expr;
+    if (!atomic_compare_exchange_strong(place, &none, expr)) {
+        yq_expr_free(expr);
+        expr = none;
+    }
+    return expr;
+}
+
 /* ---- values ---- */
 
 struct names { /* what the names in a source say */
@@ -117,19 +158,18 @@ static bool field_value(const struct yq_field *field, const struct scope *scope,
                         struct names *names, struct yq_buf *out)
 {
     struct yq_surroundings around = {(void *)scope, get, convert};
-    struct yq_expr *expr = NULL;
     struct yq_err err;
     bool there = false;
     size_t before = out->length;
     *names = (struct names){.scope = scope};
-    if (!*field->source || !yq_expr_parse(field->source, &expr, &err))
+    const struct yq_expr *expr = *field->source ? source_of(field) : NULL;
+    if (!expr)
         return false;
     yq_expr_names(expr, look_at_name, names);
     if (!names->member)
         names->known = true; /* always the same text */
     if (!yq_expr_value(expr, &around, out, &there, &err))
         there = false;
-    yq_expr_free(expr);
     for (size_t i = before; there && i < out->length; i++)
         if (out->bytes[i] == '\n' && names->many)
             out->bytes[i] = ',';

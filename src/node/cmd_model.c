@@ -1,5 +1,5 @@
-/* cmd_model.c: the tables that records and interfaces are made of, for people, for programs (JSON)
- * and for Excel and WPS (CSV with a byte order mark). */
+/* cmd_model.c: the tables that records and interfaces are made of, for people, for programs (JSON),
+ * for Excel and WPS (CSV with a byte order mark), and as the pages of docs/ (Markdown). */
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +69,34 @@ static int finish(struct listing *l)
     return ok ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
 }
 
+/* A cell of a Markdown table: what would be marks there is escaped. */
+static void put_markdown(const char *text)
+{
+    for (; *text; text++) {
+        if (strchr("|*_<`[", *text))
+            putchar('\\');
+        putchar(*text);
+    }
+}
+
+static void markdown_row(const char *const *cells, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fputs("| ", stdout);
+        put_markdown(cells[i]);
+        putchar(' ');
+    }
+    puts("|");
+}
+
+static void markdown_heads(const char *const *heads, size_t count)
+{
+    markdown_row(heads, count);
+    for (size_t i = 0; i < count; i++)
+        fputs("| --- ", stdout);
+    puts("|");
+}
+
 /* ---- model ---- */
 
 static int list_kinds(const struct yq_cli *cli)
@@ -111,8 +139,53 @@ static int list_members(const struct yq_cli *cli, const struct yq_kind_info *kin
     return finish(&l);
 }
 
+static void member_page(const struct yq_kind_info *kind)
+{
+    static const char *const heads[] = {"member", "中文",       "type",
+                                        "length", "dictionary", "national data element",
+                                        "marks",  "serves"};
+    printf("\n## %s %s\n\n", kind->name, kind->chinese);
+    if (*kind->plural)
+        printf("`/api/v1/%s`, %zu members.\n\n", kind->plural, kind->count);
+    else
+        printf("Stands within other records, %zu members.\n\n", kind->count);
+    markdown_heads(heads, 8);
+    for (size_t i = 0; i < kind->count; i++) {
+        const struct yq_member *m = &kind->members[i];
+        char length[24] = "", type[64], marks[64];
+        if (m->length)
+            snprintf(length, sizeof length, "%u", m->length);
+        snprintf(type, sizeof type, "%s%s%s%s", yq_value_type_name(m->type),
+                 m->type == YQ_VALUE_LIST ? " " : "",
+                 m->type == YQ_VALUE_LIST ? yq_kinds[m->of].name : "", m->many ? ", many" : "");
+        snprintf(marks, sizeof marks, "%s%s%s", m->personal ? "personal" : "",
+                 m->personal && m->key ? ", " : "", m->key ? "key" : "");
+        markdown_row((const char *const[]){m->name, m->chinese, type, length, m->dictionary,
+                                           m->element, marks, m->note},
+                     8);
+    }
+}
+
+static int model_page(void)
+{
+    puts(
+        "# The canonical model\n\n"
+        "<!-- Made by `yingqiao model --markdown` from data/model/. -->\n\n"
+        "What a record may say, whichever door it comes through. Text is UTF-8; a length counts\n"
+        "characters of one value; *many*: an array in JSON. A *code* is one of the dictionary\n"
+        "(`yingqiao codes`), or the hospital's own while it is not mapped. *personal* members are\n"
+        "masked in logs and listings and may be encrypted at rest; records are found by *keys*.\n"
+        "The last column says which fields of the provinces' documents a member serves.");
+    for (size_t i = 0; i < YQ_KIND_COUNT; i++)
+        member_page(&yq_kinds[i]);
+    return YQ_EXIT_FINE;
+}
+
 int yq_run_model(struct yq_cli *cli)
 {
+    if (yq_cli_flag(cli, "markdown"))
+        return cli->arg_count ? yq_cli_usage(cli, "--markdown makes the page of all kinds")
+                              : model_page();
     if (cli->arg_count > 1)
         return yq_cli_usage(cli, "model wants one kind at most");
     if (!cli->arg_count)
@@ -180,8 +253,61 @@ static int list_fields(const struct yq_cli *cli, const struct yq_interface *inte
     return finish(&l);
 }
 
+static void field_page(const struct yq_interface *interface)
+{
+    static const char *const heads[] = {"field",    "中文",       "type",   "length",
+                                        "required", "dictionary", "source", "note"};
+    markdown_heads(heads, 8);
+    for (size_t i = 0; i < interface->count; i++) {
+        const struct yq_field *f = &interface->fields[i];
+        char length[32] = "", required[160];
+        if (f->length)
+            snprintf(length, sizeof length, "%u%s", f->length, f->bytes ? " bytes" : "");
+        snprintf(required, sizeof required, "%s%s%s", f->required, *f->when ? " when " : "",
+                 f->when);
+        markdown_row((const char *const[]){f->name, f->chinese, f->type, length, required,
+                                           f->dictionary, f->source, f->note},
+                     8);
+    }
+}
+
+static int platform_page(const struct yq_cli *cli, const char *platform)
+{
+    bool any = false;
+    for (size_t i = 0; i < yq_interface_count; i++) {
+        const struct yq_interface *f = &yq_interfaces[i];
+        if (strcmp(f->platform, platform) != 0)
+            continue;
+        if (!any)
+            printf(
+                "# Fields of %s\n\n"
+                "<!-- Made by `yingqiao fields %s --markdown` from data/platforms/%s/. -->\n\n"
+                "*collected*: how the platform collects records, what `yingqiao validate %s`\n"
+                "looks at; *out*: the node sends or offers it; *in*: the node gets it. A length\n"
+                "counts characters, or bytes of GBK where it says so. A source is a member of\n"
+                "[the model](../model.md), or an expression over them; where there is none the\n"
+                "value is the session's or the images'.\n",
+                platform, platform, platform, platform);
+        any = true;
+        printf("\n## %s %s\n\n", f->name, f->chinese);
+        printf("%s; %s%s%s.\n\n", f->clause,
+               f->inward      ? "in"
+               : f->collected ? "collected"
+                              : "out",
+               f->kind == YQ_KIND_COUNT ? "" : "; made of, or becomes: ", kind_name(f->kind));
+        if (f->count)
+            field_page(f);
+        else
+            puts("The document gives no fields.");
+    }
+    return any ? YQ_EXIT_FINE : yq_cli_usage(cli, "there is no platform %s", platform);
+}
+
 int yq_run_fields(struct yq_cli *cli)
 {
+    if (yq_cli_flag(cli, "markdown"))
+        return cli->arg_count == 1 ? platform_page(cli, cli->args[0])
+                                   : yq_cli_usage(cli, "--markdown makes the page of one platform");
     if (cli->arg_count > 2)
         return yq_cli_usage(cli, "fields wants a platform and an interface");
     if (cli->arg_count < 2)

@@ -195,7 +195,7 @@ static bool count_record(struct yq_house *house, struct tallies *tallies, const 
         return false;
     if (!record)
         return true;
-    if (!yq_company_of(house, record, entry->source, &company, err))
+    if (!yq_company_of(house, record, entry, &company, err))
         return false;
     tallies->records++;
     for (size_t i = 0; ok && i < rules.count; i++) {
@@ -256,8 +256,11 @@ static void print_tallies(const struct tallies *tallies, const char *platform)
     }
     if (tallies->count)
         yq_table_print(&table, stdout);
-    printf("%llu records, %s of %llu would be refused\n", (unsigned long long)tallies->records,
-           platform ? platform : "something", (unsigned long long)tallies->refused);
+    unsigned long long all = tallies->records, some = tallies->refused;
+    if (platform)
+        printf("%s would refuse %llu of %llu records\n", platform, some, all);
+    else
+        printf("%llu of %llu records have something to mend\n", some, all);
 }
 
 static bool tallies_json(const struct tallies *tallies)

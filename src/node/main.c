@@ -131,6 +131,7 @@ static const struct yq_option audit_options[] = {
 };
 static const struct yq_option table_options[] = {
     {"csv", NULL, "as CSV that Excel and WPS open"},
+    {"markdown", NULL, "all of it as the page that is in docs/"},
     {NULL, NULL, NULL},
 };
 static const struct yq_option demo_options[] = {
@@ -306,13 +307,13 @@ const struct yq_verb yq_verbs[] = {
      "where and with what outcome; who was refused. Oldest first. That it was read is told to the\n"
      "trail too.",
      audit_options},
-    {"model", yq_run_model, "[KIND] [--csv]", "show which members records have",
+    {"model", yq_run_model, "[KIND] [--csv]\n--markdown", "show which members records have",
      "The canonical model: without KIND the kinds of records, with it (exam, report, lab, ...) "
      "the\n"
      "members: Chinese name, type, length, dictionary, national data element, whether it is\n"
      "personal, and which fields of the documents it serves.",
      table_options},
-    {"fields", yq_run_fields, "[PLATFORM [INTERFACE]] [--csv]",
+    {"fields", yq_run_fields, "[PLATFORM [INTERFACE]] [--csv]\nPLATFORM --markdown",
      "show which fields the provinces want",
      "The field tables of hebei, neijiang, shanxi and sichuan, and xuancheng's list of "
      "interfaces:\n"

@@ -3,6 +3,7 @@
  * number. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "yq/codes.h"
 #include "yq/company.h"
@@ -98,14 +99,29 @@ void yq_record_nationalize(struct yq_house *house, const char *source, struct yq
 
 /* ---- what belongs to it ---- */
 
+/* What no sender says of itself: when it was changed last is when it came. */
+static void date_record(struct yq_record *record, int64_t received_ms)
+{
+    struct yq_err err = {0};
+    struct tm local;
+    char text[32];
+    time_t when = (time_t)(received_ms / 1000);
+    if (yq_member_find(record->kind, "updatedTime") < 0 || yq_record_get(record, "updatedTime"))
+        return;
+    if (!localtime_r(&when, &local) || !strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local) ||
+        !yq_record_put(record, "updatedTime", text, &err))
+        yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=updatedTime%s", "");
+}
+
 static void add(struct yq_house *house, struct yq_company *company, struct yq_record *take,
-                const char *source)
+                const struct yq_ledger_entry *entry)
 {
     if (company->count == YQ_COMPANY_MOST) {
         yq_record_free(take);
         return;
     }
-    yq_record_nationalize(house, source, take);
+    yq_record_nationalize(house, entry->source, take);
+    date_record(take, entry->received_ms);
     company->records[company->count++] = take;
 }
 
@@ -122,7 +138,7 @@ static bool add_by_id(struct yq_house *house, struct yq_company *company, enum y
         return err->code == YQ_ABSENT;
     *found = record && !entry.removed;
     if (*found) {
-        add(house, company, record, entry.source);
+        add(house, company, record, &entry);
         record = NULL;
     }
     yq_record_out_fini(record, &entry);
@@ -194,11 +210,11 @@ static bool add_patient(struct yq_house *house, struct yq_company *company, stru
                      err);
 }
 
-bool yq_company_of(struct yq_house *house, struct yq_record *take, const char *source,
-                   struct yq_company *out, struct yq_err *err)
+bool yq_company_of(struct yq_house *house, struct yq_record *take,
+                   const struct yq_ledger_entry *entry, struct yq_company *out, struct yq_err *err)
 {
     *out = (struct yq_company){0};
-    add(house, out, take, source);
+    add(house, out, take, entry);
     if ((take->kind != YQ_KIND_REPORT || add_exam(house, out, err)) && add_patient(house, out, err))
         return true;
     yq_company_fini(out);
@@ -218,7 +234,7 @@ bool yq_company_open(struct yq_house *house, enum yq_kind kind, const char *id,
         ok = yq_fail(err, YQ_ABSENT, "walk", "the record was removed");
         yq_record_free(record);
     } else
-        ok = yq_company_of(house, record, entry.source, out, err);
+        ok = yq_company_of(house, record, &entry, out, err);
     yq_ledger_entry_fini(&entry);
     return ok;
 }

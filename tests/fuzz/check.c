@@ -1,6 +1,6 @@
 /* Checking: whatever a sender put into a record, the rules and every interface's table only look at
- * it. Input: a byte for the kind, then lines of a byte for the member and its text; a line that
- * begins with 0xff begins a record in the last list. */
+ * it. Input: a byte for the kind, one for the interface, then lines of a byte for the member and
+ * its text; a line that begins with 0xff begins a record in the last list. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +36,11 @@ static struct yq_record *add_item(struct yq_record *record)
     return item && yq_record_add(record, last, item, &err) ? item : NULL;
 }
 
-static void look(const struct yq_record *record)
+static void look(const struct yq_record *record, uint8_t interface)
 {
     struct yq_findings findings = {0};
     yq_check_record(record, NULL, NULL, &findings);
-    for (size_t i = 0; i < yq_interface_count; i++)
-        yq_check_interface(&yq_interfaces[i], record, &findings);
+    yq_check_interface(&yq_interfaces[interface % yq_interface_count], record, &findings);
     for (size_t i = 0; i < findings.count; i++)
         if (!*findings.list[i].chinese || !*findings.list[i].english || !*findings.list[i].what)
             abort();
@@ -50,11 +49,11 @@ static void look(const struct yq_record *record)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!size || size > 20000)
+    if (size < 2 || size > 20000)
         return 0;
     struct yq_record *record = yq_record_new((enum yq_kind)(data[0] % YQ_KIND_COUNT));
     struct yq_record *now = record;
-    for (size_t at = 1; record && at < size;) {
+    for (size_t at = 2; record && at < size;) {
         const uint8_t *end = memchr(data + at, '\n', size - at);
         size_t length = end ? (size_t)(end - data - at) : size - at;
         if (length && data[at] == 0xff)
@@ -65,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += length + 1;
     }
     if (record)
-        look(record);
+        look(record, data[1]);
     yq_record_free(record);
     return 0;
 }

@@ -77,7 +77,9 @@ struct yq_code_context {
 };
 /* code(A, from, to) of expr.h: from one dictionary to another; from "local" or "local:LIST" by the
  * hospital's table, then as it is where it is a code of `to` already; from "name" by the Chinese
- * name of a term of `to`. Appends the code. False: it is not mapped. `context`: yq_code_context. */
+ * name of a term of `to`. What the tables do not know is looked up among the hospital's codes, also
+ * for `from` on the way to `to`, so a code that was kept as it came is converted once it is mapped.
+ * Appends the code. False: it is not mapped. `context`: yq_code_context. */
 bool yq_codes_convert(void *context, const char *from, const char *to, const char *code,
                       struct yq_buf *out);
 /* For yq_check_record: a code of the dictionary, or mapped to it. `context` as above. */

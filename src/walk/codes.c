@@ -37,27 +37,44 @@ static bool is_local(const char *from, const char **list)
     return true;
 }
 
+/* The hospital's code as one of `to`: by a line for that dictionary, or by one for the dictionary
+ * `between` ("sex" for "shanxi/sex") and on from there. */
+static const char *by_table(const struct yq_code_context *context, const char *list,
+                            const char *between, const char *to, const char *code,
+                            char found[YQ_CODE_SIZE])
+{
+    if (national(context, list, to, code, found))
+        return found;
+    return between && strcmp(between, to) != 0 && national(context, list, between, code, found)
+               ? yq_term_convert(between, to, found)
+               : NULL;
+}
+
+static const char *code_of(const struct yq_term *term) { return term ? term->code : NULL; }
+
+static const char *from_local(const struct yq_code_context *context, const char *list,
+                              const char *to, const char *code, char found[YQ_CODE_SIZE])
+{
+    const char *between = strchr(to, '/');
+    const char *into = by_table(context, list, between ? between + 1 : NULL, to, code, found);
+    return into ? into : code_of(term_of(to, code));
+}
+
 bool yq_codes_convert(void *context, const char *from, const char *to, const char *code,
                       struct yq_buf *out)
 {
     char found[YQ_CODE_SIZE];
-    const char *list, *into = NULL;
-    const struct yq_term *term = NULL;
+    const char *list, *into;
     if (is_local(from, &list)) {
-        if (national(context, list, to, code, found))
-            into = found;
-        else
-            term = term_of(to, code);
+        into = from_local(context, list, to, code, found);
     } else if (strcmp(from, "name") == 0) {
         const struct yq_dictionary *dictionary = yq_dictionary_find(to);
-        term = dictionary ? yq_term_named(dictionary, code) : NULL;
+        into = dictionary ? code_of(yq_term_named(dictionary, code)) : NULL;
     } else {
         into = yq_term_convert(from, to, code);
     }
-    if (term)
-        into = term->code;
-    else if (!into && !is_local(from, &list) && national(context, NULL, to, code, found))
-        into = found; /* what a sender says beyond the standard's table */
+    if (!into && !is_local(from, &list)) /* what a sender says beyond the standard's table */
+        into = by_table(context, NULL, from, to, code, found);
     if (into)
         yq_buf_puts(out, into);
     return into;

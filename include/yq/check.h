@@ -42,6 +42,7 @@ struct yq_field {
     const char *name, *chinese, *type;
     unsigned length;
     bool bytes; /* the length counts bytes of GBK (GB 18030), as the document's database does */
+    bool about; /* the document's own samples are longer: what exceeds it is only odd */
     const char *required;   /* "yes", "if present", "no" */
     const char *when;       /* "" or kind.member=VALUE VALUE..: required only then */
     const char *dictionary; /* "" or a name of dictionary.h */

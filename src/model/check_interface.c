@@ -196,8 +196,9 @@ static void say(const struct looking *l, const struct yq_field *field, const cha
                 const char *chinese, const char *english)
 {
     char path[192];
+    bool serious = !field->about || strcmp(what, "too-long") != 0;
     snprintf(path, sizeof path, "%s%s", l->prefix, field->name);
-    check_say(l->findings, true, path, what, chinese, english);
+    check_say(l->findings, serious, path, what, chinese, english);
 }
 
 /* "exam.visitType=1 2": does one of the words stand there? Of a record that is not here: no. */

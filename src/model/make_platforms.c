@@ -95,21 +95,22 @@ static bool is_one_of(const char *word, const char *const *words)
 static void write_field(FILE *out, char *text)
 {
     static const char *const required[] = {"yes", "if present", "no", NULL};
-    static const char *const units[] = {"", "chars", "bytes", NULL};
+    static const char *const units[] = {"", "chars", "bytes", "about", NULL};
     char *fields[COLUMNS_MOST], *end;
     split(text, fields, 10);
     unsigned long length = strtoul(fields[3], &end, 10);
     if (!*fields[0] || !*fields[1])
         give_up("a field has a name and a Chinese name");
     if (*end || (length != 0) != (*fields[4] != '\0') || !is_one_of(fields[4], units))
-        give_up("a length is a number of chars or bytes");
+        give_up("a length is a number of chars or bytes, or about so many");
     if (!is_one_of(fields[5], required))
         give_up("required is yes, if present or no");
     fputs("    {", out);
     put_string(out, fields[0]);
     put_string(out, fields[1]);
     put_string(out, fields[2]);
-    fprintf(out, "%lu, %s, ", length, strcmp(fields[4], "bytes") == 0 ? "true" : "false");
+    fprintf(out, "%lu, %s, %s, ", length, strcmp(fields[4], "bytes") == 0 ? "true" : "false",
+            strcmp(fields[4], "about") == 0 ? "true" : "false");
     for (size_t i = 5; i < 10; i++)
         put_string(out, fields[i]);
     fputs("},\n", out);

@@ -167,7 +167,7 @@ static bool read_arguments(struct reader *r, unsigned depth, uint16_t call)
     unsigned count = 0;
     uint16_t last = 0;
     for (;; r->at++) {
-        uint16_t argument;
+        uint16_t argument = 0;
         bool again = *takes == '*';
         if (count == functions[function].most)
             return yq_fail(r->err, YQ_BAD_INPUT, ROOM,

@@ -97,6 +97,10 @@ bool yq_hl7_raw(const struct yq_hl7 *message, size_t segment, unsigned field, un
 void yq_hl7_unescape(const struct yq_hl7 *message, const char *text, size_t length,
                      struct yq_buf *out);
 
+/* Appends the message for people, a segment a line, long values shortened; unless `personal`, what
+ * says who the patient is and what was found is masked. */
+void yq_hl7_show(const struct yq_hl7 *message, bool personal, struct yq_buf *out);
+
 /* ---- head and answer ---- */
 
 enum yq_hl7_when { YQ_HL7_UNSAID, YQ_HL7_ALWAYS, YQ_HL7_NEVER, YQ_HL7_ON_ERROR, YQ_HL7_ON_SUCCESS };

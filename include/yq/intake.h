@@ -59,9 +59,4 @@ void yq_intake_records_free(struct yq_intake_record *list, size_t count);
 /* A kept message's bytes, opened. */
 yq_must_check bool yq_intake_read(struct yq_house *house, int64_t id, struct yq_letter *out,
                                   struct yq_err *err);
-/* The message in UTF-8, a segment a line, with what is personal (names, numbers, addresses, text of
- * results) masked unless `personal`. */
-void yq_intake_show(const void *bytes, size_t length, const char *charset, bool personal,
-                    struct yq_buf *out);
-
 #endif

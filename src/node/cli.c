@@ -2,11 +2,15 @@
  * stand anywhere; a command's own options stand after it. */
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "yq/clock.h"
 
 const struct yq_verb *yq_verb_named(const char *name)
 {
@@ -204,4 +208,21 @@ bool yq_cli_number(const struct yq_cli *cli, const char *name, long least, long 
         return true;
     yq_cli_usage(cli, "--%s wants a number from %ld to %ld", name, least, most);
     return false;
+}
+
+bool yq_cli_moment(const char *text, int64_t *ms)
+{
+    struct tm tm = {0};
+    char *end;
+    const char *rest = strptime(text, "%Y-%m-%d", &tm);
+    if (rest && *rest == 'T')
+        rest = strptime(rest, "T%H:%M", &tm);
+    if (rest && !*rest) {
+        *ms = (int64_t)timegm(&tm) * 1000;
+        return true;
+    }
+    long number = strtol(text, &end, 10);
+    long unit = *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
+    *ms = yq_now_ms() - (int64_t)number * unit * 1000;
+    return isdigit((unsigned char)*text) && unit && !end[1] && number <= 100000;
 }

@@ -67,6 +67,9 @@ bool yq_cli_flag(const struct yq_cli *cli, const char *name);
 bool yq_cli_number(const struct yq_cli *cli, const char *name, long least, long most,
                    long otherwise, long *out);
 
+/* "2026-03-01", "2026-03-01T08:00" (UTC), or how long ago: "30m", "8h", "7d". */
+bool yq_cli_moment(const char *text, int64_t *ms);
+
 /* "yingqiao: ..." and where to read more, on standard error; returns YQ_EXIT_USAGE. */
 int yq_cli_usage(const struct yq_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -99,6 +102,7 @@ int yq_run_coerce(struct yq_cli *cli);
 int yq_run_anonymize(struct yq_cli *cli);
 int yq_run_codes(struct yq_cli *cli);
 int yq_run_queue(struct yq_cli *cli);
+int yq_run_hl7(struct yq_cli *cli);
 int yq_run_link(struct yq_cli *cli);
 int yq_run_report(struct yq_cli *cli);
 int yq_run_merge(struct yq_cli *cli);

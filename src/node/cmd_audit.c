@@ -246,24 +246,6 @@ static bool pass(const char *folder, struct question *question, struct yq_err *e
     return err->code == YQ_OK;
 }
 
-/* "2026-03-01", "2026-03-01T08:00" (UTC), or how long ago: "30m", "8h", "7d". */
-static bool read_since(const char *text, int64_t *ms)
-{
-    struct tm tm = {0};
-    char *end;
-    const char *rest = strptime(text, "%Y-%m-%d", &tm);
-    if (rest && *rest == 'T')
-        rest = strptime(rest, "T%H:%M", &tm);
-    if (rest && !*rest) {
-        *ms = (int64_t)timegm(&tm) * 1000;
-        return true;
-    }
-    long number = strtol(text, &end, 10);
-    long unit = *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
-    *ms = yq_now_ms() - (int64_t)number * unit * 1000;
-    return isdigit((unsigned char)*text) && unit && !end[1] && number <= 100000;
-}
-
 /* Only counts, then prints the last ones. */
 static bool count_and_print(struct yq_cli *cli, const char *folder, struct question *question,
                             uint64_t limit, struct yq_err *err)
@@ -301,7 +283,7 @@ int yq_run_audit(struct yq_cli *cli)
     long limit;
     if (cli->arg_count)
         return yq_cli_usage(cli, "audit takes no %s", cli->args[0]);
-    if (since && !read_since(since, &question.since_ms))
+    if (since && !yq_cli_moment(since, &question.since_ms))
         return yq_cli_usage(cli, "--since wants a day (2026-03-01), a time (2026-03-01T08:00, UTC) "
                                  "or how long ago (30m, 8h, 7d)");
     if (!yq_cli_number(cli, "limit", 0, 100000000, 100, &limit))

@@ -100,6 +100,18 @@ static const struct yq_option merge_options[] = {
     {"limit", "N", "list: at most N (100 when not given)"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option hl7_options[] = {
+    {"state", "STATE", "list: only new, done, failed or ignored"},
+    {"source", "NAME", "only messages of this source; test: whose message it would be"},
+    {"from", "WHEN",
+     "received since: a day (2026-03-01), a time (2026-03-01T08:00, UTC), or how long ago (8h, "
+     "7d)"},
+    {"to", "WHEN", "received before"},
+    {"failed", NULL, "replay: all that failed"},
+    {"personal", NULL, "show, test: names, numbers and results too; the audit trail is told"},
+    {"limit", "N", "list: at most the last N (50 when not given)"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option studies_options[] = {
     {"limit", "N", "at most N studies (100 when not given; 0: all)"},
     {"offset", "N", "pass over the first N"},
@@ -300,6 +312,21 @@ const struct yq_verb yq_verbs[] = {
      "(GBK), all of it or nothing. export --unmapped has the suggestions beside an empty column:\n"
      "fill it in and import the file. dictionary lists the code tables, or the codes of one.",
      codes_options},
+    {"hl7", yq_run_hl7,
+     "list [--state STATE] [--source NAME] [--from WHEN] [--to WHEN] [--limit N]\n"
+     "show ID [--personal]\nreplay ID...|--failed|--from WHEN [--to WHEN] [--source NAME]\n"
+     "test FILE [--source NAME] [--personal]\nsend HOST:PORT FILE...",
+     "HL7 messages: what came, and what became of it",
+     "Messages that were received (hl7.port, sources.json) are kept as they came for "
+     "hl7.keep_days.\n"
+     "A failed one says why; when the mapping or the sources were mended, replay makes its "
+     "records\n"
+     "by the mapping of today. Older messages never take the place of newer ones.\n\n"
+     "test shows which records a message in a file would make, and keeps nothing. send calls any\n"
+     "MLLP receiver, sends each file as one message and prints the answers; exit status 1 when "
+     "one\n"
+     "was not accepted.",
+     hl7_options},
     {"audit", yq_run_audit, "[--since WHEN] [--aet AET] [--study UID] [--patient ID] [--limit N]",
      "show who did what",
      "Reads the audit trail in DIR/audit: who stored, searched, fetched, changed or deleted what, "

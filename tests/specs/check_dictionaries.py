@@ -121,6 +121,11 @@ def shanxi(text):
     yield "age-unit", listed(text, r"\tageUnit\t", r"([YMDH])-\s*([^；;\s]+)")
     yield "emergency", listed(text, r"\tisEmergency\t", number)
     yield "disabled", listed(text, r"\tdisableFlag\t", r"(\d)-(未删除|已删除)")
+    devices = re.search(r"\tinstra\t.*\t([A-Z]+(?:、[A-Z]+)+) 等", "\n".join(text.lines))
+    yield "device-type", [(code, None) for code in devices[1].split("、")] + [("OT", None)]
+    yield "answer", listed(text, r"^code\tInteger\t错误代码", r"(\d) 表示(成功|失败)")
+    yield "statistics-answer", listed(text, r"^status\tstring\t错误代码", r"(-?\d) 表示(成功|失败)")
+    yield "file-data-type", listed(text, r"^fileDataType\t", r"(\d): ([\u4e00-\u9fff]+)")
     yield "sign-job-status", listed(text, r"^jobStatus\t", r"([A-Z]+): ?([^,，)]+)")
 
 
@@ -151,6 +156,12 @@ def hebei(text):
     yield "record-category", inline(r"记录类别（(.*?)）")
     yield "study-category", inline(r"检查类别代码（(.*?)）")
     yield "study-result", inline(r"检查结果代码\((.*?)\)")
+    yield "recognition", inline(r"是否互认[,，](.*?)”")
+    yield "data-source", re.findall(r"(\d):(来源(?:本地|省))", re.search(r"数据来源[:：](1:.*?)”", whole)[1])
+    yield "has-images", inline(r"是否有影像(.*?)”")
+    yield "image-answer", re.findall(r"(\d):([\u4e00-\u9fff]+)", re.search(r"返回状态\((.*?)\)", whole)[1])
+    yield "answer", re.findall(r"(\d{3})([\u4e00-\u9fff]+)", re.search(r"\"code\":\"(200成功,500失败)\"", whole)[1])
+    yield "image-sex", re.findall(r"([FM0]):([\u4e00-\u9fff]+)", re.search(r"患者性别\(F:(.*?)\)", whole)[0])
     yield "result-prompt", inline(r"结果提示\(?（?(1\..*?)\)?[)）]")
 
 
@@ -184,7 +195,21 @@ def neijiang(text):
     yield "anesthesia-medicine", listed(text, r"\tAneCAndWCode\t", r"(\d) ([^;\s]+)")
     yield "positive", listed(text, r"\tRequisitionNote\t", r"(\d+)：([^，\s]+)") + listed(
         text, r"^\t*20：阴性|20：阴性$", r"(20)：(阴性)")
+    yield "sex", [(code, None) for code in
+                  re.search(r"\tPatSex\t.*\t([A-Z]/[A-Z]/[A-Z])$", "\n".join(text.lines), re.M)[1].split("/")]
+    flags = text.lines[text.find(r"\tVisitFlag\t")].split("请填写：")[1].split("/")
+    yield "visit-flag", [(flag, flag) for flag in flags]
+    yield "critical", listed(text, r"\tcriticalValue\t", r"(\d)([是否])")
+    yield "interim", listed(text, r"\tinterimReport\t", r"(\d)([是否])")
+    yield "has-images", listed(text, r"\tIsImage\t", r"(\d): ([\u4e00-\u9fff]+)")
+    yield "report-type", listed(text, r"\tReportType\t", r"(\d)：([^，\t]+)")
+    yield "answer", sorted({tuple(line.split("\t")[:2]) for line in text.lines if re.match(r"^[NE]\d{4}\t", line)})
     yield "recognition", listed(text, r"\tsmrMark\t", r"(\d): (不?互认)")
+
+
+def sichuan(text):
+    whole = "".join(text.lines)
+    yield "authorized", re.findall(r"(\d) (不?授权)", re.search(r"has_authorize string 是 (0.*?1 授权)", whole)[1])
 
 
 # What each document must have at least: counts that its text, or INTERFACES.md, tells.
@@ -224,7 +249,7 @@ CANONICAL = ("sex id-type patient-type exam-status record-status exam-type exam-
 
 def printed_of(name, row):
     """The code of one of our rows as the document prints it."""
-    repaired = re.search(r"代码修复：原文印作 (\w+)", row["note"])
+    repaired = re.search(r"(?:代码修复：|^)原文印作 (\w+)$", row["note"])
     if repaired:
         return repaired[1]
     return RECODED.get(name, {}).get(row["chinese"], row["code"])
@@ -244,11 +269,11 @@ def compare(name, printed):
         trouble(f"{name}: printed only {sorted((theirs - mine).elements())}, ours only {sorted((mine - theirs).elements())}")
     meant = collections.defaultdict(set)
     for code, chinese in printed:
-        meant[squeeze(code)].add(squeeze(chinese))
+        meant[squeeze(code)].add(chinese and squeeze(chinese))
     for row in ours:
         code = printed_of(name, row)
         chinese = squeeze(row["chinese"])
-        if chinese in meant[code] or code not in theirs:
+        if chinese in meant[code] or code not in theirs or None in meant[code]:  # None: printed without a name
             continue
         if RENAMED.get((name, code)) and squeeze(RENAMED[name, code]) in meant[code] and "原文印作" in row["note"]:
             continue
@@ -329,7 +354,8 @@ def main():
         return 1 if troubles else 77
     compared, names = 0, set()
     for document, file, read in (("shanxi", "shanxi-v2.1.txt", shanxi), ("hebei", "hebei-v1.5.txt", hebei),
-                                 ("neijiang", "neijiang-v0.94.txt", neijiang)):
+                                 ("neijiang", "neijiang-v0.94.txt", neijiang),
+                                 ("sichuan", "sichuan-t-shia-014-2-2024.txt", sichuan)):
         for name, printed in read(Text(folder, file)):
             names.add(f"{document}/{name}")
             compared += compare(f"{document}/{name}", printed)
@@ -344,7 +370,7 @@ def main():
     left = sorted(name for name in INDEX if name.split("/")[0] in ("shanxi", "hebei", "neijiang", "sichuan")
                   and name not in names and not INDEX[name]["as"])
     print(f"{len(names)} dictionaries, {compared} codes compared with the texts; {odd} radiology codes kept as printed; "
-          f"by eye only: {', '.join(left)}; {len(troubles)} troubles")
+          f"only referred to in the texts: {', '.join(left)}; {len(troubles)} troubles")
     return 1 if troubles else 0
 
 

@@ -96,6 +96,55 @@ static void what_hospitals_write_is_understood(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Writes `text` with `from` as `to`. */
+static void rewrite(char *text, size_t size, const char *from, const char *to)
+{
+    char *at = strstr(text, from), rest[512];
+    if (!at)
+        return;
+    snprintf(rest, sizeof rest, "%s", at + strlen(from));
+    snprintf(at, size - (size_t)(at - text), "%s%s", to, rest);
+}
+
+/* All 320 items in other hospitals' spelling. */
+static void other_spellings_find_the_same_item(void **state)
+{
+    (void)state;
+    static const char *const spellings[][12] = {
+        {" CT ", "CT", " MRI ", "核磁共振"},
+        {"右", "右侧", "左", "左侧", "双", "双侧", " MRI 平扫", "磁共振平扫成像", " CT 平扫",
+         "计算机体层（CT）平扫"},
+        {"肩", "肩关节", "膝", "膝关节", "踝", "踝关节", "肘", "肘关节", "髋", "髋关节", "腕",
+         "腕关节"},
+        {"平扫", "普通扫描", "增强", "平扫+增强", "头颅", "颅脑", "正侧位", "正位及侧位"},
+    };
+    const struct yq_dictionary *dictionary = yq_dictionary_find("recognition-item");
+    struct yq_suggester *made = suggester("recognition-item");
+    size_t asked = 0, first = 0, listed = 0;
+    for (size_t s = 0; s < sizeof spellings / sizeof *spellings; s++)
+        for (size_t i = 0; i < dictionary->count; i++) {
+            const struct yq_term *term = &dictionary->terms[i];
+            struct yq_suggestion best[3];
+            char name[256];
+            snprintf(name, sizeof name, "%s%s", strncmp(term->code, "DR", 2) == 0 ? "DR" : "",
+                     term->chinese);
+            for (size_t k = 0; k < 12 && spellings[s][k]; k += 2)
+                rewrite(name, sizeof name, spellings[s][k], spellings[s][k + 1]);
+            size_t count = yq_suggest(made, name, 0.3, best, 3);
+            asked++;
+            first += count && best[0].term == term;
+            for (size_t k = 0; k < count; k++)
+                listed += best[k].term == term;
+            if (!count || best[0].term != term)
+                print_message("%s: %s, not %s\n", name, count ? best[0].term->chinese : "nothing",
+                              term->chinese);
+        }
+    print_message("%zu names, %zu found first, %zu among three\n", asked, first, listed);
+    assert_true(first * 100 >= asked * 99);
+    assert_true(listed * 1000 >= asked * 995);
+    yq_suggester_free(made);
+}
+
 static void sides_and_modalities_are_not_mixed_up(void **state)
 {
     (void)state;
@@ -139,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_term_suggests_itself),
         cmocka_unit_test(what_hospitals_write_is_understood),
+        cmocka_unit_test(other_spellings_find_the_same_item),
         cmocka_unit_test(sides_and_modalities_are_not_mixed_up),
         cmocka_unit_test(anything_is_taken),
     };

@@ -25,6 +25,9 @@ void yq_json_add(struct yq_json *parent, const char *name, struct yq_json *take)
 /* Appends the text; `indent`: for people. False without memory. */
 bool yq_json_print(const struct yq_json *json, bool indent, struct yq_buf *out);
 
+/* Appends text (UTF-8) as a JSON string, quotes included. */
+void yq_json_put_text(struct yq_buf *out, const char *text);
+
 /* ---- values as people write them, appended; other text stays as it is (value.c) ---- */
 
 void yq_form_date(const char *date, struct yq_buf *out);         /* DA: 2026-03-01 */
@@ -76,6 +79,12 @@ struct yq_form_extra {
 yq_must_check bool yq_form_record_read(enum yq_kind kind, const char *text, size_t length,
                                        const struct yq_form_extra *extra, struct yq_record **out,
                                        struct yq_err *err);
+
+/* Changes a record by such an object (RFC 7396): what it has comes over what is there, lists as a
+ * whole; null takes a member away. Errors as of yq_form_record_read; the record may be half changed
+ * then. */
+yq_must_check bool yq_form_record_patch(struct yq_record *record, const char *text, size_t length,
+                                        const struct yq_form_extra *extra, struct yq_err *err);
 
 struct yq_findings;
 /* Appends them as a JSON array of objects: member, what, serious, chinese, english. */

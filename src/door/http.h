@@ -157,10 +157,13 @@ void yq_memo_free(struct yq_memo *memo);
 
 /* ---- routes ---- */
 
+yq_route_function yq_route_index, yq_route_health, yq_route_metrics;            /* status.c */
+yq_route_function yq_route_wado;                                                /* wado.c */
+yq_route_function yq_route_studies;                                             /* api.c */
+yq_route_function yq_route_record, yq_route_record_write, yq_route_record_post, /* records.c */
+    yq_route_record_history, yq_route_record_findings;
+yq_route_function yq_route_records;                              /* records_list.c */
+yq_route_function yq_route_records_batch, yq_route_records_post; /* records_batch.c */
 yq_route_function yq_route_pdf, yq_route_pdf_put, yq_route_pdf_url, yq_route_file; /* files.c */
-
-yq_route_function yq_route_index, yq_route_health, yq_route_metrics; /* status.c */
-yq_route_function yq_route_wado;                                     /* wado.c */
-yq_route_function yq_route_studies;                                  /* api.c */
 
 #endif

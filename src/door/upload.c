@@ -97,7 +97,7 @@ bool check_body(struct visit *visit)
         yq_reply_problem(&visit->reply, 411, "a body is needed, and Content-Length or chunked");
         return false;
     }
-    if (!check_framing(visit, &length) || (has_body(visit) && !check_type(visit)))
+    if (!check_framing(visit, &length) || !check_type(visit))
         return false;
     bool batch = route->batch && strcmp(visit->request.media, "application/x-ndjson") == 0;
     const struct yq_conf *conf = yq_conf_hold(visit->door->house->conf);

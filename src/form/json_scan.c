@@ -1,6 +1,8 @@
 /* json_scan.c: JSON text, piece by piece: see json_scan.h. */
 #include "json_scan.h"
 
+#include "yq/form.h"
+
 #include <string.h>
 
 bool json_wrong(const struct json_scan *scan, const char *what, struct yq_err *err)
@@ -153,6 +155,11 @@ void json_put_text(struct yq_buf *out, const char *text, size_t length)
             yq_buf_putf(out, "\\u%04x", (unsigned)c);
     }
     yq_buf_put(out, "\"", 1);
+}
+
+void yq_json_put_text(struct yq_buf *out, const char *text)
+{
+    json_put_text(out, text, strlen(text));
 }
 
 /* ---- numbers and words ---- */

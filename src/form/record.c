@@ -119,6 +119,7 @@ void yq_form_record_write(const struct yq_record *record, unsigned look, struct 
 
 struct reading {
     struct json_scan scan;
+    bool *came; /* which members the outermost record has in the text; NULL: nobody asks */
     const struct yq_form_extra *extra;
     struct yq_buf name, value;
 };
@@ -316,18 +317,22 @@ static bool read_pairs(struct reading *reading, struct yq_record *record, bool *
 
 static bool read_record(struct reading *reading, struct yq_record *record, struct yq_err *err)
 {
-    bool *seen = calloc(yq_kinds[record->kind].count, sizeof *seen);
+    bool *lent = reading->came;
+    bool *seen = lent ? lent : calloc(yq_kinds[record->kind].count, sizeof *seen);
+    reading->came = NULL;
     bool ok = seen ? read_pairs(reading, record, seen, err)
                    : yq_fail(err, YQ_FULL, "form", "no memory for a record");
-    free(seen);
+    if (!lent)
+        free(seen);
     return ok;
 }
 
-bool yq_form_record_read(enum yq_kind kind, const char *text, size_t length,
-                         const struct yq_form_extra *extra, struct yq_record **out,
-                         struct yq_err *err)
+/* `came`: as many as the kind has members; NULL: nobody asks. */
+static bool read_text(enum yq_kind kind, const char *text, size_t length,
+                      const struct yq_form_extra *extra, bool *came, struct yq_record **out,
+                      struct yq_err *err)
 {
-    struct reading reading = {.scan = {text, length, 0}, .extra = extra};
+    struct reading reading = {.scan = {text, length, 0}, .came = came, .extra = extra};
     *out = NULL;
     if (!yq_text_is_utf8(text, length))
         return yq_fail(err, YQ_BAD_INPUT, "form", "JSON is UTF-8 (RFC 8259), and this is not");
@@ -347,4 +352,28 @@ bool yq_form_record_read(enum yq_kind kind, const char *text, size_t length,
     }
     *out = record;
     return true;
+}
+
+bool yq_form_record_read(enum yq_kind kind, const char *text, size_t length,
+                         const struct yq_form_extra *extra, struct yq_record **out,
+                         struct yq_err *err)
+{
+    return read_text(kind, text, length, extra, NULL, out, err);
+}
+
+bool yq_form_record_patch(struct yq_record *record, const char *text, size_t length,
+                          const struct yq_form_extra *extra, struct yq_err *err)
+{
+    struct yq_record *patch yq_cleanup(yq_record_cleanup) = NULL;
+    size_t count = yq_kinds[record->kind].count;
+    bool *came = calloc(count, sizeof *came);
+    if (!came)
+        return yq_fail(err, YQ_FULL, "form", "no memory for a record");
+    bool ok = read_text(record->kind, text, length, extra, came, &patch, err) &&
+              yq_record_overlay(record, patch, err);
+    for (size_t i = 0; i < count && ok; i++)
+        if (came[i] && !patch->values[i] && !patch->lists[i].count)
+            ok = yq_record_set(record, (int)i, NULL, err);
+    free(came);
+    return ok;
 }

@@ -260,7 +260,10 @@ void yq_audit_query_url(struct yq_audit *audit, const struct yq_origin *from, co
     struct yq_deed deed = audit_deed(YQ_DEED_QUERY, 'E', trouble);
     audit_other(&deed, from, YQ_ROLE_SOURCE)->asked = true;
     audit_us(audit, &deed, YQ_ROLE_DESTINATION);
-    put_query(audit_subject(&deed, YQ_SUBJECT_URL, "/api/v1/studies"), url, strlen(url));
+    char path[128] = "";
+    size_t length = strcspn(url, "?");
+    memcpy(path, url, length < sizeof path ? length : sizeof path - 1);
+    put_query(audit_subject(&deed, YQ_SUBJECT_URL, path), url, strlen(url));
     audit_tell(audit, &deed, false);
 }
 

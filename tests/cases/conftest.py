@@ -442,9 +442,9 @@ def shared_nodes(tmp_path_factory):
     """The same for a whole file: for cases that only look."""
     started = []
 
-    def begin(**settings):
+    def begin(conf=None, **settings):
         home = tmp_path_factory.mktemp("node")
-        node = Node(home, {key.replace("__", "."): value for key, value in settings.items()})
+        node = Node(home, {key.replace("__", "."): value for key, value in settings.items()}, conf=conf)
         started.append(node)
         return node
 

@@ -102,6 +102,10 @@ void yq_catalog_dismiss(struct yq_catalog *catalog);
  * is synced; turned off, everything is on stable storage. No change is under way. */
 yq_must_check bool yq_catalog_hurry(struct yq_catalog *catalog, bool on, struct yq_err *err);
 
+/* Writes the catalog's file anew, without what was once in it, and empties the log beside it.
+ * YQ_BUSY: somebody reads or writes. */
+yq_must_check bool yq_catalog_scrub(struct yq_catalog *catalog, struct yq_err *err);
+
 /* The served instance with this SOP Instance UID: YQ_ABSENT when there is none. */
 yq_must_check bool yq_catalog_get(struct yq_catalog *catalog, const char *sop_instance,
                                   struct yq_entry *out, struct yq_err *err);

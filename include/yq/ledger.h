@@ -49,6 +49,8 @@ yq_must_check bool yq_ledger_write(struct yq_catalog *catalog,
 
 struct yq_ledger_entry { /* ended with yq_ledger_entry_fini */
     int64_t row, version, received_ms, first_ms;
+    int64_t latest;      /* number of the latest version */
+    int64_t version_row; /* the version's own; grows with time */
     enum yq_kind kind;
     char id[YQ_RECORD_ID_MOST + 1];
     char source[YQ_SOURCE_SIZE];
@@ -86,6 +88,27 @@ void yq_ledger_list_free(struct yq_ledger_entry *list, size_t count);
 yq_must_check bool yq_ledger_history(struct yq_catalog *catalog, enum yq_kind kind, const char *id,
                                      struct yq_ledger_entry **out, size_t *count,
                                      struct yq_err *err);
+
+/* ---- the same versions, kept otherwise (sealed, with another key) ---- */
+
+/* All versions of all records with their content, in the order of version_row from after this one.
+ */
+yq_must_check bool yq_ledger_versions(struct yq_catalog *catalog, int64_t after, size_t limit,
+                                      struct yq_ledger_entry **out, size_t *count,
+                                      struct yq_err *err);
+struct yq_ledger_recast { /* says the same as before */
+    const struct yq_ledger_entry *entry;
+    const char *content; /* NULL: it stays */
+    const char *name;    /* what follows counts where it is the latest version still; NULL: nothing
+                            follows */
+    const uint8_t *digest; /* NULL: it stays */
+    const struct yq_ledger_key *keys;
+    size_t key_count;
+};
+yq_must_check bool yq_ledger_recast(struct yq_catalog *catalog,
+                                    const struct yq_ledger_recast *recasts, size_t count,
+                                    struct yq_err *err);
+
 struct yq_ledger_totals { /* records that are not removed; versions also of those that are */
     uint64_t records[YQ_KIND_KEPT], versions, with_findings;
 };

@@ -62,6 +62,19 @@ yq_must_check bool yq_personal_shut(struct yq_house *house, const char *context,
 yq_must_check bool yq_personal_open(struct yq_house *house, const char *context, const char *kept,
                                     size_t length, struct yq_buf *out, struct yq_err *err);
 
+/* Keeps every version of every record as the settings say now: sealed, with the key that seals now,
+ * or in clear; `all`: also what seems to be so already, so that records are found by all their keys
+ * again. What was broken off goes on where it was. */
+struct yq_progress;
+struct yq_resealed {
+    uint64_t seen, resealed; /* versions */
+    uint64_t left;           /* that could not be opened, each told as trouble */
+    bool scrubbed;           /* nothing of what was there before is left in the catalog's file */
+};
+yq_must_check bool yq_record_reseal(struct yq_house *house, bool all,
+                                    const struct yq_progress *progress, struct yq_resealed *out,
+                                    struct yq_err *err);
+
 /* ---- links (walk/link*.c): exam - report - study ---- */
 
 enum yq_link_how { /* what both carry, best first */

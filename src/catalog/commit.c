@@ -183,6 +183,34 @@ bool yq_catalog_hurry(struct yq_catalog *catalog, bool on, struct yq_err *err)
     return ok;
 }
 
+static bool scrub(struct connection *writer, struct yq_err *err)
+{
+    int left = 0;
+    if (sqlite3_exec(writer->db, "VACUUM", NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &left, NULL) !=
+            SQLITE_OK)
+        return connection_fail(writer, "write the catalog anew", err);
+    return left <= 0 ||
+           yq_fail(err, YQ_BUSY, "catalog", "write the catalog anew: another process reads it");
+}
+
+bool yq_catalog_scrub(struct yq_catalog *catalog, struct yq_err *err)
+{
+    pthread_mutex_lock(&catalog->queue);
+    bool ours = !catalog->leading;
+    catalog->leading = true;
+    pthread_mutex_unlock(&catalog->queue);
+    if (!ours)
+        return yq_fail(err, YQ_BUSY, "catalog", "write the catalog anew: it is being written");
+    bool ok = writer_ready(catalog, err) && scrub(catalog->writer, err);
+    pthread_mutex_lock(&catalog->queue);
+    catalog->leading = false;
+    if (catalog->first)
+        pthread_cond_signal(catalog->served ? &catalog->wanted : &catalog->first->told);
+    pthread_mutex_unlock(&catalog->queue);
+    return ok;
+}
+
 void yq_catalog_vouch(struct yq_catalog *catalog, int64_t id)
 {
     pthread_mutex_lock(&catalog->queue);

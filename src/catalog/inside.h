@@ -102,6 +102,8 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_RECORD_GET,
                  ST_RECORD_GET_VERSION,
                  ST_RECORD_GET_ROW,
+                 ST_RECORD_RECAST,
+                 ST_RECORD_RENAME,
                  ST_CODE_NATIONAL,
                  ST_CODE_SEEN,
                  ST_COUNT
@@ -310,8 +312,8 @@ bool names_fill(struct connection *writer, struct yq_err *err);
     "record.id, record.kind, record.name, record.first_ms, record_version.version, "               \
     "record_version.at_ms, record_version.source, record_version.person, "                         \
     "record_version.removed, record_version.serious, record_version.changed, "                     \
-    "record_version.findings, record.digest"
-#define RECORD_WIDTH 13
+    "record_version.findings, record.digest, record_version.id, record.version"
+#define RECORD_WIDTH 15
 #define RECORD_LATEST                                                                              \
     "record_version ON record_version.record = record.id AND record_version.version = "            \
     "record.version"

@@ -129,21 +129,27 @@ static bool set_record(struct connection *writer, const struct yq_ledger_change 
     return statement_run(writer, set, err);
 }
 
-static bool put_keys(struct connection *writer, const struct yq_ledger_change *change, int64_t row,
-                     bool had, struct yq_err *err)
+struct keys {
+    enum yq_kind kind;
+    const struct yq_ledger_key *keys;
+    size_t count;
+};
+
+static bool put_keys(struct connection *writer, const struct keys *keys, int64_t row, bool had,
+                     struct yq_err *err)
 {
     sqlite3_stmt *remove = had ? connection_statement(writer, ST_RECORD_KEYS_REMOVE, err) : NULL;
     if (remove)
         sqlite3_bind_int64(remove, 1, row);
     if (had && !statement_run(writer, remove, err))
         return false;
-    for (size_t i = 0; i < change->key_count; i++) {
+    for (size_t i = 0; i < keys->count; i++) {
         sqlite3_stmt *add = connection_statement(writer, ST_RECORD_KEY_ADD, err);
         if (!add)
             return false;
-        sqlite3_bind_text(add, 1, change->keys[i].member, -1, SQLITE_STATIC);
-        sqlite3_bind_text(add, 2, change->keys[i].value, -1, SQLITE_STATIC);
-        sqlite3_bind_int(add, 3, change->kind);
+        sqlite3_bind_text(add, 1, keys->keys[i].member, -1, SQLITE_STATIC);
+        sqlite3_bind_text(add, 2, keys->keys[i].value, -1, SQLITE_STATIC);
+        sqlite3_bind_int(add, 3, keys->kind);
         sqlite3_bind_int64(add, 4, row);
         if (!statement_run(writer, add, err))
             return false;
@@ -193,6 +199,7 @@ static bool put_change(struct connection *writer, const struct yq_ledger_change 
                        struct yq_err *err)
 {
     int64_t now = change->received_ms ? change->received_ms : yq_now_ms();
+    const struct keys keys = {change->kind, change->keys, change->key_count};
     bool known = latest->version;
     result->outcome = !change->content            ? YQ_LEDGER_REMOVED
                       : !known || latest->removed ? YQ_LEDGER_NEW
@@ -202,7 +209,7 @@ static bool put_change(struct connection *writer, const struct yq_ledger_change 
     return ok && put_version(writer, change, result, now, err) &&
            (!change->attachment ||
             attachment_use(writer, change->attachment, result->row, result->version, err)) &&
-           (!change->content || put_keys(writer, change, result->row, known, err)) &&
+           (!change->content || put_keys(writer, &keys, result->row, known, err)) &&
            put_due(writer, change, result->row, err);
 }
 
@@ -284,4 +291,56 @@ bool yq_ledger_write(struct yq_catalog *catalog, const struct yq_ledger_change *
             return false;
     }
     return !count || commit_simple(catalog, write_all, &writing, err);
+}
+
+/* ---- kept otherwise ---- */
+
+struct recasting {
+    const struct yq_ledger_recast *recasts;
+    size_t count;
+};
+
+static bool recast_one(struct connection *writer, const struct yq_ledger_recast *recast,
+                       struct yq_err *err)
+{
+    bool latest;
+    const struct yq_ledger_entry *entry = recast->entry;
+    const struct keys keys = {entry->kind, recast->keys, recast->key_count};
+    sqlite3_stmt *set =
+        recast->content ? connection_statement(writer, ST_RECORD_RECAST, err) : NULL;
+    if (set) {
+        sqlite3_bind_text(set, 1, recast->content, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(set, 2, entry->version_row);
+    }
+    if (recast->content && !statement_run(writer, set, err))
+        return false;
+    sqlite3_stmt *name = recast->name ? connection_statement(writer, ST_RECORD_RENAME, err) : NULL;
+    if (!name)
+        return !recast->name;
+    sqlite3_bind_text(name, 1, recast->name, -1, SQLITE_STATIC);
+    if (recast->digest)
+        sqlite3_bind_blob(name, 2, recast->digest, 32, SQLITE_STATIC);
+    sqlite3_bind_int64(name, 3, entry->row);
+    sqlite3_bind_int64(name, 4, entry->version);
+    if (!statement_step(writer, name, &latest, err))
+        return false;
+    sqlite3_reset(name);
+    return !latest || put_keys(writer, &keys, entry->row, true, err);
+}
+
+static bool recast_all(struct connection *writer, void *with, struct yq_err *err)
+{
+    const struct recasting *recasting = with;
+    for (size_t i = 0; i < recasting->count; i++) {
+        if (!recast_one(writer, &recasting->recasts[i], err))
+            return false;
+    }
+    return true;
+}
+
+bool yq_ledger_recast(struct yq_catalog *catalog, const struct yq_ledger_recast *recasts,
+                      size_t count, struct yq_err *err)
+{
+    struct recasting recasting = {recasts, count};
+    return !count || commit_simple(catalog, recast_all, &recasting, err);
 }

@@ -39,6 +39,8 @@ static bool entry_take(sqlite3_stmt *row, bool with_content, struct yq_ledger_en
     const void *digest = sqlite3_column_blob(row, 12);
     if (digest && sqlite3_column_bytes(row, 12) == (int)sizeof out->digest)
         memcpy(out->digest, digest, sizeof out->digest);
+    out->version_row = sqlite3_column_int64(row, 13);
+    out->latest = sqlite3_column_int64(row, 14);
     out->changed = strdup(column_text(row, 10));
     out->findings = strdup(column_text(row, 11));
     out->content = strdup(with_content ? column_text(row, RECORD_WIDTH) : "");
@@ -316,6 +318,19 @@ bool yq_ledger_history(struct yq_catalog *catalog, enum yq_kind kind, const char
     put_text(&question, id, strlen(id));
     return list_for(catalog, &question, true, out, count, err) &&
            (*count || yq_fail(err, YQ_ABSENT, "catalog", "there is no such record"));
+}
+
+bool yq_ledger_versions(struct yq_catalog *catalog, int64_t after, size_t limit,
+                        struct yq_ledger_entry **out, size_t *count, struct yq_err *err)
+{
+    struct question question yq_cleanup(question_fini) = {0};
+    yq_buf_puts(&question.text,
+                "SELECT " RECORD_COLUMNS ", record_version.content FROM record_version CROSS JOIN "
+                "record ON record.id = record_version.record WHERE record_version.id > ? ORDER BY "
+                "record_version.id LIMIT ?");
+    put_value(&question, (struct value){.number = after});
+    put_value(&question, (struct value){.number = (int64_t)limit});
+    return list_for(catalog, &question, true, out, count, err);
 }
 
 /* ---- counts ---- */

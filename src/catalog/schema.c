@@ -407,6 +407,9 @@ static const char *const fixed_sql[ST_COUNT] = {
         "changed, findings, content) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [ST_RECORD_VERSION_FOUND] =
         "UPDATE record_version SET serious = ?, findings = ? WHERE record = ? AND version = ?",
+    [ST_RECORD_RECAST] = "UPDATE record_version SET content = ? WHERE id = ?",
+    [ST_RECORD_RENAME] = "UPDATE record SET name = ?1, digest = coalesce(?2, digest) WHERE id = ?3 "
+                         "AND version = ?4 RETURNING id",
     [ST_RECORD_KEY_ADD] =
         "INSERT OR IGNORE INTO record_key(member, value, kind, record) VALUES(?, ?, ?, ?)",
     [ST_RECORD_KEYS_REMOVE] = "DELETE FROM record_key WHERE record = ?",

@@ -39,10 +39,13 @@ bool vault_open(struct yq_house *house, struct vault *out, struct yq_err *err)
     yq_conf_release(house->conf, conf);
     out->can = (out->seals || *path || getenv(KEY_VARIABLE)) &&
                yq_keyring_ready(house->keyring, path, KEY_VARIABLE, &why);
-    if (out->can)
+    if (out->can) {
         yq_keyring_current(house->keyring, out->key);
-    else if (out->seals)
+    } else if (out->seals) {
         *err = why;
+        if (err->code == YQ_ABSENT) /* the key is, not what somebody asks for */
+            err->code = YQ_REFUSED;
+    }
     return out->can || !out->seals;
 }
 

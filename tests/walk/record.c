@@ -261,6 +261,164 @@ static void no_change_gets_lost_among_threads(void **state)
     assert_int_equal(totals.versions, THREADS * PER_THREAD);
 }
 
+/* ---- what is personal, at rest ---- */
+
+static char key_path[128];
+
+static void encrypt(const char *how)
+{
+    const struct yq_setting settings[] = {{"records.encrypt", how}, {"records.key_file", key_path}};
+    struct yq_conf *conf;
+    yq_conf_box_free(house.conf);
+    ok(yq_conf_load(dir, settings, 2, &conf, &err));
+    house.conf = yq_conf_box_new(conf);
+}
+
+static int set_up_sealed(void **state)
+{
+    char id[YQ_KEY_ID_SIZE];
+    set_up(state);
+    snprintf(key_path, sizeof key_path, "%s/records.key", dir);
+    ok(yq_keyring_make(key_path, id, &err));
+    house.keyring = yq_keyring_new();
+    encrypt("personal");
+    return 0;
+}
+
+static int tear_down_sealed(void **state)
+{
+    remove(key_path);
+    yq_conf_box_free(house.conf);
+    yq_keyring_free(house.keyring);
+    return tear_down(state);
+}
+
+/* Whether text stands in the catalog's files. */
+static bool lies_there(const char *text)
+{
+    bool found = false;
+    for (int i = 0; i < 2; i++) {
+        struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
+        char file[160];
+        snprintf(file, sizeof file, "%s%s", path, i ? "-wal" : "");
+        if (yq_file_read(file, 64 << 20, &bytes, &err) && bytes.length)
+            found = found || memmem(bytes.bytes, bytes.length, text, strlen(text));
+    }
+    return found;
+}
+
+static const char person[] = "{\"examId\":\"E1\",\"patientId\":\"PATIENT-77\","
+                             "\"patientName\":\"SUN WUKONG\",\"idNumber\":\"130102198001010012\","
+                             "\"ward\":\"A\"}";
+static const char lab[] = "{\"labId\":\"L1\",\"patientName\":\"SUN WUKONG\",\"results\":["
+                          "{\"itemCode\":\"HB\",\"quantity\":125.50},{\"itemCode\":\"K\"},"
+                          "{\"itemCode\":\"G\",\"value\":\"STRONGLY POSITIVE\"}]}";
+static const char patient[] = "{\"patientId\":\"PATIENT-77\",\"patientName\":\"SUN WUKONG\"}";
+
+static void put_all(void)
+{
+    assert_int_equal(EXAM(REPLACE, person), 0);
+    assert_int_equal(in(YQ_KIND_LAB, YQ_RECORD_REPLACE, YQ_EXPECT_ANYTHING, lab), 0);
+    assert_int_equal(in(YQ_KIND_PATIENT, YQ_RECORD_REPLACE, YQ_EXPECT_ANYTHING, patient), 0);
+}
+
+static void check_all(void)
+{
+    assert_non_null(strstr(out(YQ_KIND_EXAM, "E1", 0), "SUN WUKONG"));
+    assert_non_null(strstr(out(YQ_KIND_LAB, "L1", 0), "125.50},{\"itemCode\":\"K\"},{"));
+    assert_non_null(strstr(out(YQ_KIND_LAB, "L1", 0), "STRONGLY POSITIVE"));
+    assert_string_equal(out(YQ_KIND_PATIENT, "PATIENT-77", 0), patient);
+    assert_int_equal(found("patientId", "PATIENT-77"), 1);
+    assert_int_equal(found("idNumber", "130102198001010012"), 1);
+}
+
+static bool anything_personal_lies_there(void)
+{
+    return lies_there("WUKONG") || lies_there("PATIENT-77") || lies_there("patient-77") ||
+           lies_there("130102198001010012") || lies_there("125.50") || lies_there("STRONGLY");
+}
+
+static void nothing_personal_lies_in_the_clear(void **state)
+{
+    (void)state;
+    put_all();
+    check_all();
+    put_all();
+    assert_int_equal(last.result.outcome, YQ_LEDGER_SAME);
+    assert_int_equal(EXAM(OVERLAY, "{\"examId\":\"E1\",\"bed\":\"7\"}"), 0);
+    check_all();
+    assert_true(lies_there("\"ward\":\"A\""));
+    assert_false(anything_personal_lies_there());
+    struct yq_buf kept yq_cleanup(yq_buf_fini) = {0}, again yq_cleanup(yq_buf_fini) = {0};
+    ok(yq_personal_shut(&house, "hl7:1", "PID|1||77", 9, &kept, &err));
+    assert_null(strstr(yq_buf_text(&kept), "PID"));
+    ok(yq_personal_open(&house, "hl7:1", yq_buf_text(&kept), kept.length, &again, &err));
+    assert_string_equal(yq_buf_text(&again), "PID|1||77");
+    assert_false(yq_personal_open(&house, "hl7:2", yq_buf_text(&kept), kept.length, &again, &err));
+}
+
+static void what_is_there_is_sealed_and_opened_again(void **state)
+{
+    (void)state;
+    struct yq_resealed done;
+    encrypt("none");
+    put_all();
+    EXAM(REMOVE, "{\"examId\":\"E1\"}");
+    assert_true(anything_personal_lies_there());
+    encrypt("personal");
+    /* before it is sealed, found and changed all the same */
+    assert_int_equal(in(YQ_KIND_PATIENT, YQ_RECORD_OVERLAY, YQ_EXPECT_ANYTHING,
+                        "{\"patientId\":\"PATIENT-77\",\"sex\":\"1\"}"),
+                     0);
+    assert_int_equal(last.result.version, 2);
+    ok(yq_record_reseal(&house, false, NULL, &done, &err));
+    assert_int_equal(done.seen, 5);
+    assert_int_equal(done.left, 0);
+    assert_true(done.scrubbed);
+    assert_false(anything_personal_lies_there());
+    assert_string_equal(out(YQ_KIND_EXAM, "E1", 0), "gone");
+    assert_int_equal(in(YQ_KIND_PATIENT, YQ_RECORD_REPLACE, 2, patient), 0);
+    assert_int_equal(EXAM(REPLACE, person), 0);
+    check_all();
+    ok(yq_record_reseal(&house, false, NULL, &done, &err));
+    assert_int_equal(done.resealed, 0);
+    encrypt("none");
+    check_all();
+    ok(yq_record_reseal(&house, false, NULL, &done, &err));
+    assert_true(anything_personal_lies_there());
+    check_all();
+    assert_int_equal(in(YQ_KIND_PATIENT, YQ_RECORD_REPLACE, 3, patient), 0);
+    assert_int_equal(last.result.outcome, YQ_LEDGER_SAME);
+}
+
+static void a_lost_key_is_an_error_and_no_garbage(void **state)
+{
+    (void)state;
+    struct yq_ledger_entry entry;
+    struct yq_record *record;
+    struct yq_resealed done;
+    char id[YQ_KEY_ID_SIZE], first[YQ_KEY_ID_SIZE];
+    put_all();
+    ok(yq_keyring_make(key_path, id, &err)); /* another one seals from now on */
+    ok(yq_record_reseal(&house, true, NULL, &done, &err));
+    assert_int_equal(done.resealed, 3);
+    check_all();
+    yq_keyring_current(house.keyring, first);
+    remove(key_path);
+    yq_keyring_free(house.keyring);
+    house.keyring = yq_keyring_new();
+    assert_false(yq_record_out(&house, YQ_KIND_EXAM, "E1", 0, &record, &entry, &err));
+    assert_int_equal(err.code, YQ_REFUSED);
+    assert_non_null(strstr(err.text, key_path));
+    ok(yq_keyring_make(key_path, id, &err));
+    assert_false(yq_record_out(&house, YQ_KIND_EXAM, "E1", 0, &record, &entry, &err));
+    assert_int_equal(err.code, YQ_REFUSED);
+    assert_non_null(strstr(err.text, first));
+    ok(yq_record_reseal(&house, false, NULL, &done, &err));
+    assert_int_equal(done.left, 3);
+    assert_int_equal(done.resealed, 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -272,6 +430,10 @@ int main(void)
         CASE(several_are_taken_in_their_order),
         CASE(records_are_found_by_each_value_of_a_key),
         CASE(no_change_gets_lost_among_threads),
+#define SEALED(name) cmocka_unit_test_setup_teardown(name, set_up_sealed, tear_down_sealed)
+        SEALED(nothing_personal_lies_in_the_clear),
+        SEALED(what_is_there_is_sealed_and_opened_again),
+        SEALED(a_lost_key_is_an_error_and_no_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,8 @@ struct yq_field {
     bool bytes; /* the length counts bytes of GBK (GB 18030), as the document's database does */
     bool about; /* the document's own samples are longer: what exceeds it is only odd */
     const char *required;   /* "yes", "if present", "no" */
-    const char *when;       /* "" or kind.member=VALUE VALUE..: required only then */
+    const char *when;       /* "", or kind.member=VALUE VALUE..: required only then; "never": the
+                               document itself says what happens without it */
     const char *dictionary; /* "" or a name of dictionary.h */
     const char *source; /* kind.member of the canonical model, or an expression (expr.h); "" none */
     const char *note;

@@ -61,7 +61,8 @@ struct yq_kind_info {
     const char *plural;  /* "exams": as in /api/v1/exams; "" for kinds within others */
     const char *chinese; /* 检查 */
     const struct yq_member *members;
-    size_t count; /* kept kinds: members[0] is the id */
+    size_t count;                  /* kept kinds: members[0] is the id */
+    const unsigned short *by_name; /* places in `members`, sorted by name */
 };
 extern const struct yq_kind_info yq_kinds[YQ_KIND_COUNT];
 

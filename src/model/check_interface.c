@@ -209,6 +209,8 @@ static bool is_wanted(const struct looking *l, const struct yq_field *field)
         return false;
     if (!*field->when)
         return true;
+    if (strcmp(field->when, "never") == 0)
+        return false;
     size_t length = strcspn(field->when, "=");
     snprintf(name, sizeof name, "%.*s", (int)length, field->when);
     const char *value = value_of(&l->scope, name);

@@ -106,10 +106,45 @@ static const char *type_of(const char *word, char of[64])
     return NULL;
 }
 
+/* ---- names of one kind, for the index ---- */
+
+enum { MEMBERS_MOST = 1000 };
+static char names[MEMBERS_MOST][64];
+static unsigned short order[MEMBERS_MOST];
+static size_t name_count;
+
+static void remember(const char *name)
+{
+    if (name_count == MEMBERS_MOST || strlen(name) >= sizeof *names)
+        give_up("there are too many members, or the name is too long");
+    for (size_t i = 0; i < name_count; i++)
+        if (strcmp(names[i], name) == 0)
+            give_up("there is a member of this name already");
+    strcpy(names[name_count], name);
+    order[name_count] = (unsigned short)name_count;
+    name_count++;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(names[*(const unsigned short *)a], names[*(const unsigned short *)b]);
+}
+
+static void write_index(FILE *out, size_t kind)
+{
+    qsort(order, name_count, sizeof *order, by_name);
+    fprintf(out, "static const unsigned short names_of_%zu[] = {", kind);
+    for (size_t i = 0; i < name_count; i++)
+        fprintf(out, "%u, ", order[i]);
+    fputs("};\n", out);
+    name_count = 0;
+}
+
 static void write_member(FILE *out, char *text)
 {
     char *fields[FIELDS], of[64], *end;
     split(text, fields);
+    remember(fields[0]);
     for (const char *p = fields[0]; *p; p++)
         if (!isalnum((unsigned char)*p))
             give_up("a member's name is of letters and digits");
@@ -150,6 +185,7 @@ static void write_kind(FILE *out, const char *folder, size_t kind)
         write_member(out, text);
     }
     fputs("};\n", out);
+    write_index(out, kind);
     fclose(in);
 }
 
@@ -169,8 +205,8 @@ int main(int count, char **words)
     for (size_t i = 0; i < YQ_KIND_COUNT; i++)
         fprintf(out,
                 "    {\"%s\", \"%s\", \"%s\", members_of_%zu, sizeof members_of_%zu / sizeof "
-                "*members_of_%zu},\n",
-                kinds[i].name, kinds[i].plural, kinds[i].chinese, i, i, i);
+                "*members_of_%zu, names_of_%zu},\n",
+                kinds[i].name, kinds[i].plural, kinds[i].chinese, i, i, i, i);
     fputs("};\n", out);
     return fclose(out) != 0;
 }

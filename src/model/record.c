@@ -20,9 +20,17 @@ enum yq_kind yq_kind_by_name(const char *name)
 int yq_member_find(enum yq_kind kind, const char *name)
 {
     const struct yq_kind_info *info = &yq_kinds[kind];
-    for (size_t i = 0; i < info->count; i++)
-        if (strcmp(info->members[i].name, name) == 0)
-            return (int)i;
+    size_t low = 0, high = info->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2, place = info->by_name[middle];
+        int order = strcmp(info->members[place].name, name);
+        if (order == 0)
+            return (int)place;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return -1;
 }
 

@@ -38,7 +38,7 @@ static void check_table_line(void)
         yq_expr_names(expr, is_a_member, NULL);
         yq_expr_free(expr);
     }
-    if (*field_now->when) {
+    if (*field_now->when && strcmp(field_now->when, "never") != 0) {
         char name[64];
         assert_non_null(strchr(field_now->when, '='));
         snprintf(name, sizeof name, "%.*s", (int)strcspn(field_now->when, "="), field_now->when);

@@ -23,7 +23,7 @@ struct yq_letter { /* ended with yq_letter_fini */
     enum yq_letter_state state;
     unsigned tries;
     uint64_t size;
-    bool sealed; /* bytes and answer are encrypted */
+    bool sealed; /* bytes are encrypted */
     char reason[400];
     uint8_t digest[32];          /* of the message, before it was sealed */
     struct yq_buf bytes, answer; /* owned; the answer that is given again, "" until there is one */
@@ -53,8 +53,8 @@ struct yq_inbox_query {
 /* Without bytes and answers. *out malloc'ed: free() will do. */
 yq_must_check bool yq_inbox_list(struct yq_catalog *catalog, const struct yq_inbox_query *query,
                                  struct yq_letter **out, size_t *count, struct yq_err *err);
-struct yq_inbox_totals {
-    uint64_t count[YQ_LETTER_IGNORED + 1];
+struct yq_inbox_totals { /* of which nothing was made */
+    uint64_t fresh, failed;
 };
 yq_must_check bool yq_inbox_totals(struct yq_catalog *catalog, struct yq_inbox_totals *out,
                                    struct yq_err *err);

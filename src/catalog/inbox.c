@@ -235,13 +235,13 @@ bool yq_inbox_totals(struct yq_catalog *catalog, struct yq_inbox_totals *out, st
     struct connection *reader = reader_take(catalog, err);
     if (!reader)
         return false;
-    sqlite3_stmt *get =
-        connection_prepare(reader, "SELECT state, count(*) FROM hl7_message GROUP BY state", err);
+    sqlite3_stmt *get = connection_prepare(
+        reader, "SELECT state, count(*) FROM hl7_message WHERE state IN (0, 2) GROUP BY state",
+        err);
     bool ok = get;
     while (ok && (ok = statement_step(reader, get, &row, err)) && row) {
-        int state = sqlite3_column_int(get, 0);
-        if (state >= 0 && state <= YQ_LETTER_IGNORED)
-            out->count[state] = (uint64_t)sqlite3_column_int64(get, 1);
+        bool failed = sqlite3_column_int(get, 0) == YQ_LETTER_FAILED;
+        *(failed ? &out->failed : &out->fresh) = (uint64_t)sqlite3_column_int64(get, 1);
     }
     sqlite3_finalize(get);
     reader_give(catalog, reader);

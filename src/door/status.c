@@ -17,6 +17,7 @@
 #include "yq/clock.h"
 #include "yq/deliver.h"
 #include "yq/form.h"
+#include "yq/inbox.h"
 
 #define HEALTH_MS 1000
 #define TOTALS_MS 5000
@@ -29,6 +30,8 @@ struct totals {
     struct yq_store_space space;
     bool queue_known;
     struct yq_queue_alert queue;
+    bool inbox_known;
+    struct yq_inbox_totals inbox;
 };
 
 struct kept { /* one answer and when it is from */
@@ -131,6 +134,7 @@ static void ask_totals(struct yq_house *house, struct yq_memo *memo, struct tota
         out->known = yq_catalog_totals(house->catalog, &out->catalog, &ignored);
         out->space_known = yq_store_space(house->store, &out->space, &ignored);
         out->queue_known = yq_deliver_alert(house, &out->queue, &ignored);
+        out->inbox_known = yq_inbox_totals(house->catalog, &out->inbox, &ignored);
         pthread_mutex_lock(&memo->lock);
         memo->totals = *out;
         end_turn(memo, &memo->totals_kept);
@@ -152,6 +156,12 @@ static void put_totals(struct yq_json *json, const struct totals *totals)
         if (totals->queue.on)
             yq_json_text(queue, "problem", totals->queue.text);
         yq_json_add(json, "queue", queue);
+    }
+    if (totals->inbox_known) { /* HL7 messages nothing was made of */
+        struct yq_json *inbox = yq_json_object();
+        yq_json_number(inbox, "new", (double)totals->inbox.fresh);
+        yq_json_number(inbox, "failed", (double)totals->inbox.failed);
+        yq_json_add(json, "hl7", inbox);
     }
     if (!totals->known)
         return;
@@ -273,6 +283,16 @@ static void put_counts(struct yq_buf *out, struct yq_counts *counts)
          "instances that came with another content under a UID that was here"},
         {"contradictions_total", "counter", &counts->contradictions,
          "values that contradicted their study or series"},
+        {"hl7_connections", "gauge", &counts->hl7_connections, "HL7 connections open now"},
+        {"hl7_done_total", "counter", &counts->hl7_done,
+         "HL7 messages whose records were taken in"},
+        {"hl7_ignored_total", "counter", &counts->hl7_ignored,
+         "HL7 messages with nothing in them, or older than what is there"},
+        {"hl7_failed_total", "counter", &counts->hl7_failed,
+         "HL7 messages that could not be made into records"},
+        {"hl7_refused_total", "counter", &counts->hl7_refused,
+         "HL7 messages that were not taken: strangers, kinds that are not for us"},
+        {"hl7_again_total", "counter", &counts->hl7_again, "HL7 messages that came once more"},
         {"coerced_total", "counter", &counts->coerced,
          "instances taken in with attributes changed by a rule"},
         {"coerce_left_total", "counter", &counts->coerce_left,
@@ -303,6 +323,13 @@ static void put_catalog(struct yq_buf *out, const struct totals *totals)
         put_metric(out, "store_size_bytes", "gauge", (double)totals->space.total_bytes,
                    "size of the disk of the objects");
     }
+}
+
+static void put_inbox(struct yq_buf *out, const struct totals *totals)
+{
+    if (totals->inbox_known)
+        put_metric(out, "hl7_failed", "gauge", (double)totals->inbox.failed,
+                   "HL7 messages that wait to be replayed after their mapping was mended");
 }
 
 static void put_tls(struct yq_buf *out, struct yq_house *house)
@@ -483,6 +510,7 @@ void yq_route_metrics(struct yq_house *house, const struct request *request, str
     put_metric(out, "open_fds", "gauge", open_descriptors(), "open file descriptors");
     put_counts(out, &house->counts);
     put_catalog(out, &totals);
+    put_inbox(&reply->body, &totals);
     put_pixels(out, house);
     put_tls(out, house);
     put_audit(out, house);

@@ -392,12 +392,22 @@ static enum yq_hl7_found put_field(struct making *making, const struct yq_hl7_se
     return there ? YQ_HL7_THERE : making->null ? YQ_HL7_DELETED : YQ_HL7_ABSENT;
 }
 
+/* A result that was deleted, was wrong or cannot be had (table 0085) has nothing to say. */
+static bool is_gone(const struct yq_hl7 *message, size_t at)
+{
+    struct hl7_span status;
+    return hl7_field(message, &message->segments[at], 11, &status) && status.length == 1 &&
+           strchr("DWXdwx", status.text[0]) && status.text[0];
+}
+
 static bool is_meant(const struct yq_hl7 *message, size_t at, const struct yq_hl7_path *path,
                      unsigned seen)
 {
     switch (path->which) {
     case YQ_HL7_NTH: return seen == path->nth;
-    case YQ_HL7_LIKE: return yq_hl7_is_like(message, at, 3, path->like);
+    case YQ_HL7_LIKE:
+        return yq_hl7_is_like(message, at, 3, path->like) &&
+               !(strcmp(path->segment, "OBX") == 0 && is_gone(message, at));
     case YQ_HL7_FIRST:
     case YQ_HL7_ALL: break;
     }

@@ -207,10 +207,18 @@ static bool check_head(struct yq_intake *intake)
     return true;
 }
 
+/* What binds a sealed message to its row. */
+static bool letter_context(const struct yq_letter *letter, struct yq_buf *out, struct yq_err *err)
+{
+    yq_buf_putf(out, "hl7:%s:%s", letter->source, letter->control);
+    return !out->failed || yq_fail(err, YQ_FULL, "hl7", "no memory for a message");
+}
+
 static bool keep_letter(struct yq_intake *intake, const void *bytes, size_t length)
 {
     struct yq_letter *letter = &intake->letter;
     struct yq_digest *digest yq_cleanup(yq_digest_cleanup) = yq_digest_new(YQ_SHA256);
+    struct yq_buf context yq_cleanup(yq_buf_fini) = {0};
     struct yq_err err = {0};
     if (!digest)
         return hl7_fault(intake, YQ_FULL, 207, "", "no memory for a message");
@@ -220,9 +228,11 @@ static bool keep_letter(struct yq_intake *intake, const void *bytes, size_t leng
     (void)yq_copy(letter->control, sizeof letter->control, intake->head.control);
     snprintf(letter->what, sizeof letter->what, "%s^%s", intake->head.type, intake->head.event);
     letter->size = length;
-    yq_buf_put(&letter->bytes, bytes, length);
-    if (letter->bytes.failed)
-        return hl7_fault(intake, YQ_FULL, 207, "", "no memory for a message");
+    if (!letter_context(letter, &context, &err) ||
+        !yq_personal_shut(intake->house, yq_buf_text(&context), bytes, length, &letter->bytes,
+                          &err))
+        return hl7_fault(intake, err.code, 207, "", "%s", err.text);
+    letter->sealed = yq_keyring_is_sealed(yq_buf_text(&letter->bytes), letter->bytes.length);
     if (!yq_inbox_keep(intake->house->catalog, letter, &intake->again, &err))
         return hl7_fault(intake, err.code, 207, "", "%s", err.text);
     yq_buf_fini(&letter->bytes);
@@ -356,7 +366,14 @@ void yq_intake_fini(struct yq_intake *intake)
 
 bool yq_intake_read(struct yq_house *house, int64_t id, struct yq_letter *out, struct yq_err *err)
 {
-    return yq_inbox_get(house->catalog, id, out, err);
+    struct yq_buf context yq_cleanup(yq_buf_fini) = {0};
+    struct yq_buf kept yq_cleanup(yq_buf_fini) = {0};
+    if (!yq_inbox_get(house->catalog, id, out, err) || !letter_context(out, &context, err))
+        return false;
+    kept = out->bytes;
+    out->bytes = (struct yq_buf){0};
+    return yq_personal_open(house, yq_buf_text(&context), yq_buf_text(&kept), kept.length,
+                            &out->bytes, err);
 }
 
 static const struct yq_source *source_named(const struct yq_conf *conf, const char *name)

@@ -16,13 +16,19 @@
 #define POLICY "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; base-uri 'none'"
 #define VERSION_MOST 1000000000000ull
 
+static const char *param(const struct request *request, const char *name)
+{
+    const char *value = yq_params_get(&request->params, name);
+    return value ? value : "";
+}
+
 /* ---- sending ---- */
 
 static void send_file(const struct request *request, struct reply *reply, int take_fd,
                       const struct yq_attachment *about)
 {
     char etag[40];
-    bool download = *yq_params_get(&request->params, "download") == '1';
+    bool download = *param(request, "download") == '1';
     (void)snprintf(etag, sizeof etag, "\"%.32s\"", about->name);
     yq_reply_header(reply, "Cache-Control", "private, no-cache");
     if (yq_reply_unchanged(request, reply, etag, 0)) {
@@ -85,7 +91,7 @@ struct wanted {
 
 static bool read_wanted(const struct request *request, struct wanted *out, struct reply *reply)
 {
-    const char *version = yq_params_get(&request->params, "version");
+    const char *version = param(request, "version");
     out->kind = yq_kind_by_name(yq_places_get(&request->places, "records"));
     out->id = yq_places_get(&request->places, "id");
     out->version = 0;
@@ -168,7 +174,7 @@ static void give_url(struct yq_house *house, const struct request *request,
     struct yq_attachment about;
     struct yq_err err = {0};
     char what[64], until[32];
-    const char *name = name_of(record, reply), *hours = yq_params_get(&request->params, "hours");
+    const char *name = name_of(record, reply), *hours = param(request, "hours");
     uint64_t number = 0;
     int64_t expires_ms = yq_attachment_url_until(house);
     if (!name)
@@ -304,8 +310,8 @@ void yq_route_pdf_put(struct yq_house *house, const struct request *request, str
 static bool is_allowed(struct yq_house *house, const struct request *request, const char *name,
                        struct reply *reply)
 {
-    const char *expires = yq_params_get(&request->params, "expires");
-    const char *signature = yq_params_get(&request->params, "signature");
+    const char *expires = param(request, "expires");
+    const char *signature = param(request, "signature");
     struct yq_err err = {0};
     if (!*signature && request->trusted)
         return may_see(request, reply);

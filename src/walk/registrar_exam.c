@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "registrar.h"
 #include "yq/form.h"
@@ -63,32 +64,32 @@ static bool put_age_of(struct yq_record *exam, long number, char unit, struct yq
     return reg_put(exam, "age", text, err) && reg_put(exam, "ageUnit", letter, err);
 }
 
-static bool read_day(const char *date, int *year, int *month, int *day)
+static bool read_day(const char *date, struct tm *out)
 {
     if (!date || strspn(date, "0123456789") != 8)
         return false;
     long number = strtol(date, NULL, 10);
-    *year = (int)(number / 10000);
-    *month = (int)(number / 100 % 100);
-    *day = (int)(number % 100);
+    *out = (struct tm){.tm_year = (int)(number / 10000) - 1900,
+                       .tm_mon = (int)(number / 100 % 100) - 1,
+                       .tm_mday = (int)(number % 100)};
     return true;
 }
 
 /* As the hospital's forms have it: years, for infants months, for the newborn days. */
-static bool put_age_at(struct yq_record *exam, const char *born, const char *when,
+static bool put_age_at(struct yq_record *exam, const char *birth, const char *date,
                        struct yq_err *err)
 {
-    int y0, m0, d0, y1, m1, d1;
-    if (!read_day(born, &y0, &m0, &d0) || !read_day(when, &y1, &m1, &d1))
+    struct tm born, then;
+    if (!read_day(birth, &born) || !read_day(date, &then))
         return true;
-    int months = (y1 - y0) * 12 + m1 - m0 - (d1 < d0);
-    int days = (y1 - y0) * 365 + (m1 - m0) * 30 + d1 - d0; /* within a month it is near enough */
+    int months = (then.tm_year - born.tm_year) * 12 + then.tm_mon - born.tm_mon -
+                 (then.tm_mday < born.tm_mday);
     if (months < 0 || months > 150 * 12)
         return true;
     if (months >= 12)
         return put_age_of(exam, months / 12, 'Y', err);
     return months ? put_age_of(exam, months, 'M', err)
-                  : put_age_of(exam, days < 0 ? 0 : days, 'D', err);
+                  : put_age_of(exam, (long)((timegm(&then) - timegm(&born)) / 86400), 'D', err);
 }
 
 static bool put_age(struct yq_record *exam, const char *const *values, struct yq_err *err)

@@ -155,6 +155,27 @@ static void make_plain(struct yq_buf *out)
     yq_writer_end_sequence(&w);
 }
 
+static void what_a_report_says_is_found(void **state)
+{
+    (void)state;
+    struct yq_err err = {0};
+    struct yq_buf set yq_cleanup(yq_buf_fini) = {0}, file yq_cleanup(yq_buf_fini) = {0};
+    struct yq_dataset report yq_cleanup(yq_dataset_fini) = {0};
+    struct yq_reading how = {.value_most = 1 << 20, .depth_most = 80, .frame = YQ_ALL_FRAMES};
+    struct yq_sr_said said yq_cleanup(yq_sr_said_fini) = {0};
+    int fd yq_cleanup(yq_close) = memfd_create("report", MFD_CLOEXEC);
+    make_plain(&set);
+    yq_part10_write(&file, "1.2", "2.25.9", YQ_TS_EXPLICIT_LE);
+    yq_buf_put(&file, set.bytes, set.length);
+    assert_true(yq_write_all(fd, file.bytes, file.length, &err));
+    assert_true(yq_dcm_read_dataset(fd, &how, &report, NULL, &err));
+    assert_true(yq_sr_read(&report.root, &said, &err));
+    assert_non_null(
+        strstr(yq_buf_text(&said.findings), "两肺纹理清晰。\n心影不大。\nDiameter: 12.50"));
+    assert_null(strchr(yq_buf_text(&said.findings), '-'));
+    assert_int_equal(said.impression.length + said.all.length, 0);
+}
+
 static void a_report_as_plain_text(void **state)
 {
     (void)state;
@@ -467,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_as_plain_text),
+        cmocka_unit_test(what_a_report_says_is_found),
         cmocka_unit_test(a_report_as_a_page),
         cmocka_unit_test(character_sets_that_lack_something),
         cmocka_unit_test(hostile_text_stays_text),

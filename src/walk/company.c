@@ -61,7 +61,8 @@ static void find_national_items(struct yq_house *house, const char *source,
         yq_member_find(record->kind, "itemCode") < 0 || yq_record_get(record, "nationalItemCode"))
         return;
     for (size_t n = 0; yq_record_nth(record, "itemCode", n, code, sizeof code); n++) {
-        if (!national(house, list, source, NULL, code, found))
+        if (!national(house, list, source, "recognition-item", code, found) &&
+            !national(house, list, source, NULL, code, found))
             continue;
         if (!yq_record_append(record, "nationalItemCode", found, &err))
             yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=nationalItemCode");

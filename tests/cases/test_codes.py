@@ -7,6 +7,7 @@ import json
 import conftest
 import hl7.client
 import pytest
+import rest
 
 BOM = b"\xef\xbb\xbf"
 
@@ -234,3 +235,27 @@ def test_codes_outlive_the_node_and_a_reindex(hospital):
 def test_who_changed_codes_is_in_the_audit_trail(offline):
     codes(offline, "set", "sex", "男", "sex", "1")
     assert "codes: 1 mapped" in offline.cli("audit", "--json").out
+
+
+def test_a_province_takes_what_is_mapped(nodes):
+    """A record keeps what was sent; once it is mapped, the province has nothing to say against it."""
+    node = nodes()
+    body = {"patientName": "测试甲", "sex": "公", "visitType": "门", "itemCode": ["CT001"], "itemName": ["头颅CT平扫"],
+            "status": "examined", "accessionNumber": ["A1"]}
+    assert rest.put(node, "exams/E1", body).status in (200, 201)
+
+    def refused():
+        said = node.cli("validate", "shanxi", "exam", "E1", "--json", code=None).out
+        return {field for field in ("sex", "patientFrom", "examItemCode", "examItemName")
+                if f'"{field}"' in said}
+
+    assert refused() >= {"sex", "examItemCode"}
+    (source,) = {row["source"] for row in asked(node, "unmapped")}
+    assert source.startswith("rest:") and len(asked(node, "unmapped")) == 3
+    codes(node, "set", "sex", "公", "sex", "1")
+    codes(node, "set", "patient-type", "门", "patient-type", "1", f"--source={source}")
+    codes(node, "set", "exam-item", "CT001", "radiology-code", "B020ZYZZZ")
+    codes(node, "set", "exam-item", "CT001", "recognition-item", "CT010312506")
+    assert not refused() and not asked(node, "unmapped")
+    kept = rest.get(node, "exams/E1").json()
+    assert "公" in json.dumps(kept, ensure_ascii=False)

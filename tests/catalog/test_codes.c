@@ -1,7 +1,10 @@
 /* test_codes.c: the hospital's own codes, and which of those that came are not mapped. */
 #include "help.h"
 
-#include <sqlite3.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "yq/clock.h"
 #include "yq/codes.h"
@@ -192,6 +195,74 @@ static void many_lines_are_set_at_once(void **state)
     free(lines);
 }
 
+/* A bound on file sizes stands for a full disk: a commit fails, and what it was to take along waits
+ * for the next. */
+static void a_failed_commit_loses_no_count(void **state)
+{
+    (void)state;
+    enum { MANY = 2000 };
+    struct rlimit before, tight = {.rlim_cur = 300000};
+    struct yq_code_line *lines = calloc(MANY, sizeof *lines);
+    assert_non_null(lines);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(lines[i].list, sizeof lines[i].list, "sex");
+        snprintf(lines[i].code, sizeof lines[i].code, "%d", i);
+        snprintf(lines[i].dictionary, sizeof lines[i].dictionary, "sex");
+        memset(lines[i].name, 'n', 300);
+    }
+    map("sex", "", "M", "sex", "1");
+    yq_codes_note(catalog, "sex", "hl7:ris", "X", "");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    tight.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    bool done = yq_codes_set(catalog, lines, MANY, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_false(done);
+    free(lines);
+    yq_codes_note(catalog, "sex", "hl7:ris", "X", "");
+    for (int i = 0; i < 300 && !(done = yq_catalog_health(catalog, true, &err)); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    assert_true(done);
+    assert_string_equal(unmapped("sex", NULL), "X*2");
+}
+
+static void *note_and_map(void *with)
+{
+    for (int i = 0; i < 200; i++) {
+        char code[16];
+        struct yq_code_line line = {.list = "sex", .code = "M", .dictionary = "sex"};
+        struct yq_err why;
+        snprintf(code, sizeof code, "C%d", i % 10);
+        yq_codes_note(with, "sex", "hl7:ris", code, "");
+        if (i % 20 == 0 && !yq_codes_set(with, &line, 1, &why))
+            return NULL;
+    }
+    return with;
+}
+
+static void threads_count_together(void **state)
+{
+    (void)state;
+    enum { THREADS = 6 };
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, note_and_map, catalog), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *done;
+        assert_int_equal(pthread_join(threads[i], &done), 0);
+        assert_ptr_equal(done, catalog);
+    }
+    struct yq_code_filter filter = {.list = "sex"};
+    struct yq_code_seen *seen;
+    size_t count;
+    ok(yq_codes_unmapped(catalog, &filter, &seen, &count, &err));
+    assert_int_equal(count, 10);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(seen[i].times, 200 / 10 * THREADS);
+    free(seen);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -200,6 +271,7 @@ int main(void)
         CASE(a_senders_own_line_comes_first), CASE(one_code_may_have_several_national_ones),
         CASE(what_is_not_mapped_is_counted),  CASE(counts_go_with_the_next_commit_and_at_the_end),
         CASE(a_sender_cannot_fill_the_disk),  CASE(many_lines_are_set_at_once),
+        CASE(a_failed_commit_loses_no_count), CASE(threads_count_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,8 @@ bool link_judge_study(const struct yq_record *record, const struct link_study *s
                       enum yq_link_how *how, enum yq_tie_state *state, int64_t *apart);
 bool link_judge_records(const struct yq_record *exam, const struct yq_record *report,
                         enum yq_link_how *how, enum yq_tie_state *state, int64_t *apart);
+/* Seconds of a date and a time of day by the clock on the wall, by their digits; 0: no date. */
+int64_t link_seconds(const char *date, const char *time);
 /* When an exam or report took place, as well as it says; 0: it does not. *within: how far from that
  * what belongs to it may be, seconds. */
 int64_t link_when(const struct yq_record *record, int64_t *within);

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "link.h"
 
@@ -10,19 +9,6 @@ void link_record_fini(struct link_record *record)
 {
     yq_record_free(record->record);
     memset(record, 0, sizeof *record);
-}
-
-/* StudyDate and StudyTime: 20260301, 081500.5 */
-static int64_t seconds_of(const char *date, const char *time)
-{
-    struct tm tm = {0};
-    if (!date || sscanf(date, "%4d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday) != 3)
-        return 0;
-    if (time)
-        sscanf(time, "%2d%2d%2d", &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    return timegm(&tm);
 }
 
 static void take_study(const char *const *values, struct link_study *out)
@@ -40,7 +26,8 @@ static void take_study(const char *const *values, struct link_study *out)
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         yq_copy(parts[i].field, parts[i].size, values[parts[i].attr] ? values[parts[i].attr] : "");
-    out->when = seconds_of(values[YQ_StudyDate], values[YQ_StudyTime]);
+    const char *date = values[YQ_StudyDate], *time = values[YQ_StudyTime];
+    out->when = link_seconds(date ? date : "", time ? time : "");
 }
 
 bool link_find_studies(struct yq_house *house, enum yq_attr attr, const char *value,

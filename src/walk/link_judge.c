@@ -13,15 +13,35 @@
 
 enum { HOUR = 3600, DAY = 24 * HOUR };
 
-/* "2026-03-01 08:15:00" */
-static int64_t seconds_of(const char *datetime)
+/* The next `count` digits, passing over what stands between; -1: there are not as many. */
+static int take_digits(const char **text, int count)
+{
+    int value = 0;
+    while (count) {
+        if (!**text)
+            return -1;
+        if (**text >= '0' && **text <= '9') {
+            value = value * 10 + (**text - '0');
+            count--;
+        }
+        (*text)++;
+    }
+    return value;
+}
+
+int64_t link_seconds(const char *date, const char *time)
 {
     struct tm tm = {0};
-    if (sscanf(datetime, "%4d-%2d-%2d %2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-               &tm.tm_hour, &tm.tm_min, &tm.tm_sec) < 3)
+    tm.tm_year = take_digits(&date, 4) - 1900;
+    tm.tm_mon = take_digits(&date, 2) - 1;
+    tm.tm_mday = take_digits(&date, 2);
+    if (tm.tm_mday < 0)
         return 0;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
+    int *parts[] = {&tm.tm_hour, &tm.tm_min, &tm.tm_sec};
+    for (int i = 0; i < 3; i++) {
+        int value = take_digits(&time, 2);
+        *parts[i] = value < 0 ? 0 : value;
+    }
     return timegm(&tm);
 }
 
@@ -42,7 +62,7 @@ int64_t link_when(const struct yq_record *record, int64_t *within)
         const char *value = yq_record_get(record, is_exam ? exam[i].member : report[i].member);
         if (value) {
             *within = is_exam ? exam[i].within : report[i].within;
-            return seconds_of(value);
+            return link_seconds(value, value + 10);
         }
     }
     *within = 0;

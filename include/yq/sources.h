@@ -45,13 +45,22 @@ enum yq_acknowledge { YQ_ACKNOWLEDGE_AS_ASKED, YQ_ACKNOWLEDGE_ONCE };
     X(text, table, "table", YQ_FOR_ODBC, "", 1, 255, "ODBC: table or view that is read")           \
     X(text, kind, "kind", YQ_FOR_ODBC | YQ_FOR_FOLDER, "", 0, 63,                                  \
       "what a row or file is: exam, report, lab, ...")                                             \
-    X(text, change_column, "change_column", YQ_FOR_ODBC, "", 0, 127,                               \
+    X(text, change_column, "change_column", YQ_FOR_ODBC, "", 1, 127,                               \
       "ODBC: column that grows with every change: a time or a number")                             \
-    X(text, key_columns, "key_columns", YQ_FOR_ODBC, "", 0, 255,                                   \
+    X(text, key_columns, "key_columns", YQ_FOR_ODBC, "", 1, 255,                                   \
       "ODBC: columns that tell rows with the same change apart, with commas")                      \
     X(number, seconds, "seconds", YQ_FOR_ODBC | YQ_FOR_FOLDER, "30", 1, 86400,                     \
       "how often it is looked at")                                                                 \
     X(number, rows, "rows", YQ_FOR_ODBC, "500", 1, 10000, "ODBC: rows that are read at a time")    \
+    X(number, overlap, "overlap", YQ_FOR_ODBC, "120", 0, 1000000,                                  \
+      "ODBC: how far back each look begins, for what was committed late: seconds of a time, else " \
+      "counts")                                                                                    \
+    X(number, timeout, "timeout", YQ_FOR_ODBC, "60", 1, 3600, "ODBC: seconds a query may take")    \
+    X(text, detail_table, "detail_table", YQ_FOR_ODBC, "", 0, 255,                                 \
+      "ODBC: table with the rows of each row's list, such as results of a laboratory report")      \
+    X(text, detail_join, "detail_join", YQ_FOR_ODBC, "", 0, 255,                                   \
+      "ODBC: columns by which they belong to it: DETAIL=OWN, or one name for both, with commas; "  \
+      "empty: the key columns")                                                                    \
     X(text, path, "path", YQ_FOR_FOLDER, "", 1, 255, "folder: the one that is watched")
 
 struct yq_source { /* lives as long as its configuration */

@@ -16,12 +16,20 @@
 #include "http.h"
 #include "yq/clock.h"
 #include "yq/deliver.h"
+#include "yq/feed.h"
 #include "yq/form.h"
 #include "yq/inbox.h"
 
 #define HEALTH_MS 1000
 #define TOTALS_MS 5000
 #define PATIENCE_SECONDS 5
+#define DATABASES_MOST 64
+
+struct database { /* one that is read, as the catalog knows it */
+    char source[64];
+    int64_t down_ms;
+    uint64_t rows, kept, aside;
+};
 
 struct totals {
     bool known;
@@ -32,6 +40,8 @@ struct totals {
     struct yq_queue_alert queue;
     bool inbox_known;
     struct yq_inbox_totals inbox;
+    struct database databases[DATABASES_MOST];
+    size_t database_count;
 };
 
 struct kept { /* one answer and when it is from */
@@ -123,6 +133,29 @@ static bool ask_health(struct yq_house *house, struct yq_memo *memo, struct yq_e
     return healthy;
 }
 
+static void ask_databases(struct yq_house *house, struct totals *out)
+{
+    struct yq_err ignored;
+    struct yq_feed *feeds = NULL;
+    size_t count = 0;
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    if (conf->source_count && !yq_feed_list(house->catalog, &feeds, &count, &ignored))
+        count = 0;
+    for (size_t i = 0; i < count && out->database_count < DATABASES_MOST; i++) {
+        const struct yq_source *source = yq_conf_source(conf, feeds[i].source);
+        if (!source || !source->enabled) /* it was once */
+            continue;
+        struct database *database = &out->databases[out->database_count++];
+        (void)yq_copy(database->source, sizeof database->source, feeds[i].source);
+        database->down_ms = feeds[i].down_ms;
+        database->rows = feeds[i].rows;
+        database->kept = feeds[i].kept;
+        database->aside = feeds[i].aside;
+    }
+    yq_conf_release(house->conf, conf);
+    free(feeds);
+}
+
 static void ask_totals(struct yq_house *house, struct yq_memo *memo, struct totals *out)
 {
     struct yq_err ignored = {0}; /* /health says what is wrong */
@@ -135,6 +168,7 @@ static void ask_totals(struct yq_house *house, struct yq_memo *memo, struct tota
         out->space_known = yq_store_space(house->store, &out->space, &ignored);
         out->queue_known = yq_deliver_alert(house, &out->queue, &ignored);
         out->inbox_known = yq_inbox_totals(house->catalog, &out->inbox, &ignored);
+        ask_databases(house, out);
         pthread_mutex_lock(&memo->lock);
         memo->totals = *out;
         end_turn(memo, &memo->totals_kept);
@@ -146,8 +180,30 @@ static void ask_totals(struct yq_house *house, struct yq_memo *memo, struct tota
 
 /* ---- /health ---- */
 
+/* A database that is down wants a person; the node itself is well. */
+static void put_databases(struct yq_json *json, const struct totals *totals)
+{
+    char since[32];
+    struct yq_json *list = yq_json_array();
+    for (size_t i = 0; i < totals->database_count; i++) {
+        const struct database *database = &totals->databases[i];
+        struct yq_json *object = yq_json_object();
+        yq_json_text(object, "source", database->source);
+        yq_json_text(object, "state", database->down_ms ? "down" : "ok");
+        if (database->down_ms) {
+            yq_clock_text(since, sizeof since, database->down_ms);
+            yq_json_text(object, "since", since);
+        }
+        yq_json_number(object, "aside", (double)database->aside);
+        yq_json_add(list, NULL, object);
+    }
+    yq_json_add(json, "databases", list);
+}
+
 static void put_totals(struct yq_json *json, const struct totals *totals)
 {
+    if (totals->database_count)
+        put_databases(json, totals);
     if (totals->space_known)
         yq_json_number(json, "free_bytes", (double)totals->space.free_bytes);
     if (totals->queue_known) { /* it wants a person; the node itself is well */
@@ -332,6 +388,27 @@ static void put_inbox(struct yq_buf *out, const struct totals *totals)
                    "HL7 messages that wait to be replayed after their mapping was mended");
 }
 
+static void put_database_metrics(struct yq_buf *out, const struct totals *totals)
+{
+    static const char *const names[] = {"database_up", "database_rows_total",
+                                        "database_records_total", "database_rows_aside"};
+    static const char *const helps[] = {"1: the database could be read when it was last looked at",
+                                        "rows of databases that were new or changed",
+                                        "records that rows of databases made or changed",
+                                        "rows that could not be taken"};
+    for (int n = 0; totals->database_count && n < 4; n++) {
+        bool counter = n == 1 || n == 2;
+        yq_buf_putf(out, "# HELP yingqiao_%s %s\n# TYPE yingqiao_%s %s\n", names[n], helps[n],
+                    names[n], counter ? "counter" : "gauge");
+        for (size_t i = 0; i < totals->database_count; i++) {
+            const struct database *one = &totals->databases[i];
+            const uint64_t values[] = {!one->down_ms, one->rows, one->kept, one->aside};
+            yq_buf_putf(out, "yingqiao_%s{source=\"%s\"} %llu\n", names[n], one->source,
+                        (unsigned long long)values[n]);
+        }
+    }
+}
+
 static void put_tls(struct yq_buf *out, struct yq_house *house)
 {
     struct yq_tls_facts facts;
@@ -511,6 +588,7 @@ void yq_route_metrics(struct yq_house *house, const struct request *request, str
     put_counts(out, &house->counts);
     put_catalog(out, &totals);
     put_inbox(&reply->body, &totals);
+    put_database_metrics(out, &totals);
     put_pixels(out, house);
     put_tls(out, house);
     put_audit(out, house);

@@ -71,6 +71,12 @@ static const struct yq_option codes_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct yq_option odbc_options[] = {
+    {"rows", "N", "preview: how many; otherwise 5"},
+    {"personal", NULL, "preview: show personal members as they are; told to the audit trail"},
+    {"to", "VALUE", "rewind: value of the change column to read on from; otherwise the beginning"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option queue_options[] = {
     {"to", "AET", "only what is for this peer"},
     {"state", "STATE",
@@ -327,6 +333,21 @@ const struct yq_verb yq_verbs[] = {
      "one\n"
      "was not accepted.",
      hl7_options},
+    {"odbc", yq_run_odbc,
+     "status [SOURCE]\ntest SOURCE\npreview SOURCE [--rows N] [--personal]\n"
+     "rewind SOURCE [--to VALUE]\nretry SOURCE\nforget SOURCE",
+     "databases that exams, reports and lab results are read from",
+     "The sources of type odbc in DIR/conf/sources.json. status says how far each was read, and "
+     "by\n"
+     "name which rows could not be taken and why. test connects and shows the table's columns, "
+     "and\n"
+     "which names of the mapping are none of them. preview shows what the newest rows would "
+     "become,\n"
+     "and keeps nothing.\n\n"
+     "rewind reads again from an earlier change; what has not changed makes no new version. retry\n"
+     "tries rows that were put aside again, forget gives them up. A running node takes it up with\n"
+     "its next look.",
+     odbc_options},
     {"audit", yq_run_audit, "[--since WHEN] [--aet AET] [--study UID] [--patient ID] [--limit N]",
      "show who did what",
      "Reads the audit trail in DIR/audit: who stored, searched, fetched, changed or deleted what, "

@@ -14,6 +14,7 @@
 #include "auditor.h"
 #include "cli.h"
 #include "home.h"
+#include "poller.h"
 #include "registrar.h"
 #include "yq/attachment.h"
 #include "yq/clock.h"
@@ -37,6 +38,8 @@ struct node {
     struct yq_post *post;
     struct yq_registrar *registrar;
     struct yq_mllp *mllp;
+    struct yq_pollers *pollers;
+    size_t left; /* threads that no driver gives back */
     uint64_t conf_stamp;
     int64_t read_ms; /* when the configuration was */
     int64_t next_health_ms, next_purge_ms, next_expiry_ms, next_queue_ms;
@@ -311,6 +314,7 @@ static int keep_house(struct node *node, const sigset_t *signals)
         watch_tls(node, now);
         watch_health(node, now);
         watch_queue(node, now);
+        yq_pollers_tend(node->pollers);
         purge_trash(node, now);
     }
 }
@@ -350,7 +354,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
     if ((conf->hl7_port || conf->hl7_tls_port) &&
         !yq_mllp_open(&node->home.house, &node->mllp, &err))
         return yq_cli_fail_err(&err);
-    if (!yq_post_open(&node->home.house, &node->post, &err))
+    if (!yq_post_open(&node->home.house, &node->post, &err) ||
+        !yq_pollers_open(&node->home.house, &node->pollers, &err))
         return yq_cli_fail_err(&err);
     if (!yq_registrar_start(&node->home.house, &node->registrar, &err))
         return yq_cli_fail_err(&err);
@@ -364,6 +369,7 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
 
 static void close_doors(struct node *node)
 {
+    yq_pollers_close(node->pollers, &node->left);
     yq_registrar_stop(node->registrar);
     if (node->mllp)
         yq_mllp_close(node->mllp);
@@ -425,5 +431,9 @@ int yq_run_serve(struct yq_cli *cli)
         return yq_cli_fail_err(&err);
     int status = serve(&node, &signals);
     yq_close(&node.lock);
+    if (node.left) { /* nothing may be taken away under them */
+        fflush(NULL);
+        _exit(status);
+    }
     return status;
 }

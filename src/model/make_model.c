@@ -120,7 +120,7 @@ static void remember(const char *name)
     for (size_t i = 0; i < name_count; i++)
         if (strcmp(names[i], name) == 0)
             give_up("there is a member of this name already");
-    strcpy(names[name_count], name);
+    memcpy(names[name_count], name, strlen(name) + 1);
     order[name_count] = (unsigned short)name_count;
     name_count++;
 }

@@ -72,6 +72,10 @@ struct yq_route {     /* several may have one path and different methods */
     const char *bodies; /* media types that it takes, with blanks between; NULL: no body */
     bool batch;         /* application/x-ndjson goes into request.spool, however long it is */
     bool may_be_empty;  /* a request without a body is fine too */
+    /* For the OpenAPI document; it has rows with an id only. */
+    const char *id;     /* of the operation; the kind's name is put behind */
+    const char *params; /* names of query and header parameters (openapi.c) */
+    const char *answer; /* name of a schema; "record", "page": of the kind; "pdf", "html", "any" */
 };
 extern const struct yq_route yq_routes[];
 extern const size_t yq_route_count;
@@ -162,8 +166,11 @@ yq_route_function yq_route_wado;                                                
 yq_route_function yq_route_studies;                                             /* api.c */
 yq_route_function yq_route_record, yq_route_record_write, yq_route_record_post, /* records.c */
     yq_route_record_history, yq_route_record_findings;
-yq_route_function yq_route_records;                              /* records_list.c */
-yq_route_function yq_route_records_batch, yq_route_records_post; /* records_batch.c */
+yq_route_function yq_route_records;                                           /* records_list.c */
+yq_route_function yq_route_records_batch, yq_route_records_post;              /* records_batch.c */
+yq_route_function yq_route_model, yq_route_dictionaries, yq_route_dictionary, /* tables.c */
+    yq_route_record_links;
+yq_route_function yq_route_openapi, yq_route_api_page;                             /* openapi.c */
 yq_route_function yq_route_pdf, yq_route_pdf_put, yq_route_pdf_url, yq_route_file; /* files.c */
 
 #endif

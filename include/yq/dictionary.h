@@ -28,6 +28,9 @@ extern const size_t yq_dictionary_count;
 const struct yq_dictionary *yq_dictionary_find(const char *name); /* NULL: none */
 /* The first with this code (two codes stand twice in the national table); NULL: none. */
 const struct yq_term *yq_term_find(const struct yq_dictionary *dictionary, const char *code);
+/* Has it the code, or a term whose printed code is probably a misprint of this one ("疑为" in its
+ * note)? For checks: nobody is told that the right code is wrong. */
+bool yq_term_accepts(const struct yq_dictionary *dictionary, const char *code);
 /* The only one of this name, as a person would write it: blanks do not count. NULL: none, or
  * several. */
 const struct yq_term *yq_term_named(const struct yq_dictionary *dictionary, const char *chinese);

@@ -57,7 +57,7 @@ static void check_dictionary(const struct checking *c, const struct yq_member *m
 {
     const struct yq_dictionary *dictionary = yq_dictionary_find(member->dictionary);
     char chinese[240], english[240];
-    if (!dictionary || yq_term_find(dictionary, value) ||
+    if (!dictionary || yq_term_accepts(dictionary, value) ||
         (c->is_mapped && c->is_mapped(c->context, member->dictionary, value)))
         return;
     snprintf(chinese, sizeof chinese,

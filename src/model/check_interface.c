@@ -265,7 +265,7 @@ static void check_field_dictionary(const struct looking *l, const struct yq_fiel
         snprintf(code, sizeof code, "%.*s", (int)(length < 120 ? length : 120), at);
         at += length;
         at += *at != '\0';
-        if (!length || yq_term_find(dictionary, code))
+        if (!length || yq_term_accepts(dictionary, code))
             continue;
         snprintf(chinese, sizeof chinese,
                  "“%s”的代码不在字典“%s”中：请改正，或用 yingqiao codes 对应院内代码",

@@ -2,6 +2,7 @@
  * binary search; a lookup by name walks through one table. */
 #include "yq/dictionary.h"
 
+#include <ctype.h>
 #include <string.h>
 
 const struct yq_dictionary *yq_dictionary_find(const char *name)
@@ -34,6 +35,31 @@ const struct yq_term *yq_term_find(const struct yq_dictionary *dictionary, const
         return NULL;
     const struct yq_term *term = &dictionary->terms[dictionary->by_code[low]];
     return strcmp(term->code, code) == 0 ? term : NULL;
+}
+
+/* Does "疑为 A 或 B" in a note name this code? */
+static bool is_suspected(const char *note, const char *code)
+{
+    size_t length = strlen(code);
+    const char *at = strstr(note, "疑为");
+    while (at && (at = strstr(at, code))) {
+        if (at[-1] == ' ' && !isalnum((unsigned char)at[length]))
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+bool yq_term_accepts(const struct yq_dictionary *dictionary, const char *code)
+{
+    if (yq_term_find(dictionary, code))
+        return true;
+    if (!isalnum((unsigned char)*code)) /* a code, no word of a note */
+        return false;
+    for (size_t i = 0; i < dictionary->count; i++)
+        if (is_suspected(dictionary->terms[i].note, code))
+            return true;
+    return false;
 }
 
 /* Blanks, and the ideographic one (E3 80 80), are passed over. */

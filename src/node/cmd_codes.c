@@ -61,7 +61,7 @@ bool yq_codes_check(struct yq_code_line *line, bool force, struct yq_err *err)
         return yq_fail(err, YQ_ABSENT, "node",
                        "there is no dictionary %s: yingqiao codes dictionary lists them",
                        line->dictionary);
-    return yq_term_find(dictionary, line->national) || with_zero(dictionary, line->national) ||
+    return yq_term_accepts(dictionary, line->national) || with_zero(dictionary, line->national) ||
            yq_fail(err, YQ_ABSENT, "node",
                    "%s has no code %.64s: yingqiao codes dictionary %s lists them",
                    line->dictionary, line->national, line->dictionary);

@@ -83,7 +83,9 @@ bool yq_codes_convert(void *context, const char *from, const char *to, const cha
 bool yq_codes_is_mapped(void *context, const char *dictionary, const char *code)
 {
     char found[YQ_CODE_SIZE];
-    return term_of(dictionary, code) || national(context, NULL, dictionary, code, found);
+    const struct yq_dictionary *known = yq_dictionary_find(dictionary);
+    return (known && yq_term_accepts(known, code)) ||
+           national(context, NULL, dictionary, code, found);
 }
 
 /* ---- noting ---- */

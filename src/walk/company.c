@@ -40,7 +40,7 @@ static void make_code_national(struct yq_house *house, const char *source, struc
     if (!dictionary || !record->values[member])
         return;
     for (size_t n = 0; yq_record_nth(record, about->name, n, code, sizeof code); n++) {
-        bool mapped = !yq_term_find(dictionary, code) &&
+        bool mapped = !yq_term_accepts(dictionary, code) &&
                       national(house, NULL, source, dictionary->name, code, found);
         changed = changed || mapped;
         yq_buf_putf(&made, "%s%s", n ? "\n" : "", mapped ? found : code);

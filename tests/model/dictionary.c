@@ -101,6 +101,20 @@ static void conversions_lead_to_codes_that_are_there(void **state)
     }
 }
 
+static void the_right_code_is_taken_where_a_wrong_one_is_printed(void **state)
+{
+    (void)state;
+    const struct yq_dictionary *codes = yq_dictionary_find("radiology-code");
+    static const char *const taken[] = {"BP0MZZZZA", "BP0MZZZM1", "BB04ZZZ6Z", "B206ZZZ1Z",
+                                        "B206ZZZZ1", "BQ2F10ZZZ", "BB04ZZZ6",  "B020ZYZZZ"};
+    static const char *const refused[] = {"", " ", "BP0M", "ZZZZA", "BB04ZZZ6Y", "疑为", "或"};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        assert_true(yq_term_accepts(codes, taken[i]));
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_false(yq_term_accepts(codes, refused[i]));
+    assert_null(yq_term_find(codes, "BP0MZZZZA"));
+}
+
 static void terms_are_found_by_name(void **state)
 {
     (void)state;
@@ -120,6 +134,7 @@ int main(void)
         cmocka_unit_test(every_member_with_a_dictionary_has_one),
         cmocka_unit_test(codes_are_converted),
         cmocka_unit_test(conversions_lead_to_codes_that_are_there),
+        cmocka_unit_test(the_right_code_is_taken_where_a_wrong_one_is_printed),
         cmocka_unit_test(terms_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

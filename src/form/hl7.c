@@ -100,7 +100,9 @@ bool yq_hl7_parse(const char *text, size_t length, struct yq_hl7 *out, struct yq
     for (size_t at = 0; at < length;) {
         const char *line = text + at;
         size_t end = segment_end(line, length - at);
-        bool named = is_name(line, end) && (end == 3 || line[3] == out->field);
+        bool named =
+            is_name(line, end) &&
+            (end == 3 ? line[0] < 'a' && line[1] < 'a' && line[2] < 'a' : line[3] == out->field);
         if (named && !add_segment(out, &room, line, end, err)) {
             yq_hl7_fini(out);
             return false;

@@ -137,10 +137,9 @@ static void put_head(const struct yq_hl7 *message, const struct yq_hl7_head *hea
 {
     char f = message->field;
     yq_buf_putf(out, "MSH%c", f);
-    if (message->count)
-        put_same(message, 2, out);
-    else
-        yq_buf_puts(out, "^~\\&");
+    const char used[] = {message->component, message->repetition, message->escape, message->sub};
+    for (size_t i = 0; i < sizeof used && used[i]; i++) /* as they were understood */
+        yq_buf_put(out, &used[i], 1);
     yq_buf_putf(out, "%c", f);
     static const unsigned swapped[] = {5, 6, 3, 4};
     for (size_t i = 0; i < 4; i++) {

@@ -160,7 +160,7 @@ static void take_location(void *context, const char *name)
     char *location = context;
     struct yq_hl7_path path;
     if (!*location && strlen(name) < 32 && yq_hl7_path_parse(name, &path))
-        strcpy(location, name); /* at least 32 bytes */
+        (void)yq_copy(location, 32, name);
 }
 
 static bool apply(struct hl7_view *view, struct yq_record *record, bool *deleted)

@@ -595,7 +595,7 @@ bool hl7_file(struct yq_intake *intake, struct hl7_drafts *drafts, char *ignored
 {
     bool ok = true, again = true;
     *ignored = '\0';
-    struct yq_record **said = calloc(drafts->count + 1, sizeof *said);
+    struct yq_record **said = calloc(drafts->count + 1, sizeof(struct yq_record *));
     if (!said)
         return hl7_fault(intake, YQ_FULL, 207, "", "no memory for a message");
     ok = copy_drafts(intake, drafts, said);

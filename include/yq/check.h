@@ -43,9 +43,10 @@ struct yq_field {
     unsigned length;
     bool bytes; /* the length counts bytes of GBK (GB 18030), as the document's database does */
     bool about; /* the document's own samples are longer: what exceeds it is only odd */
-    const char *required;   /* "yes", "if present", "no" */
-    const char *when;       /* "", or kind.member=VALUE VALUE..: required only then; "never": the
-                               document itself says what happens without it */
+    const char *required; /* "yes", "if present", "no" */
+    const char *when;     /* "", or kind.member=VALUE VALUE..: required only then; "never": the
+                             document itself says what happens without it */
+    const char *between;  /* what stands between several values: "," but where a document differs */
     const char *dictionary; /* "" or a name of dictionary.h */
     const char *source; /* kind.member of the canonical model, or an expression (expr.h); "" none */
     const char *note;
@@ -72,7 +73,7 @@ void yq_check_interface(const struct yq_interface *interface, const struct yq_re
 void yq_check_interface_among(const struct yq_interface *interface,
                               const struct yq_record *const *records, size_t count,
                               struct yq_findings *findings);
-/* A field's value as it would be sent, appended: several with commas between. False: none. */
+/* A field's value as it would be sent, appended: several with `between` between. False: none. */
 bool yq_field_value(const struct yq_field *field, const struct yq_record *const *records,
                     size_t count, struct yq_buf *out);
 

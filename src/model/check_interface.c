@@ -172,7 +172,7 @@ static bool field_value(const struct yq_field *field, const struct scope *scope,
         there = false;
     for (size_t i = before; there && i < out->length; i++)
         if (out->bytes[i] == '\n' && names->many)
-            out->bytes[i] = ',';
+            out->bytes[i] = (uint8_t)*field->between;
     return there;
 }
 

@@ -1,6 +1,7 @@
 /* make_platforms: at build time turns data/platforms/ into yq_interfaces (check.h): per platform
  * index.csv (interface, kind, way, chinese, clause, fields) and, for each of its lines with fields,
- * <interface>.csv (name, chinese, type, length, unit, required, when, dictionary, source, note).
+ * <interface>.csv (name, chinese, type, length, unit, required, when, between, dictionary, source,
+ * note).
  * What is not understood, and a count that is not index.csv's, ends the build with file and line.
  */
 #include <ctype.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MOST = 10, LINE_MOST = 8192, INTERFACES_MOST = 512 };
+enum { COLUMNS_MOST = 11, LINE_MOST = 8192, INTERFACES_MOST = 512 };
 
 static const char *const platforms[] = {"hebei", "neijiang", "shanxi", "sichuan", "xuancheng"};
 /* in the order of enum yq_kind */
@@ -97,7 +98,7 @@ static void write_field(FILE *out, char *text)
     static const char *const required[] = {"yes", "if present", "no", NULL};
     static const char *const units[] = {"", "chars", "bytes", "about", NULL};
     char *fields[COLUMNS_MOST], *end;
-    split(text, fields, 10);
+    split(text, fields, 11);
     unsigned long length = strtoul(fields[3], &end, 10);
     if (!*fields[0] || !*fields[1])
         give_up("a field has a name and a Chinese name");
@@ -111,8 +112,8 @@ static void write_field(FILE *out, char *text)
     put_string(out, fields[2]);
     fprintf(out, "%lu, %s, %s, ", length, strcmp(fields[4], "bytes") == 0 ? "true" : "false",
             strcmp(fields[4], "about") == 0 ? "true" : "false");
-    for (size_t i = 5; i < 10; i++)
-        put_string(out, fields[i]);
+    for (size_t i = 5; i < 11; i++)
+        put_string(out, i == 7 && !*fields[i] ? "," : fields[i]);
     fputs("},\n", out);
 }
 

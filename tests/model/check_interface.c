@@ -336,6 +336,14 @@ static void a_field_has_the_value_it_is_sent_with(void **state)
         }
     }
     assert_string_equal(yq_buf_text(&out), "门诊;F;76岁;1.2.3,1.2.4;");
+    view = yq_interface_find("shanxi", "exam-sync");
+    put(exam, "examType", "");
+    put(exam, "modality", "CT\nSR\nMR");
+    yq_buf_clear(&out);
+    for (size_t i = 0; i < view->count; i++)
+        if (strcmp(view->fields[i].name, "imgExamType") == 0)
+            assert_true(yq_field_value(&view->fields[i], records, 1, &out));
+    assert_string_equal(yq_buf_text(&out), "2|3");
     yq_record_free(exam);
 }
 

@@ -76,7 +76,7 @@ static void every_type_has_its_keys_and_defaults(void **state)
         load("// sources\n{\"sources\": [\n"
              "{\"name\": \"ris\", \"type\": \"hl7\", \"application\": \"RIS*\"},\n"
              "{\"name\": \"lis-db\", \"type\": \"odbc\", \"connection\": \"DSN=lis\", \"table\": "
-             "\"v_lab\","
+             "\"v_lab\", \"change_column\": \"CHANGED\", \"key_columns\": \"ID\","
              " \"kind\": \"lab\", \"seconds\": 5, \"password_file\": \"lis.password\"},\n"
              "{\"name\": \"inbox\", \"type\": \"folder\", \"path\": \"/srv/in\", \"mapping\": "
              "\"ris-export\","
@@ -124,7 +124,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         {"{\"sources\": [{\"name\": \"a\", \"type\": \"odbc\", \"table\": \"t\"}]}",
          "lacks \"connection\""},
         {"{\"sources\": [{\"name\": \"a\", \"type\": \"odbc\", \"table\": \"t\", \"connection\": "
-         "\"DSN=x;Pwd=secret\"}]}",
+         "\"DSN=x;Pwd=secret\", \"change_column\": \"c\", \"key_columns\": \"k\"}]}",
          "password_file"},
         {"{\"sources\": [{\"name\": \"a\", \"type\": \"folder\", \"path\": \"/x\", \"kind\": "
          "\"exams2\"}]}",

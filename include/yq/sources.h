@@ -10,6 +10,8 @@
 
 #include "yq/expr.h"
 
+enum yq_source_how { YQ_SOURCE_OVERLAY, YQ_SOURCE_REPLACE };
+enum yq_source_pdf { YQ_SOURCE_PDF_BESIDE, YQ_SOURCE_PDF_REQUIRED, YQ_SOURCE_PDF_NONE };
 enum yq_source_type { YQ_SOURCE_HL7, YQ_SOURCE_ODBC, YQ_SOURCE_FOLDER };
 #define YQ_FOR_HL7 1u
 #define YQ_FOR_ODBC 2u
@@ -61,7 +63,29 @@ enum yq_acknowledge { YQ_ACKNOWLEDGE_AS_ASKED, YQ_ACKNOWLEDGE_ONCE };
     X(text, detail_join, "detail_join", YQ_FOR_ODBC, "", 0, 255,                                   \
       "ODBC: columns by which they belong to it: DETAIL=OWN, or one name for both, with commas; "  \
       "empty: the key columns")                                                                    \
-    X(text, path, "path", YQ_FOR_FOLDER, "", 1, 255, "folder: the one that is watched")
+    X(text, path, "path", YQ_FOR_FOLDER, "", 1, 255, "folder: the one that is watched")            \
+    X(text, records, "records", YQ_FOR_FOLDER, "", 0, 255,                                         \
+      "folder, JSON and XML: path of what repeats, data/items; empty: an array, the root's "       \
+      "children, or the root itself")                                                              \
+    X(choice, how, "how", YQ_FOR_FOLDER, "overlay", 0, 0,                                          \
+      "overlay|replace: what a file does not have of a record stays as it was, or is taken away")  \
+    X(text, marker, "marker", YQ_FOR_FOLDER, "", 0, 15,                                            \
+      "folder: a file is taken when there is one of its name and this behind it: .ok, .done; "     \
+      "empty: when nobody writes to it any more")                                                  \
+    X(number, settle_seconds, "settle_seconds", YQ_FOR_FOLDER, "5", 0, 3600,                       \
+      "folder: how long a file must have stayed as it is, where nobody tells that it was closed")  \
+    X(choice, pdf, "pdf", YQ_FOR_FOLDER, "beside", 0, 0,                                           \
+      "beside|required|none: PDFs of reports are taken when a record names one or has the file's " \
+      "name; every report must have one; they are left alone")                                     \
+    X(text, pdf_file, "pdf_file", YQ_FOR_FOLDER, "first(pdfFile, PDF文件)", 1, 255,                \
+      "folder: expression for the name of a record's PDF")                                         \
+    X(number, pdf_seconds, "pdf_seconds", YQ_FOR_FOLDER, "600", 0, 864000,                         \
+      "folder: how long a record waits for the PDF it names")                                      \
+    X(number, most_mb, "most_mb", YQ_FOR_FOLDER, "64", 1, 1024, "folder: largest file, MB")        \
+    X(number, done_days, "done_days", YQ_FOR_FOLDER, "90", 0, 36500,                               \
+      "folder: days that what was taken stays in done; 0: for ever")                               \
+    X(number, failed_days, "failed_days", YQ_FOR_FOLDER, "0", 0, 36500,                            \
+      "folder: days that what could not be taken stays in failed; 0: for ever")
 
 struct yq_source { /* lives as long as its configuration */
     char name[64]; /* letters, digits, - and _ */
@@ -74,7 +98,7 @@ struct yq_source { /* lives as long as its configuration */
     YQ_SOURCE_FIELD_##type(c_name)
     YQ_SOURCE_KEYS(YQ_SOURCE_FIELD)
 #undef YQ_SOURCE_FIELD
-    struct yq_mapping *rules; /* the parsed mapping file */
+    struct yq_mapping *rules; /* the parsed mapping file; NULL: the type has no usual one */
 };
 
 #endif

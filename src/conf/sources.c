@@ -162,7 +162,7 @@ static bool fail_type(const struct jsonc *doc, const struct jsonc_node *at,
                       struct yq_err *err)
 {
     size_t owner = 0;
-    while (!(key->types & 1u << owner))
+    while (owner + 1 < TYPES && !(key->types & 1u << owner))
         owner++;
     return jsonc_fail(doc, at->line, err, "\"%s\" belongs to sources of type %s, this one is %s",
                       key->keyword.key, types[owner], types[source->type]);
@@ -196,6 +196,12 @@ static bool check(const struct jsonc *doc, const struct jsonc_node *node,
     if (kind >= YQ_KIND_KEPT)
         return jsonc_fail(doc, jsonc_member(node, "kind")->line, err,
                           "\"kind\" is a kind of record: exam, report, lab, ...");
+    struct yq_err why;
+    struct yq_expr *pdf = NULL;
+    if (*source->pdf_file && !yq_expr_parse(source->pdf_file, &pdf, &why))
+        return jsonc_fail(doc, jsonc_member(node, "pdf_file")->line, err, "\"pdf_file\": %s",
+                          why.text);
+    yq_expr_free(pdf);
     if (*source->charset && !yq_text_charset_known(source->charset))
         return jsonc_fail(doc, jsonc_member(node, "charset")->line, err,
                           "\"charset\" is none that is known: utf-8, gb18030, gbk, ...");

@@ -99,6 +99,7 @@ int yq_run_send(struct yq_cli *cli);
 int yq_run_pull(struct yq_cli *cli);
 int yq_run_studies(struct yq_cli *cli);
 int yq_run_coerce(struct yq_cli *cli);
+int yq_run_folder(struct yq_cli *cli);
 int yq_run_anonymize(struct yq_cli *cli);
 int yq_run_codes(struct yq_cli *cli);
 int yq_run_queue(struct yq_cli *cli);

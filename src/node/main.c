@@ -131,6 +131,10 @@ static const struct yq_option coerce_options[] = {
     {"from", "AET", "the AE title that would send the file"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option folder_options[] = {
+    {"source", "NAME", "the source of sources.json that the file would come from"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option anonymize_options[] = {
     {"out", "FOLDER", "folder for what is anonymised"},
     {"study", "UID", "Study Instance UID"},
@@ -241,6 +245,14 @@ const struct yq_verb yq_verbs[] = {
     {"coerce", yq_run_coerce, "test FILE --from AET", "try the rules of coercion.json",
      "Shows what the rules would change if this AE title sent the DICOM file. Changes nothing.",
      coerce_options},
+    {"folder", yq_run_folder, "status\ntest FILE --source NAME",
+     "look after watched folders: files of exams, reports, lab results",
+     "status lists what is in the folders of sources.json: files that wait and why, what is being\n"
+     "taken, what could not be taken (the reason stands in FILE.reason.txt beside it in "
+     "failed).\n\n"
+     "test shows what a file would become, with what a check finds in each record, and keeps\n"
+     "nothing. Exit status 1 when a record of it would not be taken.",
+     folder_options},
     {"anonymize", yq_run_anonymize,
      "PATH... --out FOLDER\n--study UID|--series UID|--instance UID --out FOLDER",
      "write objects without who they are of",

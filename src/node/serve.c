@@ -16,6 +16,7 @@
 #include "home.h"
 #include "poller.h"
 #include "registrar.h"
+#include "watcher.h"
 #include "yq/attachment.h"
 #include "yq/clock.h"
 #include "yq/dcm.h"
@@ -37,6 +38,7 @@ struct node {
     struct yq_auditor *auditor;
     struct yq_post *post;
     struct yq_registrar *registrar;
+    struct yq_watcher *watcher;
     struct yq_mllp *mllp;
     struct yq_pollers *pollers;
     size_t left; /* threads that no driver gives back */
@@ -359,6 +361,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
         return yq_cli_fail_err(&err);
     if (!yq_registrar_start(&node->home.house, &node->registrar, &err))
         return yq_cli_fail_err(&err);
+    if (!yq_watcher_start(&node->home.house, &node->watcher, &err))
+        return yq_cli_fail_err(&err);
     unsigned http = node->http ? yq_http_port(node->http) : 0;
     yq_log(YQ_LOG_INFO, "serving",
            "aet=%s dicom=%" PRId64 " tls=%" PRId64 " http=%u data=\"%s\" version=%s pid=%d",
@@ -370,6 +374,7 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
 static void close_doors(struct node *node)
 {
     yq_pollers_close(node->pollers, &node->left);
+    yq_watcher_stop(node->watcher);
     yq_registrar_stop(node->registrar);
     if (node->mllp)
         yq_mllp_close(node->mllp);

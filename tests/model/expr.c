@@ -163,7 +163,9 @@ static void refuse(const char *text, const char *message)
 static void what_is_no_expression_is_refused_with_its_place(void **state)
 {
     (void)state;
-    char deep[512] = "", many[4000] = "first(A", longer[5000];
+    struct yq_buf deep yq_cleanup(yq_buf_fini) = {0};
+    struct yq_buf many yq_cleanup(yq_buf_fini) = {0};
+    char longer[5000];
     refuse("", "character 1: it ends here");
     refuse("A B", "character 3: the end");
     refuse("firts(A)", "character 1: one of first");
@@ -179,31 +181,28 @@ static void what_is_no_expression_is_refused_with_its_place(void **state)
     refuse("A = B", "the end");
     refuse("if(A = , B)", "a name");
     for (int i = 0; i < 40; i++)
-        strcat(deep, "first(");
-    refuse(deep, "nested too deep");
+        yq_buf_puts(&deep, "first(");
+    refuse(yq_buf_text(&deep), "nested too deep");
+    yq_buf_puts(&many, "first(A");
     for (int i = 0; i < 63; i++)
-        strcat(many, ",trim(trim(trim(trim(A))))");
-    refuse(many, "more than 256 parts");
+        yq_buf_puts(&many, ",trim(trim(trim(trim(A))))");
+    refuse(yq_buf_text(&many), "more than 256 parts");
     memset(longer, 'A', sizeof longer);
     longer[sizeof longer - 1] = '\0';
     refuse(longer, "longer than");
 }
 
-static void count_names(void *context, const char *text)
-{
-    strcat(context, text);
-    strcat(context, " ");
-}
+static void count_names(void *context, const char *text) { yq_buf_putf(context, "%s ", text); }
 
 static void names_are_told(void **state)
 {
     (void)state;
     struct yq_expr *expr;
     struct yq_err err;
-    char told[128] = "";
+    struct yq_buf told yq_cleanup(yq_buf_fini) = {0};
     assert_true(yq_expr_parse("if(A = 'x', first(B, `c d`), date(E-1.2, 'yyyy'))", &expr, &err));
-    yq_expr_names(expr, count_names, told);
-    assert_string_equal(told, "A B c d E-1.2 ");
+    yq_expr_names(expr, count_names, &told);
+    assert_string_equal(yq_buf_text(&told), "A B c d E-1.2 ");
     yq_expr_free(expr);
 }
 
@@ -223,12 +222,13 @@ static void effort_has_an_end(void **state)
     struct yq_buf out = {0};
     char short_lines[] = "ab\n", long_text[] = "abcdefgh";
     struct yq_surroundings much = {.context = short_lines, .get = get_much};
-    char text[4096] = "map(A, ";
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
     bool there = true;
+    yq_buf_puts(&text, "map(A, ");
     for (int i = 0; i < 90; i++)
-        strcat(text, "'no', 'no', ");
-    strcat(text, "'x')");
-    assert_true(yq_expr_parse(text, &expr, &err));
+        yq_buf_puts(&text, "'no', 'no', ");
+    yq_buf_puts(&text, "'x')");
+    assert_true(yq_expr_parse(yq_buf_text(&text), &expr, &err));
     assert_false(yq_expr_value(expr, &much, &out, &there, &err));
     assert_int_equal(err.code, YQ_FULL);
     yq_expr_free(expr);

@@ -25,6 +25,9 @@ struct yq_audit *yq_audit_new(struct yq_trail *trail, struct yq_conf_box *conf, 
 void yq_audit_free(struct yq_audit *audit);
 struct yq_trail *yq_audit_trail(struct yq_audit *audit); /* NULL: none */
 
+/* Who runs this command; "": nobody does, or no trail is kept. */
+const char *yq_audit_person(const struct yq_audit *audit);
+
 /* Messages since the start. */
 unsigned long long yq_audit_written(struct yq_audit *audit);
 

@@ -44,6 +44,10 @@ static inline void yq_record_out_fini(struct yq_record *record, struct yq_ledger
 /* An entry's content opened; NULL record for a removed one. */
 yq_must_check bool yq_record_open(struct yq_house *house, const struct yq_ledger_entry *entry,
                                   struct yq_record **record, struct yq_err *err);
+/* yq_ledger_history by the record's id, whatever its name in the ledger. */
+yq_must_check bool yq_record_history(struct yq_house *house, enum yq_kind kind, const char *id,
+                                     struct yq_ledger_entry **out, size_t *count,
+                                     struct yq_err *err);
 /* A key as a query of the ledger wants it: folded. Where members like it are, or were, sealed, also
  * the mark that stands for it. */
 yq_must_check bool yq_record_key(struct yq_house *house, const struct yq_member *member,

@@ -119,6 +119,20 @@ static void put_what(const struct yq_deed *deed, struct yq_buf *out)
     }
 }
 
+static const char *action_of(const struct yq_deed *deed)
+{
+    bool record = deed->event == YQ_DEED_PATIENT || deed->event == YQ_DEED_PROCEDURE;
+    if (!record && deed->event != YQ_DEED_ACCESSED)
+        return "";
+    switch (deed->action) {
+    case 'C': return record ? ": made" : "";
+    case 'R': return record ? ": read" : "";
+    case 'U': return ": changed";
+    case 'D': return record ? ": removed" : ": deleted";
+    default: return "";
+    }
+}
+
 static void add_row(struct yq_table *table, const struct yq_deed *deed, const uint64_t *counts)
 {
     char when[32], ways[256];
@@ -131,10 +145,7 @@ static void add_row(struct yq_table *table, const struct yq_deed *deed, const ui
     yq_table_addf(table, "%.10s %.8s", when, when + 11);
     yq_table_add(table, asker->name && *asker->name ? asker->name : asker->user);
     yq_table_add(table, asker->address);
-    yq_table_addf(table, "%s%s", event_of(deed),
-                  deed->event == YQ_DEED_ACCESSED && deed->action == 'U'   ? ": changed"
-                  : deed->event == YQ_DEED_ACCESSED && deed->action == 'D' ? ": deleted"
-                                                                           : "");
+    yq_table_addf(table, "%s%s", event_of(deed), action_of(deed));
     yq_table_add(table, ways);
     if (study && counts[0])
         yq_table_addf(table, "%" PRIu64, counts[0]);

@@ -91,6 +91,23 @@ static const struct yq_option report_options[] = {
     {"url", "HOURS", "pdf: print a URL of it that needs no login for so many hours"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option records_options[] = {
+    {"kind", "KIND", "list, problems: only exam, report, lab, ..."},
+    {"accession", "NUMBER", "list: with this accession number"},
+    {"patient", "ID", "list: of this patient"},
+    {"exam", "ID", "list: of this exam"},
+    {"study", "UID", "list: with this Study Instance UID"},
+    {"source", "SOURCE", "list, problems: whose last change came from there, as hl7:ris or rest:*"},
+    {"since", "WHEN", "list, problems: changed since a day, a time (UTC), or 8h, 7d ago"},
+    {"until", "WHEN", "list, problems: changed before that"},
+    {"findings", NULL, "list: only those in which something was found wrong"},
+    {"removed", NULL, "list: also what was removed"},
+    {"limit", "N", "list: at most N (100 when not given; 0: all)"},
+    {"personal", NULL, "list, show: what is personal in clear, which the audit trail is told"},
+    {"overlay", NULL, "put: what a line has comes over what is there, the rest stays"},
+    {"all", NULL, "reseal: also what seems to be as it should be"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option link_options[] = {
     {"exam", "ID", "this exam"},
     {"report", "ID", "this report"},
@@ -290,6 +307,23 @@ const struct yq_verb yq_verbs[] = {
      "version\n"
      "of it. All URLs that were given out are void when DIR/url.key is removed.",
      report_options},
+    {"records", yq_run_records,
+     "list [--kind KIND] [--accession NUMBER] [--patient ID] [--exam ID] [--study UID]\n    "
+     "[--source SOURCE] [--since WHEN] [--until WHEN] [--findings] [--removed]\n    "
+     "[--personal] [--limit N]\n"
+     "show KIND ID [VERSION] [--personal]\nhistory KIND ID\n"
+     "problems [--kind KIND] [--source SOURCE] [--since WHEN]\n"
+     "put KIND FILE [--overlay]\nkey FILE\nreseal [--all]",
+     "exams, reports, lab reports and what goes with them",
+     "list is newest first; what is personal is masked. history tells every version: when, from\n"
+     "where, what changed. problems counts what was found wrong with records, by member.\n\n"
+     "put takes records from a file (- is standard input), a line of JSON each with the members "
+     "of\n"
+     "`yingqiao model KIND`. A line is printed when its record is on stable storage.\n\n"
+     "key makes a key to encrypt what is personal in records (records.encrypt, records.key_file),\n"
+     "in front of those that are in FILE. reseal keeps what is there already as the settings say\n"
+     "now: encrypted, by the new key, or in clear; what was broken off goes on where it was.",
+     records_options},
     {"link", yq_run_link,
      "list [--exam ID|--report ID|--study UID] [--guesses|--unlinked|--all] [--limit N]\n"
      "set NUMBER|two of --exam ID, --report ID, --study UID\n"

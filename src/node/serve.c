@@ -391,6 +391,10 @@ static int serve(struct node *node, const sigset_t *signals)
     struct yq_err err = {0};
     if (!yq_home_open(node->cli, YQ_HOME_CREATE | YQ_HOME_SWEEP, NULL, &node->home, &err))
         return yq_cli_fail_err(&err);
+    if (!yq_personal_ready(&node->home.house, &err)) { /* else it would take no record in */
+        yq_home_close(&node->home);
+        return yq_cli_fail_err(&err);
+    }
     node->conf_stamp = yq_conf_stamp(node->home.conf_folder);
     node->read_ms = yq_now_ms();
     const struct yq_conf *conf = yq_conf_hold(node->home.house.conf);

@@ -35,6 +35,8 @@ void yq_audit_free(struct yq_audit *audit) { free(audit); }
 
 struct yq_trail *yq_audit_trail(struct yq_audit *audit) { return audit ? audit->trail : NULL; }
 
+const char *yq_audit_person(const struct yq_audit *audit) { return audit ? audit->person : ""; }
+
 unsigned long long yq_audit_written(struct yq_audit *audit) { return atomic_load(&audit->written); }
 
 bool yq_audit_ready(struct yq_audit *audit, struct yq_err *err)

@@ -312,7 +312,9 @@ static bool prepare(struct intake *intake, struct one *one, struct yq_ledger_cha
     *change = (struct yq_ledger_change){.kind = submission->record->kind,
                                         .id = yq_buf_text(&state->name),
                                         .source = intake->source,
-                                        .person = intake->origin->user,
+                                        .person = intake->origin->user[0]
+                                                      ? intake->origin->user
+                                                      : yq_audit_person(intake->house->audit),
                                         .expect = state->version};
     if (submission->how == YQ_RECORD_REMOVE)
         take_away(state);
@@ -455,6 +457,8 @@ static void tell(struct intake *intake, int64_t began_ms)
 /* Once for each record that is another now. */
 static void tell_trail(struct intake *intake)
 {
+    const struct yq_origin *origin = intake->origin;
+    bool nobody = !origin->user[0] && !origin->aet[0] && !origin->address[0]; /* this process */
     for (size_t i = 0; intake->house->audit && i < intake->count; i++) {
         size_t ignored;
         const struct one *one = &intake->ones[i];
@@ -466,7 +470,7 @@ static void tell_trail(struct intake *intake)
         const struct yq_record *record = outcome == YQ_LEDGER_REMOVED
                                              ? (state ? state->gone : NULL)
                                              : (state ? state->record : NULL);
-        yq_audit_record(intake->house->audit, intake->origin,
+        yq_audit_record(intake->house->audit, nobody ? NULL : intake->origin,
                         outcome == YQ_LEDGER_NEW       ? 'C'
                         : outcome == YQ_LEDGER_CHANGED ? 'U'
                                                        : 'D',

@@ -468,3 +468,15 @@ bool yq_record_out(struct yq_house *house, enum yq_kind kind, const char *id, in
     yq_ledger_entry_fini(entry);
     return false;
 }
+
+bool yq_record_history(struct yq_house *house, enum yq_kind kind, const char *id,
+                       struct yq_ledger_entry **out, size_t *count, struct yq_err *err)
+{
+    struct vault vault;
+    struct yq_ledger_entry entry;
+    struct yq_buf name yq_cleanup(yq_buf_fini) = {0};
+    if (!vault_open(house, &vault, err) || !vault_find(&vault, kind, id, 0, &name, &entry, err))
+        return false;
+    yq_ledger_entry_fini(&entry);
+    return yq_ledger_history(house->catalog, kind, yq_buf_text(&name), out, count, err);
+}

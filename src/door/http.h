@@ -161,6 +161,7 @@ void yq_memo_free(struct yq_memo *memo);
 
 /* ---- routes ---- */
 
+yq_route_function yq_route_links, yq_route_record_links, yq_route_unlinked;     /* links.c */
 yq_route_function yq_route_index, yq_route_health, yq_route_metrics;            /* status.c */
 yq_route_function yq_route_wado;                                                /* wado.c */
 yq_route_function yq_route_studies;                                             /* api.c */
@@ -168,9 +169,8 @@ yq_route_function yq_route_record, yq_route_record_write, yq_route_record_post, 
     yq_route_record_history, yq_route_record_findings;
 yq_route_function yq_route_records;                                           /* records_list.c */
 yq_route_function yq_route_records_batch, yq_route_records_post;              /* records_batch.c */
-yq_route_function yq_route_model, yq_route_dictionaries, yq_route_dictionary, /* tables.c */
-    yq_route_record_links;
-yq_route_function yq_route_openapi, yq_route_api_page;                             /* openapi.c */
+yq_route_function yq_route_model, yq_route_dictionaries, yq_route_dictionary; /* tables.c */
+yq_route_function yq_route_openapi, yq_route_api_page;                        /* openapi.c */
 yq_route_function yq_route_pdf, yq_route_pdf_put, yq_route_pdf_url, yq_route_file; /* files.c */
 
 #endif

@@ -302,6 +302,9 @@ static const char others[] =
     "{\"terms\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"code\","
     "\"chinese\"]}}}},\n"
     "\"Studies\":{\"type\":\"object\",\"required\":[\"studies\",\"total\",\"limit\",\"offset\"]},\n"
+    "\"Unlinked\":{\"type\":\"object\",\"required\":[\"unlinked\"],\"properties\":{"
+    "\"unlinked\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"kind\",\"id\","
+    "\"reason\",\"english\",\"chinese\"]}}}},\n"
     "\"PdfKept\":{\"type\":\"object\",\"required\":[\"id\",\"version\",\"outcome\",\"pdf\","
     "\"pages\",\"bytes\"]},\n"
     "\"PdfUrl\":{\"type\":\"object\",\"required\":[\"url\",\"expires\",\"version\"]}\n";

@@ -1,6 +1,6 @@
 /* tables.c: what records are made of, for programs that ask: the members of each kind
- * (/api/v1/model), the code tables of the documents (/api/v1/dictionaries), and the links of a
- * record. Nothing personal is in the first two. Runs on worker threads. */
+ * (/api/v1/model), and the code tables of the documents (/api/v1/dictionaries). Nothing personal is
+ * in them. Runs on worker threads. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,51 +151,5 @@ void yq_route_dictionary(struct yq_house *house, const struct request *request, 
     }
     put_dictionary(&reply->body, dictionary, true);
     yq_buf_puts(&reply->body, "\n");
-    records_answer(reply, 200);
-}
-
-/* ---- links ---- */
-
-static void put_link(struct yq_buf *out, const struct yq_link *link)
-{
-    const struct {
-        const char *name, *value;
-    } ends[] = {{"exam", link->exam}, {"report", link->report}, {"study", link->study}};
-    yq_buf_putf(out, "{\"id\":%lld,\"made\":", (long long)link->id);
-    records_put_time(out, link->made_ms);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        if (!*ends[i].value)
-            continue;
-        yq_buf_puts(out, ",");
-        put_text(out, ends[i].name, ends[i].value);
-    }
-    yq_buf_putf(out, ",\"how\":\"%s\",\"state\":\"%s\"}", yq_link_how_name(link->how),
-                yq_tie_state_name(link->state));
-}
-
-void yq_route_record_links(struct yq_house *house, const struct request *request,
-                           struct reply *reply)
-{
-    struct yq_err err = {0};
-    struct yq_link *list = NULL;
-    size_t count = 0;
-    struct yq_record *named yq_cleanup(yq_record_cleanup) = records_named(request, reply);
-    if (!named)
-        return;
-    if (named->kind != YQ_KIND_EXAM && named->kind != YQ_KIND_REPORT) {
-        yq_reply_problem(reply, 404, "only exams and reports have links");
-        return;
-    }
-    if (!yq_links_of(house, named->kind, yq_record_id(named), &list, &count, &err)) {
-        yq_reply_error(reply, &err);
-        return;
-    }
-    yq_buf_puts(&reply->body, "{\"links\":[");
-    for (size_t i = 0; i < count; i++) {
-        yq_buf_puts(&reply->body, i ? ",\n" : "");
-        put_link(&reply->body, &list[i]);
-    }
-    yq_buf_puts(&reply->body, "]}\n");
-    free(list);
     records_answer(reply, 200);
 }

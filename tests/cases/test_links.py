@@ -184,6 +184,28 @@ def test_what_a_crash_left_unlinked_is_linked_at_the_next_start(node):
     wait_for(node, ("E1", "", study, "number", "sure"))
 
 
+def test_links_are_told_by_http(node):
+    study = send(node, AccessionNumber="M1")
+    exam(node, "E1", accessionNumber=["M1"])
+    exam(node, "E2", patientId="P78")
+    report(node, "R1", accessionNumber=["M1"])
+    wait_for(node, ("E1", "R1", "", "number", "sure"), ("E1", "", study, "number", "sure"))
+    answer = rest.get(node, "exams/E1/links")
+    assert answer.status == 200
+    assert {one.get("report") or one.get("study") for one in answer.json()["links"]} == {"R1", study}
+    assert {one.get("report") or one.get("exam") for one in rest.get(node, "links", study=study).json()["links"]} == \
+        {"R1", "E1"}
+    assert [(one["id"], one["reason"]) for one in rest.get(node, "unlinked").json()["unlinked"]] == [("E2", "no-number")]
+    assert rest.get(node, "unlinked", of="reports").json() == {"unlinked": []}
+    assert rest.get(node, "links", state="guess").json() == {"links": []}
+    first, = rest.get(node, "links", limit=1).json()["links"]
+    assert first["id"] not in {one["id"] for one in rest.get(node, "links", before=first["id"]).json()["links"]}
+    assert rest.get(node, "exams/E9/links").status == 404
+    for bad in ({"state": "maybe"}, {"limit": "0"}, {"before": "x"}, {"who": "me"}):
+        assert rest.get(node, "links", **bad).status == 400
+    assert rest.get(node, "unlinked", of="x").status == 400
+
+
 # ---- merged patients ----
 
 def studies_of(node, patient):

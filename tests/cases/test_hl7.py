@@ -5,9 +5,9 @@ import base64
 import json
 import os
 import socket
-import sqlite3
 import ssl
 import threading
+import urllib.parse
 
 import hl7
 import hl7.client
@@ -152,21 +152,24 @@ def report(filler, status="F", texts=(("影像所见", "双肺清晰。"), ("诊
     return "\r".join(segments) + "\r"
 
 
-KINDS = {"exam": 0, "report": 1, "lab": 2, "patient": 9}
+def get(node, path):
+    """JSON by HTTP; None: there is no such thing (any more)."""
+    status, _, body = node.fetch(path)
+    assert status in (200, 404, 410), (status, body)
+    return json.loads(body) if status == 200 else None
 
 
 def versions(node, kind, name):
-    """All versions of a record, oldest first; None: removed."""
-    with sqlite3.connect(f"file:{node.data}/catalog.sqlite?mode=ro", uri=True) as catalog:
-        rows = catalog.execute("SELECT content FROM record_version AS v JOIN record ON record.id = v.record WHERE kind = ? "
-                               "AND name = ? ORDER BY v.version", (KINDS[kind], name)).fetchall()
-    return [json.loads(content) if content else None for content, in rows]
+    """All versions of a record, oldest first; None: removed. []: it was never there."""
+    path = f"/api/v1/{kind}s/{urllib.parse.quote(name, safe='')}"
+    told = get(node, path + "/history")
+    return [get(node, f"{path}?personal=true&version={n + 1}") for n in range(len(told["versions"]))] if told else []
 
 
 def record(node, kind, name):
-    found = versions(node, kind, name)
+    found = get(node, f"/api/v1/{kind}s/{urllib.parse.quote(name, safe='')}?personal=true")
     assert found, f"there is no {kind} {name}"
-    return found[-1]
+    return found
 
 
 def letters(node, *options):

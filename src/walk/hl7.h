@@ -50,9 +50,11 @@ struct hl7_view { /* what a mapping sees: one group of a message, or one result 
     size_t range_count;
     struct yq_hl7_range group; /* for what is found in all of it */
     enum hl7_role role;
-    const char *pdf; /* name of the kept PDF; NULL: none */
-    bool deleted;    /* set: a value was the two quotes that delete */
+    const char *pdf;       /* name of the kept PDF; NULL: none */
+    bool deleted;          /* set: a value was the two quotes that delete */
+    struct hl7_said *said; /* the group's text, once it was asked for */
 };
+void hl7_view_fini(struct hl7_view *view);
 /* hl7_text.c: the names that are no paths. False: no value; *known: it is such a name. */
 bool hl7_view_special(struct hl7_view *view, const char *name, struct yq_buf *out, bool *known);
 

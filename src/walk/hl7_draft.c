@@ -288,7 +288,8 @@ static bool add_results(struct hl7_view *view, struct hl7_draft *draft)
     struct yq_intake *intake = view->intake;
     static const char *const documents[] = {"ED", "RP", NULL};
     int member = yq_member_find(YQ_KIND_LAB, "results");
-    struct hl7_view inner = *view;
+    struct hl7_view inner yq_cleanup(hl7_view_fini) = *view;
+    inner.said = NULL;
     size_t from = view->group.from;
     memmove(inner.ranges + 1, inner.ranges, view->range_count * sizeof *inner.ranges);
     inner.range_count = view->range_count + 1;
@@ -301,6 +302,7 @@ static bool add_results(struct hl7_view *view, struct hl7_draft *draft)
             until++;
         inner.ranges[0] = (struct yq_hl7_range){from, until};
         inner.group = inner.ranges[0];
+        hl7_view_fini(&inner);
         struct yq_record *result = yq_record_new(YQ_KIND_LAB_RESULT);
         if (!result)
             return hl7_fault(intake, YQ_FULL, 207, "", "no memory for a result");
@@ -473,7 +475,7 @@ static bool find_pdf(struct hl7_view *view, struct yq_attachment *pdf, bool keep
 static bool draft_result(struct yq_intake *intake, const struct group *group, bool keep,
                          struct hl7_drafts *out)
 {
-    struct hl7_view view;
+    struct hl7_view view yq_cleanup(hl7_view_fini) = {0};
     struct yq_attachment pdf = {0};
     look_at(intake, group, &view);
     if (!find_pdf(&view, &pdf, keep))
@@ -487,7 +489,7 @@ static bool draft_result(struct yq_intake *intake, const struct group *group, bo
 
 static bool draft_order(struct yq_intake *intake, const struct group *group, struct hl7_drafts *out)
 {
-    struct hl7_view view;
+    struct hl7_view view yq_cleanup(hl7_view_fini) = {0};
     look_at(intake, group, &view);
     if (is_lab(intake, group)) {
         out->nothing = "an order for the laboratory: nothing is kept before its results come";
@@ -516,7 +518,8 @@ static bool draft_groups(struct yq_intake *intake, enum hl7_kind_of kind, bool k
 
 static bool draft_patient(struct yq_intake *intake, struct hl7_drafts *out)
 {
-    struct hl7_view view = {.intake = intake, .group = {0, intake->message.count}};
+    struct hl7_view view yq_cleanup(hl7_view_fini) = {.intake = intake,
+                                                      .group = {0, intake->message.count}};
     view.ranges[view.range_count++] = view.group;
     return add(&view, HL7_ROLE_PATIENT, out) != NULL;
 }

@@ -8,6 +8,7 @@
  *
  * Headings are those that the mapping names and a few usual ones: a line that begins with one and a
  * colon, or has it in 【】, or holds nothing else. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -276,24 +277,47 @@ static bool put_section(const struct words *words, const char *text, const char 
     return out->length > before;
 }
 
-static bool put_text(const struct hl7_view *view, const char *heading, size_t length,
-                     struct yq_buf *out)
-{
+struct hl7_said {
     struct words words;
+    struct yq_buf text;
+};
+
+void hl7_view_fini(struct hl7_view *view)
+{
+    if (view->said)
+        yq_buf_fini(&view->said->text);
+    free(view->said);
+    view->said = NULL;
+}
+
+/* A mapping asks for many headings: the text is put together once. */
+static const struct hl7_said *said_in(struct hl7_view *view)
+{
+    struct hl7_said *said = view->said ? NULL : calloc(1, sizeof *said);
+    if (!said)
+        return view->said;
+    said->text.most = (size_t)YQ_RECORD_VALUE_MOST * 2;
+    words_read(view->intake->source->rules, &said->words);
+    put_texts(view, &said->words, &said->text);
+    return view->said = said;
+}
+
+static bool put_text(struct hl7_view *view, const char *heading, size_t length, struct yq_buf *out)
+{
     char wanted[64];
-    struct yq_buf text yq_cleanup(yq_buf_fini) = {.most = YQ_RECORD_VALUE_MOST * 2};
+    const struct hl7_said *said = said_in(view);
+    if (!said || said->text.failed) {
+        out->failed = true;
+        return false;
+    }
     if (heading && length >= sizeof wanted)
         return false;
-    words_read(view->intake->source->rules, &words);
-    put_texts(view, &words, &text);
     if (heading) {
         memcpy(wanted, heading, length);
         wanted[length] = '\0';
     }
-    if (text.failed)
-        out->failed = true;
-    return !text.failed && text.length &&
-           put_section(&words, yq_buf_text(&text), heading ? wanted : NULL, out);
+    return said->text.length &&
+           put_section(&said->words, yq_buf_text(&said->text), heading ? wanted : NULL, out);
 }
 
 bool hl7_view_special(struct hl7_view *view, const char *name, struct yq_buf *out, bool *known)

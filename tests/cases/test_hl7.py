@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import threading
 import urllib.parse
 
@@ -80,10 +81,12 @@ class Line:
 
     def __init__(self, node, port=None, socket_=None):
         self.client = hl7.client.MLLPClient("127.0.0.1", port or node.hl7_port)
-        self.client.socket.settimeout(60)
         if socket_:
             self.client.close()
             self.client.socket = socket_
+        # the client sends with send(2), which with a time-out of Python's sends a part only
+        self.client.socket.settimeout(None)
+        self.client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 120, 0))
 
     def send(self, text, charset="utf-8"):
         raw = text if isinstance(text, bytes) else text.encode(charset)

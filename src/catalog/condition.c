@@ -163,11 +163,14 @@ static bool put_text(struct sql *sql, enum yq_attr attr, const char *key, struct
 
 static void put_exact(struct sql *sql, enum yq_attr attr, const char *key)
 {
-    put_first(sql, list_index(attr));
+    bool single = vr_is(attr, "UI") && yq_attrs[attr].source == YQ_FROM_HEADER;
+    if (!single)
+        put_first(sql, list_index(attr));
     put_column(sql, attr, "");
     yq_buf_puts(&sql->text, " = ?");
     value(sql, key);
-    put_several(sql, MATCH_EQUAL, attr, key);
+    if (!single) /* a UID never is one of several, and its index serves equality alone */
+        put_several(sql, MATCH_EQUAL, attr, key);
 }
 
 /* A key that leaves few rows, found by an index of its own. */

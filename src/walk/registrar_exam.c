@@ -185,8 +185,9 @@ static struct yq_cursor *look_up(struct yq_house *house, const struct look *look
     query->level = look->level;
     query->limit = look->limit;
     for (int i = 0; i < YQ_ATTR_COUNT; i++)
-        query->wanted[i] = yq_attrs[i].level == look->level ||
-                           (look->level == YQ_STUDY && yq_attrs[i].level == YQ_PATIENT);
+        query->wanted[i] = (yq_attrs[i].source == YQ_FROM_HEADER || i == YQ_SOPClassesInStudy) &&
+                           (yq_attrs[i].level == look->level ||
+                            (look->level == YQ_STUDY && yq_attrs[i].level == YQ_PATIENT));
     if (!yq_query_add(query, look->key, look->value, true, err) ||
         !yq_catalog_find(house->catalog, query, &cursor, err))
         return NULL;

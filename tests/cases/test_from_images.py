@@ -225,7 +225,7 @@ def test_one_that_nobody_verified_is_preliminary(node):
 
 @pytest.mark.parametrize("content, findings, impression", [
     ([text("121071", "DCM", "Finding", "leaf"), text("121073", "DCM", "Impression", "end")], "leaf", "end"),
-    ([section("x1", "99OWN", "检查所见", text("a", "99OWN", "所见", "自家编码"))], "自家编码", None),
+    ([section("x1", "99OWN", "检查所见", text("a", "99OWN", "所见", "自家编码"))], "所见: 自家编码", None),
     ([section("x", "99OWN", "Chapter", section("121070", "DCM", "Findings", text("1", "99", "Size", "3 cm")))],
      "Size: 3 cm", None),
     ([text("121071", "DCM", "Finding", "one"), text("121071", "DCM", "Finding", "two")], "one\ntwo", None),

@@ -50,7 +50,7 @@ void yq_hl7_fini(struct yq_hl7 *message);
  *   PID-3[all].1   every repetition, a line each
  *   OBX[2]-5       the second OBX
  *   OBX[18782-3]-5, OBX[@101]-5   every OBX whose OBX-3 has that code, name or suffix, a line each;
- *                  @ before what would be read as a number; those whose OBX-11 is D, W or X are
+ *                  @ before what would be a place (1 to 999); those whose OBX-11 is D, W or X are
  *                  passed over
  *   OBX[all]-5     every one
  * Instead of a component: name (XPN as people write it), person and code (of XCN, where the name

@@ -56,6 +56,10 @@ bool yq_intake_try(struct yq_house *house, const struct yq_source *source, const
                    size_t length, struct yq_intake *intake, struct yq_intake_record **out,
                    size_t *count);
 void yq_intake_records_free(struct yq_intake_record *list, size_t count);
+/* Calls `wrong` for each name in the mapping that can be nothing in an HL7 message. */
+void yq_intake_check_mapping(const struct yq_mapping *mapping,
+                             void (*wrong)(void *context, unsigned line, const char *name),
+                             void *context);
 /* A kept message's bytes, opened. */
 yq_must_check bool yq_intake_read(struct yq_house *house, int64_t id, struct yq_letter *out,
                                   struct yq_err *err);

@@ -30,7 +30,7 @@ static bool read_pick(const char **at, enum yq_hl7_pick *pick, unsigned *nth, ch
     if (!length || text[length] != ']' || length >= size)
         return false;
     *at = text + length + 1;
-    if (strspn(text, "0123456789") == length) {
+    if (length <= 3 && strspn(text, "0123456789") == length) {
         *pick = YQ_HL7_NTH;
         const char *number = text;
         return read_number(&number, nth) && number == text + length;

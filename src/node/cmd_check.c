@@ -8,6 +8,7 @@
 #include "home.h"
 #include "output.h"
 #include "yq/clock.h"
+#include "yq/intake.h"
 #include "yq/seal.h"
 #include "yq/trail.h"
 
@@ -158,6 +159,36 @@ static bool look_at_secrecy(const struct yq_conf *conf)
     return ok;
 }
 
+static void wrong_name(void *context, unsigned line, const char *name)
+{
+    const struct yq_source *source = context;
+    char text[400];
+    snprintf(text, sizeof text,
+             "mapping/%s.csv:%u: %.100s is no place in an HL7 message (such as PID-3.1), so it "
+             "never has a value",
+             source->rules->name, line, name);
+    warn(text);
+}
+
+static void look_at_sources(const struct yq_conf *conf)
+{
+    char text[200];
+    for (size_t i = 0; i < conf->source_count; i++) {
+        struct yq_source *source = &conf->sources[i];
+        if (source->type != YQ_SOURCE_HL7 || !source->enabled)
+            continue;
+        if (source->rules)
+            yq_intake_check_mapping(source->rules, wrong_name, source);
+        if (!conf->hl7_port && !conf->hl7_tls_port) {
+            snprintf(text, sizeof text,
+                     "source %s sends HL7, but hl7.port and hl7.tls_port are 0: it cannot call "
+                     "this node",
+                     source->name);
+            warn(text);
+        }
+    }
+}
+
 static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
 {
     char text[YQ_PATH_MOST + 256];
@@ -169,6 +200,7 @@ static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
         warn(err.text);
     look_at_peers(conf);
     look_at_rules(conf);
+    look_at_sources(conf);
     if (conf->http_port &&
         (conf->http_port == conf->dicom_port || conf->http_port == conf->dicom_tls_port))
         warn("two of dicom.port, dicom.tls_port and http.port are the same: the second one will "

@@ -340,3 +340,35 @@ bool hl7_view_special(struct hl7_view *view, const char *name, struct yq_buf *ou
     *known = false;
     return false;
 }
+
+/* ---- names that can be nothing ---- */
+
+struct suspicion {
+    void (*wrong)(void *context, unsigned line, const char *name);
+    void *context;
+    unsigned line;
+};
+
+static void judge_name(void *context, const char *name)
+{
+    const struct suspicion *suspicion = context;
+    struct yq_hl7_path path;
+    const char *text;
+    size_t length;
+    static const char *const special[] = {"TEXT", "#status", "#pdf", "#link"};
+    bool known = heading_name(name, &text, &length) || yq_hl7_path_parse(name, &path);
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        known = known || strcmp(name, special[i]) == 0;
+    if (!known)
+        suspicion->wrong(suspicion->context, suspicion->line, name);
+}
+
+void yq_intake_check_mapping(const struct yq_mapping *mapping,
+                             void (*wrong)(void *context, unsigned line, const char *name),
+                             void *context)
+{
+    for (size_t i = 0; i < mapping->count; i++) {
+        struct suspicion suspicion = {wrong, context, mapping->lines[i].line};
+        yq_expr_names(mapping->lines[i].source, judge_name, &suspicion);
+    }
+}

@@ -606,6 +606,13 @@ def test_a_mapping_of_a_source(begin):
         record(node, "exam", "X1")["itemName"] == ["甲", "乙"]
 
 
+def test_check_names_what_is_no_place_in_a_message(begin):
+    conf = sources({"name": "odd", "type": "hl7", "application": "ODD", "mapping": "odd"})
+    node = begin(conf=conf, mappings=[("odd", 'exam,examId,"first(OBR3.1, OBR-3.1)",\n')])
+    told = node.cli("check").err
+    assert "mapping/odd.csv:2: OBR3.1" in told and "mapping/hl7.csv" not in told
+
+
 def test_messages_are_sealed_where_records_are(begin, tmp_path):
     keys = tmp_path / "records.key"
     made = run(os.environ.get("YQ_BINARY") or __import__("conftest").BINARY, "records", "key", keys)

@@ -60,6 +60,7 @@ static void values_by_path(void **state)
         {"OBX[所见]-5", "甲\n乙\n丙"},
         {"OBX[IMP]-5", "丁"},
         {"OBX[@101]-5", "戊"},
+        {"OBX[113014]-5", "庚"},
         {"OBX[GONE]-5", NULL},
         {"OBX[SN1]-5.text", "<1:80"},
         {"OBX[CE1]-5.text", "阳性"},
@@ -73,7 +74,7 @@ static void values_by_path(void **state)
                "|||||||||||||||9&周&医生^2026\r\n"
                "OBX|1|TX|SEE^所见||甲~乙\rOBX|2|TX|SEE^所见||丙||||||F\rOBX|3|TX|CT&IMP||丁\r"
                "OBX|4|TX|101^码||戊\rOBX|5|TX|GONE||己||||||D\rOBX|6|SN|SN1||<^1^:^80\r"
-               "OBX|7|CE|CE1||P^阳性^L\r");
+               "OBX|7|CE|CE1||P^阳性^L\rOBX|8|ST|113014^UID||庚\r");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         enum yq_hl7_found found = get(&message, cases[i].path, &out);
         const char *wanted = cases[i].value ? cases[i].value : "";

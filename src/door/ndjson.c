@@ -40,7 +40,7 @@ static bool find_end(struct yq_lines *lines, size_t *length, bool *too_long, str
         if (end || lines->ended)
             return true;
         seen = left;
-        if (*too_long || left > lines->most + 1) { /* the one may be a CR */
+        if (*too_long || left > lines->most + 4) { /* a mark and a CR do not count */
             *too_long = true;
             lines->at += left;
             seen = 0;

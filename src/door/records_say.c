@@ -36,6 +36,7 @@ static const struct {
     {"is the masked value", "是脱敏后的值，不能作为真实值写回"},
     {"is missing", "缺少该字段"},
     {"is empty", "为空"},
+    {"the PDF", "不是完好的 PDF 文件"},
     {"no valid JSON", "不是有效的 JSON"},
     {"JSON is UTF-8", "JSON 必须是 UTF-8 编码"},
     {"a line is", "每行应为 {\"exam\": {...}} 形式"},
@@ -97,10 +98,10 @@ void records_put_errors(struct yq_buf *out, enum yq_kind kind, const struct yq_e
     const struct yq_member *member = take_member(kind, &why, place, sizeof place), *inner = NULL;
     if (member && member->type == YQ_VALUE_LIST)
         inner = take_member(member->of, &why, place, sizeof place);
-    if (!member && strstr(why, "has no such member")) {
-        size_t length = strcspn(why, ":");
-        snprintf(place, sizeof place, "%.*s", (int)(length < 64 ? length : 64), why);
-        why += length + strspn(why + length, ": ");
+    size_t named = member ? 0 : strcspn(why, " :"); /* a name that the model does not have */
+    if (named && named < 64 && strncmp(why + named, ": ", 2) == 0) {
+        snprintf(place, sizeof place, "%.*s", (int)named, why);
+        why += named + 2;
     }
     if (member && strncmp(why, "value ", 6) == 0) { /* of several */
         size_t digits = strspn(why + 6, "0123456789");

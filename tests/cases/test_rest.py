@@ -1,4 +1,6 @@
 """Records by REST: put, changed, deleted, found, in batches; by conditions; refused with the member's name."""
+import base64
+import hashlib
 import json
 import os
 import random
@@ -9,8 +11,8 @@ import threading
 import time
 import urllib.parse
 
+import pdfs
 import pytest
-import samples
 from conftest import sanitized, wait_until
 from rest import API, JSON, LINES, batch, errors, get, patch, put, tell
 from web import ask
@@ -532,15 +534,24 @@ def test_a_batch_of_all_kinds(node, name):
     assert get(node, f"labs/{name}").json()["results"] == [{"itemCode": "A"}]
 
 
-def test_a_pdf_comes_along_with_its_report(node, name, demo_files):
-    import base64
-    pdfs = pytest.importorskip("pdfs")
-    pdf = pdfs.simple() if hasattr(pdfs, "simple") else None
-    if pdf is None:
-        pytest.skip("no PDF to send")
+def test_a_pdf_comes_along_with_its_report(node, name):
+    pdf = pdfs.pdf(text=name)
     made = put(node, f"reports/{name}", {"pdfBase64": base64.b64encode(pdf).decode()})
     assert made.status == 201, made.body
-    assert re.fullmatch("[0-9a-f]{64}", get(node, f"reports/{name}").json()["pdf"])
+    assert get(node, f"reports/{name}").json()["pdf"] == hashlib.sha256(pdf).hexdigest()
+    assert get(node, f"reports/{name}/pdf").body == pdf
+    assert "pdfBase64" in errors(put(node, f"reports/{name}", {"pdfBase64": base64.b64encode(b"%PDF-").decode()}))
+    assert "pdfBase64" in errors(put(node, f"exams/{name}", {"pdfBase64": ""}))
+
+
+def test_exam_and_report_are_linked(node, name):
+    told = batch(node, "records:batch", [{"report": {"reportId": name, "accessionNumber": [name]}},
+                                         {"exam": {"examId": name, "accessionNumber": [name]}}])
+    assert [one["status"] for one in told] == [201, 201]
+    for plural in ("exams", "reports"):
+        (link,) = get(node, f"{plural}/{name}/links").json()["links"]
+        assert (link["exam"], link["report"]) == (name, name)
+    assert get(node, f"exams/no-{name}/links").status == 404 and get(node, f"items/{name}/links").status == 404
 
 
 def write_lines(path, count, prefix):

@@ -65,6 +65,9 @@ extern const size_t yq_interface_count;
 
 const struct yq_interface *yq_interface_find(const char *platform, const char *name); /* or NULL */
 
+/* Does its platform collect records of this kind, or what stands within them, by it? */
+bool yq_interface_collects(const struct yq_interface *interface, enum yq_kind kind);
+
 /* What this interface would refuse of the record. */
 void yq_check_interface(const struct yq_interface *interface, const struct yq_record *record,
                         struct yq_findings *findings);

@@ -29,5 +29,8 @@ void yq_record_nationalize(struct yq_house *house, const char *source, struct yq
 /* The general rules (interface NULL), or what this interface would refuse of the company. */
 void yq_company_check(const struct yq_company *company, const struct yq_interface *interface,
                       struct yq_findings *findings);
+/* By all interfaces of a platform that collect such records. False: it has none. */
+bool yq_company_check_platform(const struct yq_company *company, const char *platform,
+                               struct yq_findings *findings);
 
 #endif

@@ -49,6 +49,8 @@ static const struct {
     {"before", "query", "{\"type\":\"integer\",\"minimum\":1}", NULL, "links with smaller numbers"},
     {"hours", "query", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":8760}", "24",
      "until it expires"},
+    {"platform", "query", "{\"enum\":[\"hebei\",\"neijiang\",\"shanxi\",\"sichuan\"]}", NULL,
+     "what this platform would refuse of the record as it is now"},
     {"If-Match", "header", "{\"type\":\"string\"}", NULL,
      "entity tags of versions of which the latest must be one, or *: 412 otherwise"},
     {"If-None-Match", "header", "{\"type\":\"string\"}", NULL,

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "yq/company.h"
+
 #define PATCH_TRIES 5
 
 static bool is_ready(struct yq_house *house, struct reply *reply)
@@ -280,14 +282,39 @@ void yq_route_record_history(struct yq_house *house, const struct request *reque
     yq_ledger_list_free(list, count);
 }
 
+/* What the platform would refuse of the record as it is now; false: the reply says why not. */
+static bool put_refusals(struct yq_house *house, const struct yq_record *named,
+                         const char *platform, struct reply *reply)
+{
+    struct yq_company company;
+    struct yq_findings findings = {0};
+    struct yq_err err = {0};
+    if (!yq_company_open(house, named->kind, yq_record_id(named), &company, &err)) {
+        yq_buf_clear(&reply->body);
+        yq_reply_error(reply, &err);
+        return false;
+    }
+    bool known = yq_company_check_platform(&company, platform, &findings);
+    if (known)
+        yq_form_findings_write(&findings, &reply->body);
+    else {
+        yq_buf_clear(&reply->body);
+        yq_reply_problem(reply, 400, "there is no platform %.40s that collects %s", platform,
+                         yq_kinds[named->kind].plural);
+    }
+    yq_findings_fini(&findings);
+    yq_company_fini(&company);
+    return known;
+}
+
 void yq_route_record_findings(struct yq_house *house, const struct request *request,
                               struct reply *reply)
 {
-    static const char *const none[] = {NULL};
+    static const char *const allowed[] = {"platform", NULL};
     struct yq_err err = {0};
     struct yq_ledger_entry entry = {0};
     struct yq_record *named yq_cleanup(yq_record_cleanup) = records_named(request, reply);
-    if (!named || !records_params(request, none, reply))
+    if (!named || !records_params(request, allowed, reply))
         return;
     if (!yq_ledger_get(house->catalog, named->kind, yq_record_id(named), 0, &entry, &err)) {
         yq_reply_error(reply, &err);
@@ -295,7 +322,14 @@ void yq_route_record_findings(struct yq_house *house, const struct request *requ
     }
     yq_buf_puts(&reply->body, "{");
     records_put_entry(&reply->body, &entry);
-    yq_buf_putf(&reply->body, ",\"findings\":%s}\n", *entry.findings ? entry.findings : "[]");
-    records_answer(reply, 200);
+    yq_buf_puts(&reply->body, ",\"findings\":");
+    const char *platform = yq_params_get(&request->params, "platform");
+    bool fine = !platform || put_refusals(house, named, platform, reply);
+    if (!platform)
+        yq_buf_puts(&reply->body, *entry.findings ? entry.findings : "[]");
+    if (fine) {
+        yq_buf_puts(&reply->body, "}\n");
+        records_answer(reply, 200);
+    }
     yq_ledger_entry_fini(&entry);
 }

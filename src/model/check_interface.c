@@ -28,6 +28,17 @@ const struct yq_interface *yq_interface_find(const char *platform, const char *n
     return NULL;
 }
 
+bool yq_interface_collects(const struct yq_interface *interface, enum yq_kind kind)
+{
+    if (!interface->collected || interface->kind == YQ_KIND_COUNT)
+        return false;
+    for (size_t i = 0; i < yq_kinds[kind].count; i++)
+        if (yq_kinds[kind].members[i].type == YQ_VALUE_LIST &&
+            yq_kinds[kind].members[i].of == interface->kind)
+            return true;
+    return interface->kind == kind;
+}
+
 /* ---- names in sources: kind.member ---- */
 
 static bool split_name(const char *name, enum yq_kind *kind, const struct yq_member **member)

@@ -18,15 +18,6 @@ struct rules {
     size_t count;
 };
 
-static bool stands_within(enum yq_kind kind, enum yq_kind inner)
-{
-    for (size_t i = 0; i < yq_kinds[kind].count; i++)
-        if (yq_kinds[kind].members[i].type == YQ_VALUE_LIST &&
-            yq_kinds[kind].members[i].of == inner)
-            return true;
-    return false;
-}
-
 static bool is_platform(const char *name)
 {
     for (size_t i = 0; i < yq_interface_count; i++)
@@ -44,8 +35,8 @@ static struct rules rules_for(const char *platform, enum yq_kind kind)
     }
     for (size_t i = 0; i < yq_interface_count; i++) {
         const struct yq_interface *f = &yq_interfaces[i];
-        if (strcmp(f->platform, platform) == 0 && f->collected && f->kind != YQ_KIND_COUNT &&
-            (f->kind == kind || stands_within(kind, f->kind)) && rules.count < RULES_MOST)
+        if (strcmp(f->platform, platform) == 0 && yq_interface_collects(f, kind) &&
+            rules.count < RULES_MOST)
             rules.list[rules.count++] = f;
     }
     return rules;

@@ -249,3 +249,18 @@ void yq_company_check(const struct yq_company *company, const struct yq_interfac
     else
         yq_check_record(company->records[0], NULL, NULL, findings);
 }
+
+bool yq_company_check_platform(const struct yq_company *company, const char *platform,
+                               struct yq_findings *findings)
+{
+    bool any = false;
+    for (size_t i = 0; i < yq_interface_count; i++) {
+        const struct yq_interface *interface = &yq_interfaces[i];
+        if (strcmp(interface->platform, platform) != 0 ||
+            !yq_interface_collects(interface, company->records[0]->kind))
+            continue;
+        any = true;
+        yq_company_check(company, interface, findings);
+    }
+    return any;
+}

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from conftest import ROOT, yingqiao
-from rest import batch, put
+from rest import batch, get, put
 
 CARD, HOSPITAL = "11010519491231002X", "91350100M000100Y43"  # the standards' own examples
 
@@ -118,6 +118,21 @@ def test_a_report_is_looked_at_with_its_exam(node, name):
     neijiang, _ = findings(node, "neijiang", "report", name)
     assert ("Nationality", "missing") in neijiang and ("PatName", "missing") not in neijiang
     assert ("ExamineBodyACR", "missing") not in neijiang  # the platform finds it by itself
+
+
+def test_programs_ask_the_same_over_http(node, name):
+    exam = {**good_exam(), "deviceCode": "9" * 21}
+    del exam["phone"]
+    put(node, f"exams/{name}", exam)
+    assert get(node, f"exams/{name}/findings").json()["findings"] == []
+    said = get(node, f"exams/{name}/findings", platform="shanxi").json()["findings"]
+    assert {(f["member"], f["what"]) for f in said} == findings(node, "shanxi", "exam", name)[0]
+    assert {(f["member"], f["what"]) for f in said} == {("patTelephone", "missing"), ("deviceCode", "too-long")}
+    for platform in ("nowhere", "xuancheng"):
+        answer = get(node, f"exams/{name}/findings", platform=platform)
+        assert (answer.status, answer.type) == (400, "application/problem+json")
+    assert get(node, f"consents/{name}/findings", platform="shanxi").status == 404
+    assert get(node, f"exams/{name}x/findings", platform="shanxi").status == 404
 
 
 def test_a_lab_report_is_looked_at_with_each_result(node, name):

@@ -121,6 +121,8 @@ void connection_close(struct connection *connection, bool gone)
         return;
     for (int i = 0; i < ST_COUNT; i++)
         sqlite3_finalize(connection->statements[i]);
+    for (int i = 0; i < RECALLED_MOST; i++)
+        sqlite3_finalize(connection->recalled[i]);
     /* The last one out writes the WAL back and deletes it by its name, which by now may be that of
      * another catalog's. */
     if (gone && connection->db)
@@ -136,6 +138,27 @@ sqlite3_stmt *connection_prepare(struct connection *connection, const char *sql,
         return statement;
     connection_fail(connection, "ask the catalog", err);
     return NULL;
+}
+
+sqlite3_stmt *connection_recall(struct connection *connection, const char *sql, struct yq_err *err)
+{
+    sqlite3_stmt **known = connection->recalled, *found = NULL;
+    size_t place = 0;
+    while (place < RECALLED_MOST - 1 && known[place] && strcmp(sqlite3_sql(known[place]), sql) != 0)
+        place++;
+    if (known[place] && strcmp(sqlite3_sql(known[place]), sql) == 0) {
+        found = known[place];
+        sqlite3_reset(found);
+        sqlite3_clear_bindings(found);
+    } else {
+        found = connection_prepare(connection, sql, err);
+        if (!found)
+            return NULL;
+        sqlite3_finalize(known[place]); /* there is no room for all */
+    }
+    memmove(known + 1, known, place * sizeof(sqlite3_stmt *));
+    known[0] = found;
+    return found;
 }
 
 sqlite3_stmt *connection_statement(struct connection *connection, enum statement which,

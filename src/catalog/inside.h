@@ -15,6 +15,7 @@
 #define SCHEMA_VERSION 4
 #define RETRY_MS 1000
 #define IDLE_READERS_MOST 16
+#define RECALLED_MOST 8
 
 /* Between the variants of a folded name; a fold of several begins with it. */
 #define VARIANT "\x1f"
@@ -112,9 +113,10 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
 struct connection {
     sqlite3 *db;
     sqlite3_stmt *statements[ST_COUNT];
-    uint64_t generation; /* of the file it has open */
-    int trouble;         /* SQLITE_CORRUPT or SQLITE_IOERR once the file failed, or 0 */
-    struct yq_err why;   /* its error */
+    sqlite3_stmt *recalled[RECALLED_MOST]; /* those whose texts are made, latest first */
+    uint64_t generation;                   /* of the file it has open */
+    int trouble;       /* SQLITE_CORRUPT or SQLITE_IOERR once the file failed, or 0 */
+    struct yq_err why; /* its error */
     bool read_only;
     bool newer; /* the file's schema is newer than ours */
     struct connection *next;
@@ -131,6 +133,8 @@ sqlite3_stmt *connection_statement(struct connection *connection, enum statement
                                    struct yq_err *err);
 sqlite3_stmt *connection_prepare(struct connection *connection, const char *sql,
                                  struct yq_err *err);
+/* The same for a text that comes again and again: it stays the connection's; reset it after use. */
+sqlite3_stmt *connection_recall(struct connection *connection, const char *sql, struct yq_err *err);
 /* Runs a statement that gives no rows, then resets it. */
 bool statement_run(struct connection *connection, sqlite3_stmt *statement, struct yq_err *err);
 /* One row: true with *row set; *row false at the end. */

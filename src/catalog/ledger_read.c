@@ -260,8 +260,7 @@ static void write_where(const struct yq_ledger_query *query, struct question *qu
 static bool ask(struct connection *reader, const struct question *question, bool with_content,
                 struct list *list, struct yq_err *err)
 {
-    sqlite3_stmt *rows yq_cleanup(statement_drop) =
-        connection_prepare(reader, yq_buf_text(&question->text), err);
+    sqlite3_stmt *rows = connection_recall(reader, yq_buf_text(&question->text), err);
     if (!rows)
         return false;
     for (size_t i = 0; i < question->count; i++) {
@@ -271,7 +270,10 @@ static bool ask(struct connection *reader, const struct question *question, bool
         else
             sqlite3_bind_int64(rows, (int)i + 1, value->number);
     }
-    return list_all(reader, rows, with_content, list, err);
+    bool ok = list_all(reader, rows, with_content, list, err);
+    sqlite3_reset(rows);
+    sqlite3_clear_bindings(rows); /* they were borrowed */
+    return ok;
 }
 
 static bool list_for(struct yq_catalog *catalog, const struct question *question, bool with_content,

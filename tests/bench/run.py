@@ -408,6 +408,24 @@ def measure_pictures(run, results):
         server.stop()
 
 
+def measure_records(run, results):
+    """Exams and reports by the walk that every door uses; lookups among them."""
+    for number, threads, together in ((run.records, 4, 100), (run.records // 10, 8, 1)):
+        folder = run.place(f"records-{threads}-{together}")
+        folder.mkdir()
+        done = subprocess.run([BUILD / "bench_records", folder, str(number), str(threads), str(together)],
+                              capture_output=True, text=True, timeout=3600, check=True)
+        found = json.loads(done.stdout)
+        what = f"records, {together} at once"
+        results.add(what, "yingqiao", found["per_second"])
+        results.add(f"{what}: memory before", "yingqiao", found["mb_before"])
+        results.add(f"{what}: memory after", "yingqiao", found["mb_after"])
+        for look in ("by_id", "by_accession", "by_patient"):
+            for part in ("p50", "p99"):
+                results.add(f"{what}: {look} {part}", "yingqiao", found[f"{look}_us"][part])
+        say(f"records: {done.stdout.strip()}")
+
+
 # ---- the report ----
 
 
@@ -502,6 +520,20 @@ def report_house(results, out):
         out.append(f"Into the large catalog {100 * aging:.0f} % of the rate into an empty one.\n")
 
 
+def report_records(results, out):
+    rows = []
+    for together, how in ((100, "batches of 100 from 4 threads"), (1, "one at a time from 8 threads")):
+        what = f"records, {together} at once"
+        if results.median(what, "yingqiao"):
+            rows.append([how] + [number(results.median(part, "yingqiao")) for part in (
+                what, f"{what}: memory before", f"{what}: memory after", f"{what}: by_id p50", f"{what}: by_id p99",
+                f"{what}: by_accession p50", f"{what}: by_accession p99", f"{what}: by_patient p99")])
+    if rows:
+        out.append("## Records: exams and reports of 2 KB, durable\n")
+        out.append(table(["", "per s", "MB before", "MB after", "by id, us: p50", "p99", "by accession: p50", "p99",
+                          "by patient: p99"], rows))
+
+
 def machine():
     model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) // 1048576
@@ -518,14 +550,15 @@ def touch_memory(gigabytes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two minutes: fewer rounds, a small catalog")
-    parser.add_argument("--only", default="store,retrieve,pictures,catalog,house",
-                        help="store,retrieve,pictures,catalog,house")
+    parser.add_argument("--only", default="store,retrieve,pictures,catalog,house,records",
+                        help="store,retrieve,pictures,catalog,house,records")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--studies", type=int, help="of the large catalog")
     run = parser.parse_args()
     run.rounds = run.rounds or (2 if run.quick else 5)
     run.studies = run.studies or (4000 if run.quick else 100000)
     run.images, run.seconds = (240, 1) if run.quick else (800, 2)
+    run.records = 10000 if run.quick else 100000
     run.requests = 10000 if run.quick else 100000
     out = ROOT / "build/bench"
     out.mkdir(parents=True, exist_ok=True)
@@ -546,6 +579,7 @@ def main():
     report_rest(results, lines)
     report_pictures(results, lines)
     report_house(results, lines)
+    report_records(results, lines)
     (out / "report.md").write_text("\n".join(lines))
     shutil.rmtree(work, ignore_errors=True)
     print("\n".join(lines))

@@ -353,6 +353,14 @@ static void put_counts(struct yq_buf *out, struct yq_counts *counts)
          "instances taken in with attributes changed by a rule"},
         {"coerce_left_total", "counter", &counts->coerce_left,
          "attributes that a rule could not change: nothing in its table, or too long"},
+        {"records_new_total", "counter", &counts->records_new, "records that were new"},
+        {"records_changed_total", "counter", &counts->records_changed,
+         "records that got another version"},
+        {"records_same_total", "counter", &counts->records_same,
+         "records that came again as they were"},
+        {"records_removed_total", "counter", &counts->records_removed, "records removed"},
+        {"records_refused_total", "counter", &counts->records_refused,
+         "records that were not taken: the expected version was not there, no id"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         put_metric(out, table[i].name, table[i].type, (double)atomic_load(table[i].count),

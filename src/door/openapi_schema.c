@@ -257,7 +257,7 @@ static const char others[] =
     "\"items\":{\"$ref\":\"#/components/schemas/"
     "Finding\"}},\"errors\":{\"type\":\"array\",\"items\":{\"$ref\":"
     "\"#/components/schemas/MemberError\"}}}},\n"
-    "\"Version\":{\"type\":\"object\",\"required\":[\"id\",\"version\",\"source\",\"received\","
+    "\"Version\":{\"type\":\"object\",\"required\":[\"version\",\"source\",\"received\","
     "\"first\",\"removed\","
     "\"problems\"],\"properties\":{\"id\":{\"type\":\"string\"},\"version\":{\"type\":\"integer\"},"
     "\"source\":"

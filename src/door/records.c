@@ -239,7 +239,7 @@ void yq_route_record(struct yq_house *house, const struct request *request, stru
 static void put_version(struct yq_buf *out, const struct yq_ledger_entry *entry)
 {
     yq_buf_puts(out, "{");
-    records_put_entry(out, entry);
+    records_put_entry(out, entry, NULL, false);
     yq_buf_puts(out, ",\"changed\":[");
     const char *separator = "";
     for (const char *at = entry->changed; *at;) {
@@ -264,7 +264,7 @@ void yq_route_record_history(struct yq_house *house, const struct request *reque
     struct yq_record *named yq_cleanup(yq_record_cleanup) = records_named(request, reply);
     if (!named || !records_params(request, none, reply))
         return;
-    if (!yq_ledger_history(house->catalog, named->kind, yq_record_id(named), &list, &count, &err)) {
+    if (!yq_record_history(house, named->kind, yq_record_id(named), &list, &count, &err)) {
         yq_reply_error(reply, &err);
         return;
     }
@@ -316,12 +316,13 @@ void yq_route_record_findings(struct yq_house *house, const struct request *requ
     struct yq_record *named yq_cleanup(yq_record_cleanup) = records_named(request, reply);
     if (!named || !records_params(request, allowed, reply))
         return;
-    if (!yq_ledger_get(house->catalog, named->kind, yq_record_id(named), 0, &entry, &err)) {
+    struct yq_record *record = NULL;
+    if (!yq_record_out(house, named->kind, yq_record_id(named), 0, &record, &entry, &err)) {
         yq_reply_error(reply, &err);
         return;
     }
     yq_buf_puts(&reply->body, "{");
-    records_put_entry(&reply->body, &entry);
+    records_put_entry(&reply->body, &entry, named, true);
     yq_buf_puts(&reply->body, ",\"findings\":");
     const char *platform = yq_params_get(&request->params, "platform");
     bool fine = !platform || put_refusals(house, named, platform, reply);
@@ -331,5 +332,5 @@ void yq_route_record_findings(struct yq_house *house, const struct request *requ
         yq_buf_puts(&reply->body, "}\n");
         records_answer(reply, 200);
     }
-    yq_ledger_entry_fini(&entry);
+    yq_record_out_fini(record, &entry);
 }

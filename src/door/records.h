@@ -49,8 +49,10 @@ void records_put_errors(struct yq_buf *out, enum yq_kind kind, const struct yq_e
 /* Appends "kind", "id", "version", "outcome" and "findings" of what was kept, as members. */
 void records_put_kept(struct yq_buf *out, const struct yq_submission *submission);
 unsigned records_status(const struct yq_submission *submission, bool conditional);
-/* Appends what is known of a version, as members. */
-void records_put_entry(struct yq_buf *out, const struct yq_ledger_entry *entry);
+/* Appends what is known of a version, as members. An id that is personal is masked unless
+ * `personal`, and left out where the record is not at hand (NULL). */
+void records_put_entry(struct yq_buf *out, const struct yq_ledger_entry *entry,
+                       const struct yq_record *record, bool personal);
 void records_put_time(struct yq_buf *out, int64_t ms); /* RFC 3339, quoted */
 /* The body is complete JSON, which no cache keeps. */
 void records_answer(struct reply *reply, unsigned status);

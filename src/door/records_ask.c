@@ -126,9 +126,10 @@ static bool read_current(struct yq_house *house, enum yq_kind kind, const char *
     struct yq_ledger_entry entry = {0};
     struct yq_err err = {0};
     *version = 0;
-    if (yq_ledger_get(house->catalog, kind, id, 0, &entry, &err)) {
+    struct yq_record *record = NULL;
+    if (yq_record_out(house, kind, id, 0, &record, &entry, &err)) {
         *version = entry.removed ? 0 : entry.version;
-        yq_ledger_entry_fini(&entry);
+        yq_record_out_fini(record, &entry);
         return true;
     }
     if (err.code == YQ_ABSENT)

@@ -146,7 +146,7 @@ static bool put_item(struct yq_house *house, const struct listing *listing,
     if (listing->content && !yq_record_open(house, entry, &record, err))
         return false;
     yq_buf_puts(out, "{");
-    records_put_entry(out, entry);
+    records_put_entry(out, entry, record, listing->personal);
     if (record) {
         yq_buf_puts(out, ",\"record\":");
         yq_form_record_write(record, listing->personal ? YQ_LOOK_PLAIN : YQ_LOOK_MASKED, out);

@@ -189,11 +189,22 @@ void records_put_time(struct yq_buf *out, int64_t ms)
     yq_buf_putf(out, "\"%.*s:%s\"", (int)length - 2, text, text + length - 2); /* +0800 -> +08:00 */
 }
 
-void records_put_entry(struct yq_buf *out, const struct yq_ledger_entry *entry)
+void records_put_entry(struct yq_buf *out, const struct yq_ledger_entry *entry,
+                       const struct yq_record *record, bool personal)
 {
-    yq_buf_puts(out, "\"id\":");
-    yq_json_put_text(out, entry->id);
-    yq_buf_putf(out, ",\"version\":%lld,\"source\":", (long long)entry->version);
+    const struct yq_member *id = &yq_kinds[entry->kind].members[0];
+    struct yq_buf shown yq_cleanup(yq_buf_fini) = {0};
+    const char *value = record ? yq_record_id(record) : id->personal ? "" : entry->id;
+    if (id->personal && !personal)
+        yq_record_mask(id, value, &shown);
+    else
+        yq_buf_puts(&shown, value);
+    if (shown.length) {
+        yq_buf_puts(out, "\"id\":");
+        yq_json_put_text(out, yq_buf_text(&shown));
+        yq_buf_puts(out, ",");
+    }
+    yq_buf_putf(out, "\"version\":%lld,\"source\":", (long long)entry->version);
     yq_json_put_text(out, entry->source);
     if (*entry->person) {
         yq_buf_puts(out, ",\"person\":");

@@ -22,7 +22,10 @@ def tell(node, method, path, body=None, type=None, **headers):
         headers["Content-Type"] = type or (PATCH if method == "PATCH" else JSON)
     connection = http.client.HTTPConnection("127.0.0.1", node.http_port, timeout=120)
     try:
-        connection.request(method, path if path.startswith("/") else f"{API}/{path}", body, headers)
+        try:
+            connection.request(method, path if path.startswith("/") else f"{API}/{path}", body, headers)
+        except BrokenPipeError:
+            pass  # it was answered before the body was through
         answer = connection.getresponse()
         return Answer(answer.status, answer.getheaders(), answer.read())
     finally:

@@ -13,7 +13,7 @@ import urllib.parse
 
 import pdfs
 import pytest
-from conftest import sanitized, wait_until
+from conftest import Node, sanitized, wait_until, yingqiao
 from rest import API, JSON, LINES, batch, errors, get, patch, put, tell
 from web import ask
 
@@ -653,3 +653,22 @@ def test_stopping_does_not_wait_for_a_long_batch(nodes, tmp_path):
         kept = [one["id"] for one in told if one["status"] == 201]
         assert len(told) == 60000 and 0 < len(kept) < 60000
         assert get(node, f"exams/{kept[-1]}").status == 200
+
+
+@pytest.mark.parametrize("encrypt", ["none", "personal"])
+def test_a_patient_is_found_by_an_id_that_is_personal(tmp_path, encrypt):
+    key = str(tmp_path / "key")
+    settings = {}
+    if encrypt == "personal":
+        yingqiao("records", "key", key)
+        settings = {"records.encrypt": encrypt, "records.key_file": key}
+    node = Node(tmp_path, settings)
+    assert put(node, "patients/PAT4711", {"patientName": "张伟"}).status == 201
+    assert put(node, "patients/PAT4711", {"patientName": "张伟"}, If_None_Match="*").status == 412
+    assert put(node, "patients/PAT4711", {"patientName": "张芳"}, If_Match='"1"').status == 200
+    assert len(get(node, "patients/PAT4711/history").json()["versions"]) == 2
+    assert "PAT4711" not in get(node, "patients/PAT4711/history").body.decode()
+    assert get(node, "patients/PAT4711/findings").json()["version"] == 2
+    assert "PAT4711" not in get(node, "patients").body.decode()
+    assert [one["id"] for one in get(node, "patients", personal="true").json()["items"]] == ["PAT4711"]
+    node.stop()

@@ -209,7 +209,7 @@ static bool change_split(struct step *step, const char *text, struct yq_buf *out
 {
     const char *mark = text_of(step->run, step->second);
     size_t length = strlen(mark), before = out->length;
-    for (const char *end = text; end; text = end + length) {
+    for (const char *end = text; end; text = end ? end + length : text) {
         end = length ? strstr(text, mark) : NULL;
         struct yq_buf one yq_cleanup(yq_buf_fini) = new_value();
         struct yq_buf neat yq_cleanup(yq_buf_fini) = new_value();

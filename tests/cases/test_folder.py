@@ -6,12 +6,14 @@ import os
 import sqlite3
 import stat
 import time
+import urllib.parse
 import xml.etree.ElementTree as ET
 import zlib
 
 import pytest
 from conftest import Node, sanitized, wait_until, write_json
 from pdfs import pdf
+from web import ask
 
 KINDS = ["exam", "report", "lab", "lab-device", "lab-quality", "item", "consent", "recognition", "viewing", "patient"]
 CHINESE = {"检查号": "CT2026001", "患者编号": "P0001", "姓名": "张伟", "性别": "男", "出生日期": "1980/3/1", "检查类型": "CT",
@@ -71,7 +73,7 @@ class Watched:
         return sorted(str(p.relative_to(self.path)) for p in self.path.rglob("*") if not p.is_dir())
 
     def records(self, kind):
-        """{id: (version, record)} of the latest versions."""
+        """{id: (version, record)} of the latest versions, from the catalog itself: also while the node is down."""
         with sqlite3.connect(f"file:{self.node.data}/catalog.sqlite?mode=ro", uri=True) as db:
             rows = db.execute("SELECT r.name, v.version, v.content FROM record r JOIN record_version v ON v.record = r.id "
                               "WHERE r.kind = ? ORDER BY v.version", (KINDS.index(kind),)).fetchall()
@@ -83,7 +85,10 @@ class Watched:
         return found
 
     def record(self, kind, name):
-        return self.records(kind)[name][1]
+        """As a client of the node's own interface gets it."""
+        answer = ask(self.node, f"/api/v1/{kind}s/{urllib.parse.quote(name, safe='')}?personal=true")
+        assert answer.status == 200, answer.body
+        return answer.json()
 
 
 @pytest.fixture

@@ -258,12 +258,22 @@ static bool with_conf(struct poller *poller, bool *gone)
     return going_on && !*gone;
 }
 
+/* It may have been down before this thread began: then the log is told when it is back. */
+static void recall(struct poller *poller)
+{
+    struct yq_feed feed;
+    struct yq_err ignored;
+    if (yq_feed_get(poller->house->catalog, poller->source, &feed, &ignored))
+        poller->down_ms = feed.down_ms;
+}
+
 static void *run(void *context)
 {
     struct poller *poller = context;
     bool gone = false;
     int64_t wait_ms = poller->begin_ms - yq_monotonic_ms();
     yq_log_set_trace("odbc");
+    recall(poller);
     if (wait_ms <= 0 || rest(poller, wait_ms))
         while (with_conf(poller, &gone))
             ;
@@ -374,6 +384,18 @@ static bool abandon(struct poller *poller)
     return abandoned;
 }
 
+/* By the main thread: its own cannot. */
+static void tell_hanging(struct poller *poller, int64_t patience_ms)
+{
+    struct yq_err ignored;
+    int64_t since_ms = yq_now_ms() - patience_ms;
+    yq_log(YQ_LOG_WARN, "odbc-source", "source=%s state=hanging seconds=%" PRId64 " next=\"%s\"",
+           poller->source, patience_ms / 1000, "its driver is interrupted");
+    (void)!yq_feed_note(poller->house->catalog, poller->source,
+                        "the database does not answer, and its driver waits on", since_ms,
+                        &ignored);
+}
+
 /* Looks for a sign of life. True: it was left behind. */
 static bool watch(struct yq_pollers *pollers, struct poller *poller, int64_t now)
 {
@@ -392,6 +414,7 @@ static bool watch(struct yq_pollers *pollers, struct poller *poller, int64_t now
         return false;
     if (!poller->interrupted) {
         poller->interrupted = true;
+        tell_hanging(poller, patience);
         begin_interrupt(poller);
     }
     if (now - poller->sign_ms < patience + AGAIN_MS || pollers->left >= LEFT_MOST ||

@@ -73,15 +73,28 @@ class Server:
             return True
         return False
 
+    def processes(self):
+        """The server and its children, which may have process groups of their own."""
+        found = [self.process.pid]
+        for stat in glob.glob("/proc/[0-9]*/stat"):
+            with contextlib.suppress(OSError), open(stat) as file:
+                fields = file.read().rpartition(")")
+                if int(fields[2].split()[1]) == self.process.pid:
+                    found.append(int(fields[0].split()[0]))
+        return found
+
+    def signal(self, number):
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def kill(self):
         """As a power failure: all of its processes."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGCONT)
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self.process.wait()
 
     def freeze(self, frozen=True):
-        os.killpg(self.process.pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+        self.signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def close(self):
         self.kill()

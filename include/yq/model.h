@@ -76,6 +76,7 @@ struct yq_peer { /* a line of dicom-conf/peers.json; lives as long as its config
     char
         charset[64]; /* Specific Character Set of answers when the query names none; "": as asked */
     char assume_charset[64];   /* what to read its values with: yq_text_judge; "": as labelled */
+    bool no_records;           /* no records are made of its images */
     unsigned max_associations; /* 0: the node's limit */
     unsigned kb_per_second;    /* all its associations together, each way; 0: no limit */
     struct yq_sight sees;

@@ -285,6 +285,15 @@ static bool read_assume_charset(struct context *c, const struct jsonc_node *node
                       conf_shown(shown, sizeof shown, c->peer->assume_charset));
 }
 
+static bool read_records(struct context *c, const struct jsonc_node *node)
+{
+    bool records;
+    if (!read_flag(c, node, &records))
+        return false;
+    c->peer->no_records = !records;
+    return true;
+}
+
 static bool read_tls(struct context *c, const struct jsonc_node *node)
 {
     return read_flag(c, node, &c->peer->tls.on);
@@ -381,6 +390,7 @@ static const struct {
     {"syntaxes", read_syntaxes},
     {"charset", read_charset},
     {"assume_charset", read_assume_charset},
+    {"records", read_records},
     {"max_associations", read_limit},
     {"kb_per_second", read_pace},
     {"sees", read_sees},
@@ -412,8 +422,8 @@ static bool read_member(struct context *c, const struct jsonc_node *node)
                           shown, nearest);
     return jsonc_fail(c->doc, node->line, c->err,
                       "unknown key \"%s\" (a peer has aet, host, port, may, syntaxes, charset, "
-                      "assume_charset, max_associations, kb_per_second, sees, user, forward, tls, "
-                      "tls_verify, tls_ca, tls_peer, note)",
+                      "assume_charset, records, max_associations, kb_per_second, sees, user, "
+                      "forward, tls, tls_verify, tls_ca, tls_peer, note)",
                       shown);
 }
 
@@ -582,6 +592,8 @@ void conf_put_peer(struct yq_buf *out, const struct yq_peer *peer)
     put_syntaxes(out, peer);
     put_member(out, "charset", peer->charset);
     put_member(out, "assume_charset", peer->assume_charset);
+    if (peer->no_records)
+        yq_buf_puts(out, ", \"records\": false");
     if (peer->max_associations)
         yq_buf_putf(out, ", \"max_associations\": %u", peer->max_associations);
     if (peer->kb_per_second)

@@ -231,12 +231,13 @@ static bool keep_reports(const struct reg_study *study, struct totals *totals, s
 
 /* ---- one study, and some ---- */
 
-static void assume(struct reg_study *study)
+static void look_up_sender(struct reg_study *study)
 {
     const struct yq_conf *conf = yq_conf_hold(study->house->conf);
     const struct yq_peer *peer =
         *study->row->source ? yq_conf_peer(conf, study->row->source, "", NULL) : NULL;
     (void)yq_copy(study->charset, sizeof study->charset, peer ? peer->assume_charset : "");
+    study->make = conf->records_from_images && !(peer && peer->no_records);
     yq_conf_release(study->house->conf, conf);
 }
 
@@ -245,7 +246,9 @@ static bool look_at(struct yq_house *house, const struct yq_unregistered *row,
                     struct totals *totals, struct yq_err *err)
 {
     struct reg_study study = {.house = house, .row = row};
-    assume(&study);
+    look_up_sender(&study);
+    if (!study.make)
+        return true;
     bool ok = keep_exam(&study, totals, err) && keep_reports(&study, totals, err);
     yq_record_free(study.exam);
     if (ok || is_transient(err->code))
@@ -266,14 +269,13 @@ bool yq_registrar_work(struct yq_house *house, size_t *did, struct yq_err *err)
     int64_t began_ms = yq_monotonic_ms();
     size_t count;
     const struct yq_conf *conf = yq_conf_hold(house->conf);
-    bool make = conf->records_from_images;
     int64_t quiet_ms = yq_now_ms() - conf->queue_complete_seconds * 1000;
     yq_conf_release(house->conf, conf);
     *did = 0;
     if (!yq_register_next(house->catalog, quiet_ms, 0, some, AT_ONCE, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (make && !look_at(house, &some[i], &totals, &trouble))
+        if (!look_at(house, &some[i], &totals, &trouble))
             continue; /* the others first; it stays among those that are to be looked at */
         yq_link_study(house, some[i].study);
         some[(*did)++] = some[i];

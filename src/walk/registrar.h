@@ -9,6 +9,7 @@
 struct reg_study {
     struct yq_house *house;
     const struct yq_unregistered *row;
+    bool make;              /* records, of images of this sender */
     char charset[64];       /* what to read text of this sender with */
     struct yq_record *exam; /* owned: what the header says */
     char exam_id[YQ_RECORD_ID_MOST + 1];

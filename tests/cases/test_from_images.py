@@ -200,6 +200,14 @@ def test_it_can_be_switched_off(nodes):
     assert kept(node) == {}
 
 
+def test_a_peer_can_be_left_out(node):
+    node.configure(peers=[{"aet": "RESEARCH", "port": 0, "records": False}])
+    left, made = samples.instance(AccessionNumber="L1"), samples.instance(AccessionNumber="L2")
+    send(node, left, aet="RESEARCH")
+    send(node, made)
+    assert list(kept(node)) == [f"uid:{made.study}"]
+
+
 # ---- reports ----
 
 

@@ -8,6 +8,7 @@
  *
  * Headings are those that the mapping names and a few usual ones: a line that begins with one and a
  * colon, or has it in 【】, or holds nothing else. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -29,6 +30,8 @@ static char letter_of(const struct hl7_view *view, size_t segment, unsigned fiel
     const char *text;
     size_t length;
     if (!yq_hl7_raw(&view->intake->message, segment, field, 1, &text, &length) || !length)
+        return '\0';
+    if (length > 1 && isalnum((unsigned char)text[1])) /* a word, meant for another field */
         return '\0';
     return text[0] >= 'a' && text[0] <= 'z' ? (char)(text[0] - 32) : text[0];
 }

@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 
+import messages
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/release"
 HZ = os.sysconf("SC_CLK_TCK")
@@ -336,6 +338,10 @@ def measure_house(run, results):
         results.add("reindex small", "yingqiao", timed(BUILD / "yingqiao", "reindex", "--data", small))
 
 
+def measure_messages(run, results):
+    messages.measure(run, results, Own, free_port)
+
+
 PICTURES = [  # name, corpus, connections, WADO-URI of ours, path of Orthanc's (None: the same)
     ("CT 512x512", "ct", (1, 8), "", None),
     ("CT, JPEG lossless", "jpl", (1, 8), "", None),
@@ -534,6 +540,17 @@ def report_records(results, out):
                           "by patient: p99"], rows))
 
 
+def report_messages(results, out):
+    rows = [["HL7 messages (orders, reports) made into records per s, 1 connection", "HL7, 1"],
+            ["the same, 8 connections", "HL7, 8"], ["ms of processor a message, 8 connections", "HL7 cpu, 8"],
+            ["MB of memory after them", "HL7 memory"]]
+    rows = [[text, number(results.median(what, "yingqiao")), results.spread(what, "yingqiao")] for text, what in rows
+            if results.median(what, "yingqiao") is not None]
+    if rows:
+        out.append("## Records by HL7\n")
+        out.append(table(["", "median", "min-max"], rows))
+
+
 def machine():
     model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) // 1048576
@@ -550,8 +567,8 @@ def touch_memory(gigabytes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two minutes: fewer rounds, a small catalog")
-    parser.add_argument("--only", default="store,retrieve,pictures,catalog,house,records",
-                        help="store,retrieve,pictures,catalog,house,records")
+    parser.add_argument("--only", default="store,retrieve,pictures,catalog,house,records,messages",
+                        help="store,retrieve,pictures,catalog,house,records,messages")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--studies", type=int, help="of the large catalog")
     run = parser.parse_args()
@@ -580,6 +597,7 @@ def main():
     report_pictures(results, lines)
     report_house(results, lines)
     report_records(results, lines)
+    report_messages(results, lines)
     (out / "report.md").write_text("\n".join(lines))
     shutil.rmtree(work, ignore_errors=True)
     print("\n".join(lines))

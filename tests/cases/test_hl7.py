@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import struct
 import threading
@@ -783,3 +784,26 @@ def test_metrics_and_health_tell_of_messages(node):
     assert metric(node, "yingqiao_hl7_failed_total") >= 1 and metric(node, "yingqiao_hl7_done_total") >= 1
     told = wait_until(lambda: (json.loads(node.fetch("/health")[2])["hl7"]["failed"] or None), 30)
     assert told >= 1
+
+
+def test_what_failed_goes_in_when_its_sender_tries_again(begin):
+    node = begin(mappings=[("hl7", "report,reportId,OBR-99,\n")])
+    text = report("R810")
+    assert send(node, text).code == "AE"
+    begun = len(node.log())
+    put_mapping(node.folder, "hl7", "report,reportId,OBR-3.1,\n")
+    wait_until(lambda: "conf-reloaded" in node.log()[begun:])
+    assert send(node, text).code == "AA" and versions(node, "report", "R810")
+    assert [(one["state"], one["tries"]) for one in letters(node)] == [("done", 2)]
+
+
+def test_messages_are_forgotten_when_their_time_is_over(begin):
+    node = begin(hl7__keep_days=30)
+    for number in ("R820", "R821"):
+        send(node, report(number))
+    node.stop()
+    with sqlite3.connect(os.path.join(node.data, "catalog.sqlite")) as catalog:
+        catalog.execute("UPDATE hl7_message SET received_ms = received_ms - 31 * 86400000 WHERE id = 1")
+    node.start()
+    node.wait_for_log("hl7-forgotten messages=1")
+    assert [one["id"] for one in letters(node)] == [2] and versions(node, "report", "R820")

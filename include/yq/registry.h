@@ -66,9 +66,9 @@ yq_must_check bool yq_personal_shut(struct yq_house *house, const char *context,
 yq_must_check bool yq_personal_open(struct yq_house *house, const char *context, const char *kept,
                                     size_t length, struct yq_buf *out, struct yq_err *err);
 
-/* Keeps every version of every record as the settings say now: sealed, with the key that seals now,
- * or in clear; `all`: also what seems to be so already, so that records are found by all their keys
- * again. What was broken off goes on where it was. */
+/* Keeps every version of every record, and what else yq_personal_shut has made, as the settings say
+ * now: sealed, with the key that seals now, or in clear; `all`: also what seems to be so already,
+ * so that records are found by all their keys again. What was broken off goes on where it was. */
 struct yq_progress;
 struct yq_resealed {
     uint64_t seen, resealed; /* versions */

@@ -302,37 +302,42 @@ bool yq_ledger_find(struct yq_catalog *catalog, const struct yq_ledger_query *qu
                     bool with_content, struct yq_ledger_entry **out, size_t *count,
                     struct yq_err *err)
 {
-    struct question question yq_cleanup(question_fini) = {0};
+    struct question question = {0};
     write_from(query, with_content, &question);
     write_where(query, &question);
-    return list_for(catalog, &question, with_content, out, count, err);
+    bool ok = list_for(catalog, &question, with_content, out, count, err);
+    question_fini(&question);
+    return ok;
 }
 
 bool yq_ledger_history(struct yq_catalog *catalog, enum yq_kind kind, const char *id,
                        struct yq_ledger_entry **out, size_t *count, struct yq_err *err)
 {
-    struct question question yq_cleanup(question_fini) = {0};
+    struct question question = {0};
     yq_buf_puts(&question.text,
                 "SELECT " RECORD_COLUMNS ", record_version.content FROM record JOIN record_version "
                 "ON record_version.record = record.id WHERE record.kind = ? AND record.name = ? "
                 "ORDER BY record_version.version");
     put_value(&question, (struct value){.number = kind});
     put_text(&question, id, strlen(id));
-    return list_for(catalog, &question, true, out, count, err) &&
-           (*count || yq_fail(err, YQ_ABSENT, "catalog", "there is no such record"));
+    bool ok = list_for(catalog, &question, true, out, count, err);
+    question_fini(&question);
+    return ok && (*count || yq_fail(err, YQ_ABSENT, "catalog", "there is no such record"));
 }
 
 bool yq_ledger_versions(struct yq_catalog *catalog, int64_t after, size_t limit,
                         struct yq_ledger_entry **out, size_t *count, struct yq_err *err)
 {
-    struct question question yq_cleanup(question_fini) = {0};
+    struct question question = {0};
     yq_buf_puts(&question.text,
                 "SELECT " RECORD_COLUMNS ", record_version.content FROM record_version CROSS JOIN "
                 "record ON record.id = record_version.record WHERE record_version.id > ? ORDER BY "
                 "record_version.id LIMIT ?");
     put_value(&question, (struct value){.number = after});
     put_value(&question, (struct value){.number = (int64_t)limit});
-    return list_for(catalog, &question, true, out, count, err);
+    bool ok = list_for(catalog, &question, true, out, count, err);
+    question_fini(&question);
+    return ok;
 }
 
 /* ---- counts ---- */

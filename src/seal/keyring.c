@@ -163,8 +163,8 @@ static bool read_file(struct yq_keyring *keyring, const char *path, struct yq_er
     if (!yq_file_read(path, FILE_MOST, &text, err))
         return false;
     yq_buf_put(&text, "", 1);
-    bool ok = !text.failed ? parse(keyring, path, (char *)text.bytes, err)
-                           : yq_fail(err, YQ_FULL, "seal", "no memory for keys");
+    bool ok = !text.failed && text.bytes ? parse(keyring, path, (char *)text.bytes, err)
+                                         : yq_fail(err, YQ_FULL, "seal", "no memory for keys");
     OPENSSL_cleanse(text.bytes, text.length);
     if (ok)
         keyring->about = about;
@@ -173,7 +173,8 @@ static bool read_file(struct yq_keyring *keyring, const char *path, struct yq_er
 
 static bool read_variable(struct yq_keyring *keyring, const char *variable, struct yq_err *err)
 {
-    char *text = getenv(variable) ? strdup(getenv(variable)) : NULL;
+    const char *value = getenv(variable);
+    char *text = value ? strdup(value) : NULL;
     if (!text)
         return yq_fail(err, YQ_ABSENT, "seal",
                        "no key to encrypt records with: make one with \"yingqiao records key "

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vault.h"
+#include "yq/kept.h"
 #include "yq/log.h"
 
 enum { PORTION = 100 };
@@ -154,6 +155,70 @@ static bool run(struct resealing *r, struct yq_err *err)
     }
 }
 
+/* ---- what is no record ---- */
+
+/* Whether the text is as it would be kept now. */
+static bool is_current(const struct resealing *r, const struct yq_kept *kept)
+{
+    char head[sizeof YQ_SEALED + YQ_KEY_ID_SIZE + 1];
+    const char *text = yq_buf_text(&kept->text);
+    snprintf(head, sizeof head, YQ_SEALED "%s:", r->vault.key);
+    if (!r->vault.seals)
+        return !yq_keyring_is_sealed(text, kept->text.length);
+    return strncmp(text, head, strlen(head)) == 0;
+}
+
+static bool recast_text(struct resealing *r, struct yq_kept *kept, struct yq_err *err)
+{
+    struct yq_buf plain yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err why = {0};
+    const char *context = yq_buf_text(&kept->context);
+    r->out->seen++;
+    if (is_current(r, kept))
+        return true;
+    if (!yq_personal_open(r->house, context, yq_buf_text(&kept->text), kept->text.length, &plain,
+                          &why)) {
+        r->out->left++;
+        if (r->progress)
+            r->progress->tell(r->progress->context, r->out->seen, 0, why.text);
+        return why.code != YQ_FULL || (*err = why, false);
+    }
+    yq_buf_clear(&kept->text);
+    kept->changed = true;
+    kept->sealed = r->vault.seals;
+    r->out->resealed++;
+    return yq_personal_shut(r->house, context, plain.bytes, plain.length, &kept->text, err);
+}
+
+static bool run_table(struct resealing *r, size_t table, struct yq_err *err)
+{
+    enum { TEXTS = 50 };
+    size_t count = TEXTS;
+    for (int64_t after = 0; count == TEXTS;) {
+        struct yq_kept kept[TEXTS] = {0};
+        bool ok = yq_kept_read(r->house->catalog, table, after, kept, TEXTS, &count, err);
+        for (size_t i = 0; ok && i < count; i++) {
+            ok = recast_text(r, &kept[i], err);
+            after = kept[i].id;
+        }
+        ok = ok && yq_kept_write(r->house->catalog, table, kept, count, err);
+        for (size_t i = 0; i < count; i++)
+            yq_kept_fini(&kept[i]);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool run_tables(struct resealing *r, struct yq_err *err)
+{
+    for (size_t table = 0; table < yq_kept_tables; table++) {
+        if (!run_table(r, table, err))
+            return false;
+    }
+    return true;
+}
+
 bool yq_record_reseal(struct yq_house *house, bool all, const struct yq_progress *progress,
                       struct yq_resealed *out, struct yq_err *err)
 {
@@ -166,7 +231,7 @@ bool yq_record_reseal(struct yq_house *house, bool all, const struct yq_progress
     r->all = all;
     r->progress = progress;
     r->out = out;
-    bool ok = vault_open(house, &r->vault, err) && run(r, err);
+    bool ok = vault_open(house, &r->vault, err) && run(r, err) && run_tables(r, err);
     for (size_t i = 0; i < PORTION; i++) {
         yq_buf_fini(&r->recasts[i].content);
         yq_buf_fini(&r->recasts[i].name);

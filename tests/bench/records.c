@@ -33,12 +33,13 @@ static double seconds(void)
 
 static double resident_mb(void)
 {
-    long pages = 0, ignored;
+    char text[128], *end;
     FILE *file = fopen("/proc/self/statm", "re");
-    if (!file || fscanf(file, "%ld %ld", &ignored, &pages) != 2)
+    if (!file || !fgets(text, sizeof text, file))
         die("statm", NULL);
     fclose(file);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6;
+    (void)strtol(text, &end, 10);
+    return (double)strtol(end, NULL, 10) * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
 static void put(struct yq_record *record, const char *name, const char *value)
@@ -60,11 +61,11 @@ static struct yq_record *make(enum yq_kind kind, size_t n)
     static const char sentence[] =
         "\xe5\x8f\x8c\xe8\x82\xba\xe7\xba\xb9\xe7\x90\x86\xe6\xb8\x85\xe6\x99\xb0\xef\xbc\x8c";
     struct yq_record *record = yq_record_new(kind);
-    char text[1200] = "";
+    char text[20 * sizeof sentence];
     if (!record)
         die("record", NULL);
-    for (int i = 0; i < 20; i++)
-        strcat(text, sentence);
+    for (size_t i = 0; i < 20; i++)
+        memcpy(text + i * (sizeof sentence - 1), sentence, sizeof sentence);
     if (kind == YQ_KIND_REPORT) {
         putn(record, "reportId", "R", n);
         put(record, "findings", text);

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "yq/form.h"
+#include "yq/inbox.h"
 #include "yq/registry.h"
 
 static char dir[64], path[128];
@@ -364,6 +365,10 @@ static void what_is_there_is_sealed_and_opened_again(void **state)
     encrypt("none");
     put_all();
     EXAM(REMOVE, "{\"examId\":\"E1\"}");
+    struct yq_letter letter = {.source = "ris", .control = "1", .what = "ORU^R01"}, kept = {0};
+    bool again;
+    yq_buf_puts(&letter.bytes, "MSH|...\rPID|||PATIENT-77||SUN^WUKONG");
+    ok(yq_inbox_keep(house.catalog, &letter, &again, &err));
     assert_true(anything_personal_lies_there());
     encrypt("personal");
     /* before it is sealed, found and changed all the same */
@@ -372,10 +377,18 @@ static void what_is_there_is_sealed_and_opened_again(void **state)
                      0);
     assert_int_equal(last.result.version, 2);
     ok(yq_record_reseal(&house, false, NULL, &done, &err));
-    assert_int_equal(done.seen, 5);
+    assert_int_equal(done.seen, 6);
     assert_int_equal(done.left, 0);
     assert_true(done.scrubbed);
     assert_false(anything_personal_lies_there());
+    ok(yq_inbox_get(house.catalog, letter.id, &kept, &err));
+    assert_true(kept.sealed);
+    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
+    ok(yq_personal_open(&house, "hl7:ris:1", yq_buf_text(&kept.bytes), kept.bytes.length, &bytes,
+                        &err));
+    assert_string_equal(yq_buf_text(&bytes), yq_buf_text(&letter.bytes));
+    yq_letter_fini(&kept);
+    yq_letter_fini(&letter);
     assert_string_equal(out(YQ_KIND_EXAM, "E1", 0), "gone");
     assert_int_equal(in(YQ_KIND_PATIENT, YQ_RECORD_REPLACE, 2, patient), 0);
     assert_int_equal(EXAM(REPLACE, person), 0);

@@ -470,6 +470,29 @@ def test_the_tables_of_the_hebei_document_need_no_mapping(ris, server):
     assert ("lab_number" if lower else "LAB_NUMBER") in names
 
 
+def test_the_views_of_the_neijiang_document_have_a_mapping(ris, tmp_path):
+    lite = Lite(tmp_path / "n.db")
+    lite.sql("CREATE TABLE base (RequistID VARCHAR(36), ReportID VARCHAR(36), PatName VARCHAR(50), PatSex VARCHAR(1), PatAge VARCHAR(4), "
+             "ICCard VARCHAR(18), VisitFlag VARCHAR(4), ClinicID VARCHAR(36), StudyInstanceUID VARCHAR(512), ModifyFlag VARCHAR(1), "
+             "Finding VARCHAR(4000), Conclusion VARCHAR(4000), RequisitionNote VARCHAR(16), AuditDateTime VARCHAR(19), interimReport "
+             "VARCHAR(8), UpdateAt VARCHAR(19))")
+    lite.sql("INSERT INTO base VALUES ('Q1', 'R1', '王芳', 'F', '10月', '-', '住院', 'Z77', '1.2.3,1.2.4', '1', '所见', '诊断', '10', "
+             "'2026-03-01 09:00:00', '0', '2026-03-01 10:00:00')")
+    shared = "PatName, PatSex, PatAge, ICCard, VisitFlag, ClinicID, StudyInstanceUID, ModifyFlag, UpdateAt"
+    lite.sql(f"CREATE VIEW V_DocRequest AS SELECT RequistID, {shared} FROM base")
+    lite.sql(f"CREATE VIEW V_DocReport AS SELECT ReportID, Finding, Conclusion, RequisitionNote, AuditDateTime, interimReport, {shared} "
+             "FROM base")
+    view = {"connection": lite.connection(), "change_column": "UpdateAt", "mapping": "neijiang-views"}
+    node = ris(requests={**view, "table": "V_DocRequest", "key_columns": "RequistID"},
+               reports={**view, "table": "V_DocReport", "key_columns": "ReportID"})
+    node.start()
+    exam, report = node.wait_for("exam", 1)["Q1"], node.wait_for("report", 1)["R1"]
+    assert exam["inpatientNumber"] == "Z77" and "outpatientNumber" not in exam and "idNumber" not in exam
+    assert exam["studyInstanceUid"] == ["1.2.3", "1.2.4"] and exam["disabled"] is True and exam["status"] == "registered"
+    assert (exam["sex"], exam["age"], exam["ageUnit"]) == ("2", 10, "M")
+    assert report["impression"] == "诊断" and report["status"] == "final" and report["positive"] == "1"
+
+
 def test_odbc_test_names_what_is_missing_and_what_is_near(ris, server):
     make_exams(server)
     put_exam(server, 1)

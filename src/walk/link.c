@@ -85,18 +85,17 @@ static bool look_for_records(struct yq_house *house, const struct link_record *r
                              const char *member, const char *key, struct found *found,
                              struct yq_err *err)
 {
-    struct link_record others[LINK_SHARED_MOST + 1];
+    struct link_record others[LINK_SHARED_MOST];
     bool exam = record->record->kind == YQ_KIND_EXAM;
     enum yq_kind kind = exam ? YQ_KIND_REPORT : YQ_KIND_EXAM;
     char value[256];
     size_t count;
     for (size_t i = 0; yq_record_nth(record->record, member, i, value, sizeof value); i++) {
-        if (!link_find_records(house, kind, key, value, others, LINK_SHARED_MOST + 1, &count, err))
+        if (!link_find_records(house, kind, key, value, false, others, LINK_SHARED_MOST, &count,
+                               err))
             return false;
-        bool tells = count <= LINK_SHARED_MOST;
         for (size_t o = 0; o < count; o++) {
-            if (tells)
-                judge_records(exam ? record : &others[o], exam ? &others[o] : record, found);
+            judge_records(exam ? record : &others[o], exam ? &others[o] : record, found);
             link_record_fini(&others[o]);
         }
     }
@@ -327,17 +326,16 @@ static bool look_from_study(struct yq_house *house, const struct link_study *stu
                    {"accessionNumber", offsetof(struct link_study, accession)},
                    {"patientId", offsetof(struct link_study, patient_id)},
                    {"hisPatientId", offsetof(struct link_study, patient_id)}};
-    struct link_record records[LINK_SHARED_MOST + 1];
+    struct link_record records[LINK_SHARED_MOST];
     for (int kind = YQ_KIND_EXAM; kind <= YQ_KIND_REPORT; kind++) {
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
             const char *value = (const char *)study + numbers[i].offset;
             size_t count = 0;
             if (*value && !link_find_records(house, (enum yq_kind)kind, numbers[i].member, value,
-                                             records, LINK_SHARED_MOST + 1, &count, err))
+                                             false, records, LINK_SHARED_MOST, &count, err))
                 return false;
             for (size_t r = 0; r < count; r++) {
-                if (count <= LINK_SHARED_MOST)
-                    judge_study(&records[r], study, found);
+                judge_study(&records[r], study, found);
                 link_record_fini(&records[r]);
             }
         }

@@ -22,10 +22,11 @@ void link_record_fini(struct link_record *record);
 yq_must_check bool link_find_studies(struct yq_house *house, enum yq_attr attr, const char *value,
                                      struct link_study *studies, size_t room, size_t *count,
                                      struct yq_err *err);
-/* Records of a kind that have this value as a key. The caller ends each. */
+/* Records of a kind that have this value as a key. Where more than `room` have it: the newest of
+ * them when a `part` is wanted, else none. The caller ends each. */
 yq_must_check bool link_find_records(struct yq_house *house, enum yq_kind kind, const char *member,
-                                     const char *value, struct link_record *records, size_t room,
-                                     size_t *count, struct yq_err *err);
+                                     const char *value, bool part, struct link_record *records,
+                                     size_t room, size_t *count, struct yq_err *err);
 yq_must_check bool link_load(struct yq_house *house, int64_t row, struct link_record *out,
                              struct yq_err *err);
 

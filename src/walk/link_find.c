@@ -74,8 +74,8 @@ bool link_load(struct yq_house *house, int64_t row, struct link_record *out, str
 }
 
 bool link_find_records(struct yq_house *house, enum yq_kind kind, const char *member,
-                       const char *value, struct link_record *records, size_t room, size_t *count,
-                       struct yq_err *err)
+                       const char *value, bool part, struct link_record *records, size_t room,
+                       size_t *count, struct yq_err *err)
 {
     struct yq_buf folded yq_cleanup(yq_buf_fini) = {0};
     struct yq_ledger_entry *list = NULL;
@@ -87,10 +87,11 @@ bool link_find_records(struct yq_house *house, enum yq_kind kind, const char *me
         return false;
     const struct yq_ledger_key key = {member, yq_buf_text(&folded)};
     const struct yq_ledger_query query = {
-        .kind = kind, .keys = &key, .key_count = 1, .newest_first = true, .limit = room};
+        .kind = kind, .keys = &key, .key_count = 1, .newest_first = true, .limit = room + 1};
     if (!yq_ledger_find(house->catalog, &query, true, &list, &found, err))
         return false;
-    for (size_t i = 0; i < found && *count < room && ok; i++) {
+    bool too_many = found > room && !part;
+    for (size_t i = 0; !too_many && i < found && *count < room && ok; i++) {
         ok = take_entry(house, &list[i], &records[*count], err);
         *count += ok && records[*count].record;
     }

@@ -64,8 +64,8 @@ static bool move_kind(struct task *task, enum yq_kind kind, struct yq_err *err)
     size_t count, before;
     do {
         before = task->records;
-        if (!link_find_records(task->house, kind, "patientId", task->from, records, AT_ONCE, &count,
-                               err))
+        if (!link_find_records(task->house, kind, "patientId", task->from, true, records, AT_ONCE,
+                               &count, err))
             return false;
         bool ok = true;
         for (size_t i = 0; i < count; i++) {

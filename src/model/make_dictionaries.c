@@ -3,11 +3,7 @@
  * each of its lines that shares no other one's terms (`as`), and conversions.csv (from, to, code,
  * into, note). What does not fit together ends the build with file and line: a count, a code twice
  * without a note that says so, a conversion from or to what is not there, a conversion twice. */
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "make_table.h"
 #include "yq/dictionary.h"
 
 enum { FIELDS_MOST = 5, LINE_MOST = 8192, DICTIONARIES_MOST = 512, CONVERSIONS_MOST = 8192 };
@@ -23,42 +19,6 @@ static struct dictionary dictionaries[DICTIONARIES_MOST];
 static size_t dictionary_count;
 static struct yq_conversion conversions[CONVERSIONS_MOST];
 static size_t conversion_count;
-
-static char file[1024];
-static unsigned line;
-
-static void give_up(const char *why)
-{
-    fprintf(stderr, "%s:%u: %s\n", file, line, why);
-    exit(1);
-}
-
-/* Splits in place; fields may stand in double quotes, "" in them is one quote. */
-static void split(char *text, char **fields, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char *to = text;
-        fields[i] = text;
-        bool quoted = *text == '"';
-        if (quoted)
-            text++;
-        for (;; text++) {
-            if (quoted && text[0] == '"' && text[1] == '"')
-                text++;
-            else if (quoted && *text == '"') {
-                quoted = false;
-                continue;
-            } else if (!*text || (!quoted && strchr(",\r\n", *text)))
-                break;
-            *to++ = *text;
-        }
-        if ((*text == ',') != (i + 1 < count))
-            give_up("the number of fields is not that of the first line");
-        if (*text)
-            text++;
-        *to = '\0';
-    }
-}
 
 static char *keep(const char *text)
 {
@@ -229,17 +189,6 @@ static int by_code(const void *a, const void *b)
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const struct dictionary *)a)->name, ((const struct dictionary *)b)->name);
-}
-
-static void put_string(FILE *out, const char *text, const char *after)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\' || *text == '?') /* no trigraphs */
-            fputc('\\', out);
-        fputc(*text, out);
-    }
-    fprintf(out, "\"%s", after);
 }
 
 static void write_terms(FILE *out, const struct dictionary *one)

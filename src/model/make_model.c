@@ -2,10 +2,8 @@
  * dictionary, element, personal, key, note) into the tables of record.h. The list of kinds stands
  * here and in the enum; a table that is not understood ends the build with file and line. */
 #include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "make_table.h"
 #include "yq/record.h"
 
 enum { FIELDS = 11, LINE_MOST = 4096 };
@@ -34,53 +32,6 @@ static const struct {
              {"number", "YQ_VALUE_NUMBER"},     {"date", "YQ_VALUE_DATE"},
              {"datetime", "YQ_VALUE_DATETIME"}, {"code", "YQ_VALUE_CODE"},
              {"flag", "YQ_VALUE_FLAG"},         {"uid", "YQ_VALUE_UID"}};
-
-static const char *file;
-static unsigned line;
-
-static void give_up(const char *why)
-{
-    fprintf(stderr, "%s:%u: %s\n", file, line, why);
-    exit(1);
-}
-
-/* Splits in place; fields may stand in double quotes, "" in them is one quote. */
-static void split(char *text, char *fields[FIELDS])
-{
-    for (size_t i = 0; i < FIELDS; i++) {
-        char *to = text;
-        fields[i] = text;
-        bool quoted = *text == '"';
-        if (quoted)
-            text++;
-        for (;; text++) {
-            if (quoted && text[0] == '"' && text[1] == '"')
-                text++;
-            else if (quoted && *text == '"') {
-                quoted = false;
-                continue;
-            } else if (!*text || (!quoted && strchr(",\r\n", *text)))
-                break;
-            *to++ = *text;
-        }
-        if ((*text == ',') != (i + 1 < FIELDS))
-            give_up("eleven fields are wanted");
-        if (*text)
-            text++;
-        *to = '\0';
-    }
-}
-
-static void put_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', out);
-        fputc(*text, out);
-    }
-    fputs("\", ", out);
-}
 
 static bool is_yes(const char *text)
 {
@@ -143,7 +94,7 @@ static void write_index(FILE *out, size_t kind)
 static void write_member(FILE *out, char *text)
 {
     char *fields[FIELDS], of[64], *end;
-    split(text, fields);
+    split(text, fields, FIELDS);
     remember(fields[0]);
     for (const char *p = fields[0]; *p; p++)
         if (!isalnum((unsigned char)*p))
@@ -155,26 +106,24 @@ static void write_member(FILE *out, char *text)
     if (*end)
         give_up("a length is a number");
     fputs("    {", out);
-    put_string(out, fields[0]);
-    put_string(out, fields[1]);
+    put_string(out, fields[0], ", ");
+    put_string(out, fields[1], ", ");
     fprintf(out, "%s, %lu, %s, ", type, length, is_yes(fields[4]) ? "true" : "false");
-    put_string(out, fields[5]);
-    put_string(out, fields[6]);
-    put_string(out, fields[7]);
+    put_string(out, fields[5], ", ");
+    put_string(out, fields[6], ", ");
+    put_string(out, fields[7], ", ");
     fprintf(out, "%s, %s, ", is_yes(fields[8]) ? "true" : "false",
             is_yes(fields[9]) ? "true" : "false");
-    put_string(out, fields[10]);
+    put_string(out, fields[10], ", ");
     fprintf(out, "%s},\n", of);
 }
 
 static void write_kind(FILE *out, const char *folder, size_t kind)
 {
-    static char path[1024];
     char text[LINE_MOST];
-    snprintf(path, sizeof path, "%s/%s.csv", folder, kinds[kind].name);
-    file = path;
+    snprintf(file, sizeof file, "%s/%s.csv", folder, kinds[kind].name);
     line = 1;
-    FILE *in = fopen(path, "r");
+    FILE *in = fopen(file, "r");
     if (!in || !fgets(text, sizeof text, in))
         give_up("cannot be read");
     fprintf(out, "static const struct yq_member members_of_%zu[] = {\n", kind);
@@ -192,7 +141,7 @@ static void write_kind(FILE *out, const char *folder, size_t kind)
 int main(int count, char **words)
 {
     FILE *out = count == 3 ? fopen(words[2], "w") : NULL;
-    file = "make_model FOLDER OUT";
+    snprintf(file, sizeof file, "make_model FOLDER OUT");
     if (!out)
         give_up("cannot write");
     fputs("/* Made by make_model. */\n#include \"yq/record.h\"\n", out);

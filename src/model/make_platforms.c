@@ -5,10 +5,8 @@
  * What is not understood, and a count that is not index.csv's, ends the build with file and line.
  */
 #include <ctype.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "make_table.h"
 
 enum { COLUMNS_MOST = 11, LINE_MOST = 8192, INTERFACES_MOST = 512 };
 
@@ -17,53 +15,6 @@ static const char *const platforms[] = {"hebei", "neijiang", "shanxi", "sichuan"
 static const char *const kinds[] = {"exam",        "report",  "lab",        "lab-device",
                                     "lab-quality", "item",    "consent",    "recognition",
                                     "viewing",     "patient", "settlement", "lab-result"};
-
-static char file[1024];
-static unsigned line;
-
-static void give_up(const char *why)
-{
-    fprintf(stderr, "%s:%u: %s\n", file, line, why);
-    exit(1);
-}
-
-/* Splits in place; fields may stand in double quotes, "" in them is one quote. */
-static void split(char *text, char **fields, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char *to = text;
-        fields[i] = text;
-        bool quoted = *text == '"';
-        if (quoted)
-            text++;
-        for (;; text++) {
-            if (quoted && text[0] == '"' && text[1] == '"')
-                text++;
-            else if (quoted && *text == '"') {
-                quoted = false;
-                continue;
-            } else if (!*text || (!quoted && strchr(",\r\n", *text)))
-                break;
-            *to++ = *text;
-        }
-        if ((*text == ',') != (i + 1 < count))
-            give_up("the number of fields is not that of the first line");
-        if (*text)
-            text++;
-        *to = '\0';
-    }
-}
-
-static void put_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', out);
-        fputc(*text, out);
-    }
-    fputs("\", ", out);
-}
 
 static FILE *open_table(const char *folder, const char *platform, const char *name, char *text)
 {
@@ -107,13 +58,13 @@ static void write_field(FILE *out, char *text)
     if (!is_one_of(fields[5], required))
         give_up("required is yes, if present or no");
     fputs("    {", out);
-    put_string(out, fields[0]);
-    put_string(out, fields[1]);
-    put_string(out, fields[2]);
+    put_string(out, fields[0], ", ");
+    put_string(out, fields[1], ", ");
+    put_string(out, fields[2], ", ");
     fprintf(out, "%lu, %s, %s, ", length, strcmp(fields[4], "bytes") == 0 ? "true" : "false",
             strcmp(fields[4], "about") == 0 ? "true" : "false");
     for (size_t i = 5; i < 11; i++)
-        put_string(out, i == 7 && !*fields[i] ? "," : fields[i]);
+        put_string(out, i == 7 && !*fields[i] ? "," : fields[i], ", ");
     fputs("},\n", out);
 }
 
@@ -159,10 +110,10 @@ static void write_platform(FILE *out, FILE *list, const char *folder, const char
             give_up("a way is in, out or collected, fields a number");
         int kind = kind_of(columns[1]);
         fputs("    {", list);
-        put_string(list, platform);
-        put_string(list, columns[0]);
-        put_string(list, columns[3]);
-        put_string(list, columns[4]);
+        put_string(list, platform, ", ");
+        put_string(list, columns[0], ", ");
+        put_string(list, columns[3], ", ");
+        put_string(list, columns[4], ", ");
         fprintf(list, "(enum yq_kind)%d, %s, %s, ", kind,
                 strcmp(columns[2], "in") == 0 ? "true" : "false",
                 strcmp(columns[2], "collected") == 0 ? "true" : "false");

@@ -73,8 +73,8 @@ yq_must_check bool store_staged_path(const struct yq_staged *staged, const char 
                                      struct yq_err *err);
 struct yq_store *store_of(const struct yq_staged *staged);
 /* Files below `root` whose names end with `suffix` (static). */
-yq_must_check bool store_walk_open(const char *root, const char *suffix,
-                                   struct yq_store_walk **out, struct yq_err *err);
+yq_must_check bool store_walk_open(const char *root, const char *suffix, struct yq_store_walk **out,
+                                   struct yq_err *err);
 /* Whether it may name a folder of the trash. */
 bool store_label_valid(const char *label);
 

@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "listen.h"
 #include "yq/clock.h"
 #include "yq/log.h"
 
@@ -387,55 +387,6 @@ static void *run_listener(void *context)
     return NULL;
 }
 
-static bool listen_on(const struct yq_conf *conf, const char *key, int64_t number, int *out,
-                      struct yq_err *err)
-{
-    char port[16];
-    struct addrinfo *found = NULL;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    *out = -1;
-    if (!number)
-        return true;
-    snprintf(port, sizeof port, "%lld", (long long)number);
-    const char *bound = conf->dicom_bind[0] ? conf->dicom_bind : "::";
-    int failed = getaddrinfo(bound, port, &hints, &found);
-    if (!failed && !conf->dicom_bind[0]) { /* a machine without IPv6 */
-        int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (probe < 0) {
-            freeaddrinfo(found);
-            failed = getaddrinfo("0.0.0.0", port, &hints, &found);
-        } else {
-            close(probe);
-        }
-    }
-    if (failed)
-        return yq_fail(err, YQ_BAD_INPUT, "door", "dicom.bind \"%s\": %s", conf->dicom_bind,
-                       gai_strerror(failed));
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1, off = 0;
-    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
-    if (ok && found->ai_family == AF_INET6 && !conf->dicom_bind[0])
-        ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0;
-    ok = ok && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 512) == 0;
-    freeaddrinfo(found);
-    if (ok) {
-        *out = fd;
-        return true;
-    }
-    int reason = errno;
-    if (fd >= 0)
-        close(fd);
-    if (reason == EADDRINUSE)
-        return yq_fail(err, YQ_CONFLICT, "door",
-                       "port %s is taken (in use by another program?): choose another with "
-                       "--set %s=...",
-                       port, key);
-    errno = reason;
-    return yq_fail_errno(err, "door", "listen on DICOM port", port);
-}
-
 bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, struct yq_err *err)
 {
     struct yq_dimse *door = calloc(1, sizeof *door);
@@ -444,8 +395,12 @@ bool yq_dimse_open(struct yq_house *house, struct yq_dimse **out, struct yq_err 
     door->house = house;
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     door->tls_listener = -1;
-    bool ok = listen_on(conf, "dicom.port", conf->dicom_port, &door->listener, err) &&
-              listen_on(conf, "dicom.tls_port", conf->dicom_tls_port, &door->tls_listener, err);
+    const struct listening plain = {"dicom.bind", conf->dicom_bind, "dicom.port", conf->dicom_port,
+                                    512};
+    const struct listening tls = {"dicom.bind", conf->dicom_bind, "dicom.tls_port",
+                                  conf->dicom_tls_port, 512};
+    bool ok =
+        door_listen(&plain, &door->listener, err) && door_listen(&tls, &door->tls_listener, err);
     yq_conf_release(house->conf, conf);
     if (!ok) {
         yq_close(&door->listener);

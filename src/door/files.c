@@ -152,7 +152,10 @@ static void give(struct yq_house *house, const struct request *request,
         yq_audit_record(house->audit, &request->from, 'R', record, version, "pdf", NULL);
 }
 
-void yq_route_pdf(struct yq_house *house, const struct request *request, struct reply *reply)
+/* Finds the record, and gives of it what the route is for. */
+static void answer(struct yq_house *house, const struct request *request, struct reply *reply,
+                   void (*of)(struct yq_house *, const struct request *, const struct yq_record *,
+                              int64_t, struct reply *))
 {
     struct wanted wanted;
     int64_t version;
@@ -161,8 +164,13 @@ void yq_route_pdf(struct yq_house *house, const struct request *request, struct 
         return;
     struct yq_record *record = find(house, &wanted, &version, reply);
     if (record)
-        give(house, request, record, version, reply);
+        of(house, request, record, version, reply);
     yq_record_free(record);
+}
+
+void yq_route_pdf(struct yq_house *house, const struct request *request, struct reply *reply)
+{
+    answer(house, request, reply, give);
 }
 
 /* ---- a URL of it ---- */
@@ -206,15 +214,7 @@ static void give_url(struct yq_house *house, const struct request *request,
 
 void yq_route_pdf_url(struct yq_house *house, const struct request *request, struct reply *reply)
 {
-    struct wanted wanted;
-    int64_t version;
-    if (!may_see(request, reply) || !is_ready(house, reply) ||
-        !read_wanted(request, &wanted, reply))
-        return;
-    struct yq_record *record = find(house, &wanted, &version, reply);
-    if (record)
-        give_url(house, request, record, version, reply);
-    yq_record_free(record);
+    answer(house, request, reply, give_url);
 }
 
 /* ---- a PDF for a record that is there ---- */

@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -22,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "listen.h"
 #include "yq/assoc.h"
 #include "yq/clock.h"
 #include "yq/door.h"
@@ -448,49 +448,6 @@ static void *run_listener(void *context)
 
 /* ---- open and close ---- */
 
-static bool listen_on(const struct yq_conf *conf, const char *key, int64_t number, int *out,
-                      struct yq_err *err)
-{
-    char port[16];
-    struct addrinfo *found = NULL;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    if (!number)
-        return true;
-    snprintf(port, sizeof port, "%lld", (long long)number);
-    int failed = getaddrinfo(*conf->hl7_bind ? conf->hl7_bind : "::", port, &hints, &found);
-    if (failed)
-        return yq_fail(err, YQ_BAD_INPUT, "door", "hl7.bind \"%s\": %s", conf->hl7_bind,
-                       gai_strerror(failed));
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 && !*conf->hl7_bind) { /* a machine without IPv6 */
-        freeaddrinfo(found);
-        if (getaddrinfo("0.0.0.0", port, &hints, &found) != 0)
-            return yq_fail(err, YQ_IO, "door", "cannot listen on HL7 port %s", port);
-        fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    }
-    int on = 1, off = 0;
-    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
-    if (ok && found->ai_family == AF_INET6 && !*conf->hl7_bind)
-        ok = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0;
-    ok = ok && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 128) == 0;
-    freeaddrinfo(found);
-    *out = ok ? fd : -1;
-    if (ok)
-        return true;
-    int reason = errno;
-    if (fd >= 0)
-        close(fd);
-    if (reason == EADDRINUSE)
-        return yq_fail(err, YQ_IO, "door",
-                       "port %s is taken (in use by another program?): choose another with "
-                       "--set %s=...",
-                       port, key);
-    errno = reason;
-    return yq_fail_errno(err, "door", "listen on HL7 port", port);
-}
-
 bool yq_mllp_open(struct yq_house *house, struct yq_mllp **out, struct yq_err *err)
 {
     struct yq_mllp *door = calloc(1, sizeof *door);
@@ -499,11 +456,14 @@ bool yq_mllp_open(struct yq_house *house, struct yq_mllp **out, struct yq_err *e
     door->house = house;
     door->listener = door->tls_listener = door->wake = -1;
     const struct yq_conf *conf = yq_conf_hold(house->conf);
-    bool ok = listen_on(conf, "hl7.port", conf->hl7_port, &door->listener, err) &&
-              listen_on(conf, "hl7.tls_port", conf->hl7_tls_port, &door->tls_listener, err);
-    bool plain = conf->hl7_tls_port && !*conf->dicom_tls_certificate;
+    const struct listening plain = {"hl7.bind", conf->hl7_bind, "hl7.port", conf->hl7_port, 128};
+    const struct listening tls = {"hl7.bind", conf->hl7_bind, "hl7.tls_port", conf->hl7_tls_port,
+                                  128};
+    bool ok =
+        door_listen(&plain, &door->listener, err) && door_listen(&tls, &door->tls_listener, err);
+    bool bare = conf->hl7_tls_port && !*conf->dicom_tls_certificate;
     yq_conf_release(house->conf, conf);
-    if (ok && plain)
+    if (ok && bare)
         ok = yq_fail(err, YQ_BAD_INPUT, "door",
                      "hl7.tls_port needs the node's certificate: set dicom.tls_certificate and "
                      "dicom.tls_key");

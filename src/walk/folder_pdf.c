@@ -95,7 +95,8 @@ static bool add_pdf(struct folder_run *run, struct folder_unit *unit, struct yq_
         return !needed || folder_unit_fails(unit, record->kind,
                                             "pdf: the report needs a PDF, and does not name one");
     folder_stem(taking->name, name, FOLDER_NAME_MOST);
-    strcat(name, ".pdf"); // NOLINT(clang-analyzer-security.insecureAPI.strcpy): there is room
+    size_t stem = strlen(name);
+    yq_copy(name + stem, sizeof name - stem, ".pdf");
     if (named)
         yq_copy(name, sizeof name, unit->pdf);
     if (!folder_is_plain(name))

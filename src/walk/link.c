@@ -5,6 +5,7 @@
  * over what was found in one transaction per call. Records that were kept and not yet linked are
  * marked in the catalog, so a crash between both is made good at the next start. What cannot be
  * looked up is logged and stays marked. Runs on whichever thread brought the record. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,8 +227,8 @@ static void give_way(struct yq_house *house, const struct link_record *record,
     struct yq_err err = {0};
     struct yq_record *made = NULL;
     struct yq_ledger_entry entry;
-    char id[YQ_UID_SIZE + 4] = "uid:";
-    strcat(id, tie->study); // NOLINT(clang-analyzer-security.insecureAPI.strcpy): a UID fits
+    char id[YQ_UID_SIZE + 4];
+    snprintf(id, sizeof id, "uid:%s", tie->study);
     if (!yq_record_out(house, YQ_KIND_EXAM, id, 0, &made, &entry, &err))
         return;
     bool from_images = made && strncmp(entry.source, "image:", 6) == 0;

@@ -15,6 +15,7 @@
 #include "yq/file.h"
 #include "yq/frame.h"
 #include "yq/model.h"
+#include "yq/platforms.h"
 #include "yq/rules.h"
 #include "yq/sources.h"
 
@@ -158,6 +159,17 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
       "what stands before /files/... in such a URL: https://host[:port] as others reach this "     \
       "node; "                                                                                     \
       "empty: nothing")                                                                            \
+    X(text, hospital_code, "hospital.code", "", 0, 32,                                             \
+      "this hospital's unified social credit code (统一社会信用代码)")                             \
+    X(text, hospital_name, "hospital.name", "", 0, 255, "its full name")                           \
+    X(text, hospital_insurance_code, "hospital.insurance_code", "", 0, 64,                         \
+      "its code in health insurance (定点医药机构代码)")                                           \
+    X(text, hospital_insurance_name, "hospital.insurance_name", "", 0, 255,                        \
+      "its name in health insurance; empty: its full name")                                        \
+    X(text, hospital_insurance_division, "hospital.insurance_division", "", 0, 32,                 \
+      "code of the health insurance division it belongs to (医保区划代码)")                        \
+    X(text, hospital_level, "hospital.level", "", 0, 16,                                           \
+      "its level by the dictionary hospital-level (医院级别)")                                     \
     X(choice, log_level, "log.level", "info", 0, 0,                                                \
       "debug|info|warn|error: least level that is logged")                                         \
     X(choice, log_format, "log.format", "text", 0, 0, "text|json: form of a log line")
@@ -242,6 +254,8 @@ struct yq_conf {
     size_t rule_count;
     struct yq_source *sources; /* in the order of sources.json; also those that are not enabled */
     size_t source_count;
+    struct yq_platform *platforms; /* in the order of platforms.json; also those that are not on */
+    size_t platform_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
 };
 

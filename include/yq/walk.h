@@ -24,6 +24,8 @@
 #include "yq/sync.h"
 #include "yq/tls.h"
 
+struct yq_province; /* province.h */
+
 /* What a node is made of; built by node/, lent to every walk. */
 struct yq_house {
     struct yq_store *store;
@@ -38,8 +40,9 @@ struct yq_house {
     const char *secret;             /* file with the secret of the node; NULL: no place for one */
     const char *url_secret;         /* the same for URLs that are given out */
     struct yq_keyring *keyring;     /* for what is personal at rest; NULL: nothing is sealed */
-    struct yq_claims ingesting;     /* by SOP Instance UID */
-    struct yq_claims recording;     /* records, by lanes (walk/record.c) */
+    const struct yq_province *const *provinces; /* by yq_province_id; NULL: none is known */
+    struct yq_claims ingesting;                 /* by SOP Instance UID */
+    struct yq_claims recording;                 /* records, by lanes (walk/record.c) */
     struct yq_bell outbox;   /* rung when something is put into the outbox that may go at once */
     struct yq_tally sending; /* studies, by the associations that have sent of them */
     int64_t started_ms;

@@ -16,6 +16,7 @@
 #include "yq/clock.h"
 #include "yq/frames.h"
 #include "yq/log.h"
+#include "yq/provinces.h"
 
 /* Less than that decodes nothing of today's devices. */
 #define PIXELS_LEAST ((uint64_t)256 << 20)
@@ -205,6 +206,7 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
     home->house.tls = yq_tls_box_new();
     if (!home->house.tls)
         return yq_fail(err, YQ_FULL, "node", "no memory for TLS");
+    home->house.provinces = yq_provinces;
     home->house.keyring = yq_keyring_new();
     if (!home->house.keyring)
         return yq_fail(err, YQ_FULL, "node", "no memory for keys");

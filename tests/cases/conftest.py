@@ -49,7 +49,7 @@ def environment():
     env = dict(os.environ, LC_ALL="C.UTF-8", TZ="Asia/Shanghai")
     env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=1:disable_coredump=1:allocator_may_return_null=1"
     env["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
-    env["TSAN_OPTIONS"] = "halt_on_error=1:abort_on_error=1"
+    env["TSAN_OPTIONS"] = f"halt_on_error=1:abort_on_error=1:suppressions={os.path.join(HERE, 'tsan.supp')}"
     return env
 
 

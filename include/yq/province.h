@@ -1,0 +1,84 @@
+/* province.h: what a province is to the walks and doors: a small table of functions, made in
+ * src/platform/, handed over by node/. Room walk (the rooms above fill it in).
+ *
+ * Outward: the unit of the queue is an exam (walk/report_out.c). A courier opens what belongs to
+ * it, asks the province for its pieces in the order in which they must go, composes each, compares
+ * it with what was sent before, and lets the province send what is new. */
+#ifndef YQ_PROVINCE_H
+#define YQ_PROVINCE_H
+
+#include "yq/compose.h"
+#include "yq/recipe.h"
+#include "yq/served.h"
+#include "yq/web.h"
+
+#define YQ_PIECE_SIZE 200
+#define YQ_PIECES_MOST 512
+
+struct yq_piece {
+    char name[YQ_PIECE_SIZE];       /* under which what was sent is remembered: "exam", "report:R1",
+                                       "series:1.2.3" */
+    int what;                       /* the province's own number for it */
+    char id[YQ_RECORD_ID_MOST + 1]; /* of the report, UID of the series, ... */
+};
+
+struct yq_kept_call { /* a call and its answer as a person may see them */
+    const char *piece, *url;
+    unsigned status;
+    uint64_t took_us;
+    const char
+        *request; /* the plain message, personal members masked: yq_form_mask_json or composed so */
+    const char *answer; /* as it came, bounded to 4 KB */
+};
+
+struct yq_errand_out { /* an exam on its way to a platform; made by the courier */
+    struct yq_house *house;
+    const struct yq_conf *conf;
+    const struct yq_platform *platform;
+    const struct yq_company *exam; /* [0] the exam, with its patient */
+    bool removed; /* the exam was removed here: what the platform has is to be marked as deleted */
+    const char *const *reports; /* ids of its reports, oldest first; the withdrawn ones too */
+    size_t report_count;
+    const char *const *studies; /* UIDs of its studies that are here */
+    size_t study_count;
+    struct yq_keychain *keys; /* of the platform: "key", "public_key", "access_key", "iv",
+                                 "sign_key" as far as they are set */
+    struct yq_web *web;
+    const char *address; /* of the platform, the one to be used now */
+    bool (*stopped)(void *context);
+    void *context;
+    void (*keep)(void *context,
+                 const struct yq_kept_call *call); /* for the list of last calls; see below */
+    void *keep_context;
+};
+enum yq_verdict {                 /* what became of a piece */
+                  YQ_WENT,        /* the platform took it */
+                  YQ_TURNED_DOWN, /* it said no for good, `reason` says why: refused until it
+                                     changes */
+                  YQ_TRY_AGAIN,   /* it said no for now, or nobody knows: again later */
+                  YQ_NOT_REACHED, /* the platform is away: another address, else the lane pauses */
+                  YQ_HOLD_BACK /* not to be sent as it is: held until it changes; reason says what
+                                  is missing */
+};
+
+struct yq_province {
+    enum yq_province_id id;
+    /* The pieces that are to go now, in their order. *count 0: nothing yet. */
+    bool (*pieces)(const struct yq_errand_out *errand, struct yq_piece *pieces, size_t room,
+                   size_t *count, struct yq_err *err);
+    bool (*compose)(const struct yq_errand_out *errand, const struct yq_piece *piece,
+                    struct yq_composed *out, struct yq_err *err);
+    enum yq_verdict (*send)(const struct yq_errand_out *errand, const struct yq_piece *piece,
+                            const struct yq_composed *composed, char *reason, size_t reason_size);
+    /* Yesterday's (or another day's) exams compared with the platform; NULL: it has no such thing.
+     * *missing counts what it lacks and was put into the queue again. */
+    bool (*reconcile)(struct yq_house *house, const struct yq_conf *conf,
+                      const struct yq_platform *platform, const char *date, uint64_t *told,
+                      uint64_t *missing, struct yq_err *err);
+    const struct yq_service *services; /* what it asks of us */
+    size_t service_count;
+};
+/* house->provinces[id]; NULL: nothing is known of it. */
+const struct yq_province *yq_province_of(const struct yq_house *house, enum yq_province_id id);
+
+#endif

@@ -25,6 +25,32 @@ void yq_json_add(struct yq_json *parent, const char *name, struct yq_json *take)
 /* Appends the text; `indent`: for people. False without memory. */
 bool yq_json_print(const struct yq_json *json, bool indent, struct yq_buf *out);
 
+/* ---- JSON of others, read (json_answer.c): what a platform answers, or asks ---- */
+
+struct yq_answer; /* one JSON text, looked into; one thread at a time */
+/* YQ_BAD_INPUT: it is no JSON (RFC 8259), no UTF-8, or nested deeper than 32. */
+yq_must_check bool yq_answer_read(const char *text, size_t length, struct yq_answer **out,
+                                  struct yq_err *err);
+void yq_answer_free(struct yq_answer *answer);
+/* Appends what stands at a path ("code", "data.study_uids[3]", "" the whole): text as it is,
+ * numbers as they are written (integers without a point), true and false as such, objects and
+ * arrays as JSON. False: nothing is there, or null. */
+bool yq_answer_get(const struct yq_answer *answer, const char *path, struct yq_buf *out);
+/* How many elements the array at this path has; 0 where there is none. */
+size_t yq_answer_count(const struct yq_answer *answer, const char *path);
+/* The name of the n-th member of the object at this path; NULL: there are not so many. */
+const char *yq_answer_name(const struct yq_answer *answer, const char *path, size_t n);
+/* What stands there, for people and programs that want to tell "1" from 1. */
+enum yq_answer_type {
+    YQ_ANSWER_NONE, /* null too */
+    YQ_ANSWER_TEXT,
+    YQ_ANSWER_NUMBER,
+    YQ_ANSWER_FLAG,
+    YQ_ANSWER_OBJECT,
+    YQ_ANSWER_ARRAY
+};
+enum yq_answer_type yq_answer_type(const struct yq_answer *answer, const char *path);
+
 /* Appends text (UTF-8) as a JSON string, quotes included. */
 void yq_json_put_text(struct yq_buf *out, const char *text);
 

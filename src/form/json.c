@@ -1,5 +1,5 @@
-/* json.c: JSON values under construction, and catalog rows as JSON (RFC 8259). The only file that
- * sees cJSON.
+/* json.c: JSON values under construction, and catalog rows as JSON (RFC 8259). cJSON is
+ * seen here and in json_answer.c.
  *
  * A value remembers that something could not be added to it, and hands that on to the value it
  * becomes part of, so that a writer checks once, at the print. One thread at a time per value. */

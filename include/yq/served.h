@@ -40,13 +40,34 @@ struct yq_service {
     void (*answer)(const struct yq_inquiry *inquiry, struct yq_reply_to *reply);
 };
 
-/* ---- objects handed out by URL (walk/handout.c, door/files.c) ---- */
+/* ---- objects handed out by URL (walk/handout.c, door/objects.c) ---- */
 
+/* Who makes URLs: the secret is read once, so that two thousand cost milliseconds. */
+struct yq_handing {
+    struct yq_secret secret;
+    char base[256];  /* records.url_base, without a slash at its end */
+    int64_t expires; /* seconds since 1970 */
+};
+/* `expires_ms` 0: records.url_hours from now. YQ_REFUSED: no place for a secret. */
+yq_must_check bool yq_handing_begin(struct yq_house *house, int64_t expires_ms,
+                                    struct yq_handing *out, struct yq_err *err);
 /* Appends records.url_base and /objects/<study>/<series>/<instance>?expires=..&signature=..: the
- * one DICOM file, with ranges, without login until it expires; coerced values are in it. */
+ * one DICOM file, with ranges, without login until it expires; coerced values are in it. Whether it
+ * is here is not looked at. False: no memory (out->failed), or the key has a part that is no UID.
+ */
+bool yq_handing_put(const struct yq_handing *handing, const struct yq_key *key, struct yq_buf *out);
+void yq_handing_end(struct yq_handing *handing);
+/* The three of them, for one URL. */
 yq_must_check bool yq_handout_url(struct yq_house *house, const struct yq_key *key,
                                   int64_t expires_ms, struct yq_buf *out, struct yq_err *err);
+/* Whether a URL with these parameters is one of ours for this object. YQ_REFUSED: it is not;
+ * YQ_TIMEOUT: it was, and has expired. */
 yq_must_check bool yq_handout_fits(struct yq_house *house, const struct yq_key *key,
                                    const char *expires, const char *signature, struct yq_err *err);
+/* Looks the object up and opens it as it is to leave. YQ_ABSENT: it is not here (any more). The
+ * caller ends *out, which is a whole file from its first byte to offset + length. */
+yq_must_check bool yq_handout_open(struct yq_house *house, const struct yq_key *key,
+                                   struct yq_glance *about, struct yq_outgoing *out,
+                                   struct yq_err *err);
 
 #endif

@@ -292,6 +292,11 @@ const struct yq_source *yq_conf_source(const struct yq_conf *conf, const char *n
 yq_must_check bool yq_conf_mapping_text(const char *folder, const char *name, struct yq_buf *out,
                                         struct yq_err *err);
 
+/* Who a doctor of the hospital is to the signing service: the userId beside his code in signers.csv
+ * of the folder. YQ_ABSENT (no such file, no such line), YQ_BAD_INPUT (file:line). */
+yq_must_check bool yq_conf_signer(const struct yq_conf *conf, const char *doctor, char *user,
+                                  size_t size, struct yq_err *err);
+
 /* The peer with this AE title; where several share it, the one whose host fits `address`. NULL:
  * none. `address` "" fits every host. *aet_known: some peer has the title but not from this
  * address. */

@@ -76,6 +76,12 @@ struct yq_view { /* how a frame is wanted; zeroed: as its object says, all of it
 yq_must_check bool yq_image_render(const struct yq_frame *frame, const struct yq_view *view,
                                    uint64_t most, struct yq_picture *out, struct yq_err *err);
 
+/* A text as a QR code, black on white, `scale` pixels (1 to 32) a module; the caller ends *out.
+ * YQ_BAD_INPUT: longer than such a code holds. */
+#define YQ_QR_MOST 2900 /* bytes */
+yq_must_check bool yq_image_qr(const char *text, unsigned scale, struct yq_picture *out,
+                               struct yq_err *err);
+
 /* ---- pictures to bytes; appended ---- */
 
 /* Baseline JPEG; quality 1..100. */

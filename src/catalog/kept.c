@@ -6,7 +6,8 @@
 
 #include "inside.h"
 
-/* `context`: what the text was sealed with, in SQL (walk/hl7.c, walk/merge.c). */
+/* `context`: what the text was sealed with, in SQL (walk/hl7.c, walk/merge.c,
+ * walk/sign.c). */
 static const struct {
     const char *read, *write;
 } tables[] = {
@@ -15,6 +16,11 @@ static const struct {
     {"SELECT id, bytes, 'hl7:' || source || ':' || control FROM hl7_message WHERE id > ? ORDER BY "
      "id LIMIT ?",
      "UPDATE hl7_message SET bytes = ?1, sealed = ?2 WHERE id = ?3"},
+    /* the serial goes along in the id: a job that was written meanwhile stays as it is now */
+    {"SELECT id * 1000000 + serial % 1000000, kept, 'signing:' || report FROM signing_job WHERE "
+     "kept IS NOT NULL AND id > ?1 / 1000000 ORDER BY id LIMIT ?2",
+     "UPDATE signing_job SET kept = ?1 WHERE id = ?3 / 1000000 AND serial % 1000000 = ?3 % "
+     "1000000"},
 };
 const size_t yq_kept_tables = sizeof tables / sizeof *tables;
 

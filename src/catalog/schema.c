@@ -139,6 +139,18 @@ static const char other_tables[] =
     " done_ms INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL,"
     " tries INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, sealed INTEGER NOT NULL,"
     " reason TEXT, digest BLOB NOT NULL, answer BLOB, bytes BLOB NOT NULL);"
+    /* the numbers of states: yq/signing.h; digest: of the text that is signed; kept: walk/sign.c */
+    "CREATE TABLE IF NOT EXISTS signing_job(id INTEGER PRIMARY KEY, serial INTEGER NOT NULL,"
+    " report INTEGER NOT NULL UNIQUE, platform TEXT NOT NULL, state INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, digest BLOB NOT NULL, user TEXT NOT NULL, data_id TEXT NOT NULL,"
+    " rounds INTEGER NOT NULL, tries INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " asked_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, next_ms INTEGER NOT NULL,"
+    " changed_ms INTEGER NOT NULL, reason TEXT, kept BLOB);"
+    "CREATE TABLE IF NOT EXISTS signing_position(platform TEXT PRIMARY KEY, version INTEGER NOT "
+    "NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS signature_seen(platform TEXT NOT NULL, report INTEGER NOT NULL,"
+    " digest BLOB NOT NULL, good INTEGER NOT NULL, at_ms INTEGER NOT NULL, reason TEXT,"
+    " PRIMARY KEY(platform, report)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -194,6 +206,8 @@ static const char indices[] =
     "CREATE UNIQUE INDEX IF NOT EXISTS hl7_message_same ON hl7_message(source, control, digest);"
     "CREATE INDEX IF NOT EXISTS hl7_message_state ON hl7_message(state, id);"
     "CREATE INDEX IF NOT EXISTS hl7_message_age ON hl7_message(received_ms);"
+    "CREATE INDEX IF NOT EXISTS signing_due ON signing_job(platform, next_ms) WHERE state < 4;"
+    "CREATE INDEX IF NOT EXISTS signing_changed ON signing_job(changed_ms);"
     "CREATE INDEX IF NOT EXISTS outbox_over ON outbox_job(changed_ms) WHERE state > 5;";
 
 /* before, name, after for each attribute column of a table, the folds too. */

@@ -1,25 +1,26 @@
 /* recipe.h: how a province wants values signed, sealed and opened, said as data (OpenSSL). Room
- * seal; recipe.c, cipher.c, sm2.c, keychain.c.
+ * seal; recipe*.c, cipher.c, sm2*.c, keychain*.c.
  *
  * A recipe is a line of text: steps with | between them, each taking what the one before gave.
  *
- *   first:  text                     the one value that is given (what is sealed, a body as it
- * came) values(sorted)           the values of all parameters in ascending order of their names,
- *                                    nothing between; values(sorted, "#"): with # between
- *           pairs(sorted)            name=value, & between; pairs(sorted, "=", "&"); with `present`
- *                                    before the ")": only those that are not empty
- *           join("", A, B, ...)      names of parameters, key names as key(NAME), "literals", or
- *                                    pairs(...) and values(...)
- *   then:   md5 sha1 sha256 sm3      digest (bytes)
+ *   first:  text                    the one value without a name (what is sealed, a body as it
+ * came) values(sorted)          the values of all named parameters in ascending order of their
+ *                                   names (bytes), nothing between; values(sorted, "#"): with #
+ *           values(A, B)            the values of these parameters in this order
+ *           pairs(sorted)           name=value, & between: pairs(sorted, "=", "&"); pairs(A, B)
+ *                                   With the word present in the list: only those not empty.
+ *           join("x", P, P ...)     with x between: names of parameters, key(NAME), "literals",
+ *                                   text, pairs(...) and values(...)
+ *   then:   md5 sha1 sha256 sm3     digest (bytes)
  *           hmac-md5(K) hmac-sha1(K) hmac-sha256(K) hmac-sm3(K)
  *           sm4-ecb(K) sm4-cbc(K, IV) aes-ecb(K) aes-cbc(K, IV)   PKCS#7 padding; AES by key length
  *           sm2-sign(K) sm2-sign(K, "signer id")                  DER; sm2-sign-raw: r||s, 64 bytes
- *           hex HEX base64           bytes as text, lower or upper case
- *           utf8 gb18030 -           (charset of the text that is sealed is the caller's matter)
+ *           hex HEX base64          bytes as text; hexadecimal in small letters or capitals
  *
- * K, IV: names of keys (keychain). Parsed once, immutable, any thread; bounded in length and depth.
- * Keys never get into errors or logs. The names above are the whole language; an unknown one is
- * YQ_BAD_INPUT with its place. */
+ * In what is in quotes, \" \\ and \n stand for ", \ and a line feed. The character set of what is
+ * sealed is the caller's matter. K, IV: names of keys (keychain). Parsed once, immutable, any
+ * thread; bounded in length, parts and steps. Keys never get into errors or logs. The names above
+ * are the whole language; an unknown one is YQ_BAD_INPUT with its place. */
 #ifndef YQ_RECIPE_H
 #define YQ_RECIPE_H
 
@@ -31,7 +32,9 @@
 
 /* ---- keys, where they are said to be ---- */
 
-#define YQ_KEY_MOST 16384 /* bytes of one (PEM too) */
+#define YQ_KEY_MOST 16384              /* bytes of one (PEM too) */
+#define YQ_RECIPE_MOST 1000            /* bytes of a recipe's text */
+#define YQ_RECIPE_VALUE_MOST (1 << 28) /* bytes of a value */
 
 struct yq_keychain; /* named keys of one platform; read when first used, and anew when a file
                        changed */
@@ -40,7 +43,7 @@ void yq_keychain_free(struct yq_keychain *chain);
 /* Where the key of this name is: "file:PATH" (0600 or 0400, of the node's user or root; others may
  * not read it), "env:NAME", "command:/path arg arg" (no shell, 10 s, its standard output), each
  * with an optional form before it: "hex file:...", "base64 env:..."; without: the bytes as they
- * are, one line end at the end taken away. PEM is known by its head. `folder`: where relative paths
+ * are; of a text, one line end at its end is taken away. `folder`: where relative paths
  * begin. YQ_BAD_INPUT: not understood. */
 yq_must_check bool yq_keychain_add(struct yq_keychain *chain, const char *name, const char *where,
                                    const char *folder, struct yq_err *err);
@@ -57,11 +60,14 @@ struct yq_recipe;
 /* YQ_BAD_INPUT: says where (character, from 1) and what is wanted there. */
 yq_must_check bool yq_recipe_parse(const char *text, struct yq_recipe **out, struct yq_err *err);
 void yq_recipe_free(struct yq_recipe *recipe);
+/* Whether it is one that can be opened: text, ciphers and codes only. */
+bool yq_recipe_opens(const struct yq_recipe *recipe);
 /* Calls `name` for each key it wants. */
 void yq_recipe_keys(const struct yq_recipe *recipe, void (*name)(void *context, const char *key),
                     void *context);
 
-struct yq_ingredient { /* a parameter; name NULL: the one text */
+struct yq_ingredient { /* a parameter; name NULL: the one text. Both may be given beside each other:
+                          the recipe says which it takes. */
     const char *name;
     const void *value;
     size_t length;

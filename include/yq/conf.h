@@ -266,9 +266,9 @@ struct yq_setting { /* --set key=value, in the order given */
 /* NULL: there is none of this name. */
 const struct yq_user *yq_conf_user(const struct yq_conf *conf, const char *name);
 
-/* Reads node.json, peers.json, rules.json, tokens.json, coercion.json, anonymize.json and
- * sources.json in `folder` (each may be missing) and applies `settings` on top. Errors:
- * YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
+/* Reads node.json, peers.json, rules.json, tokens.json, coercion.json, anonymize.json,
+ * sources.json and platforms.json in `folder` (each may be missing) and applies `settings` on top.
+ * Errors: YQ_BAD_INPUT with file:line: what is wrong, and what to do. */
 yq_must_check bool yq_conf_load(const char *folder, const struct yq_setting *settings,
                                 size_t setting_count, struct yq_conf **out, struct yq_err *err);
 void yq_conf_free(struct yq_conf *conf);
@@ -339,8 +339,8 @@ const struct yq_conf *yq_conf_hold(struct yq_conf_box *box);
 void yq_conf_release(struct yq_conf_box *box, const struct yq_conf *conf);
 void yq_conf_swap(struct yq_conf_box *box, struct yq_conf *take);
 void yq_conf_box_free(struct yq_conf_box *box);
-/* A number that changes when a .json or .csv file of the folder, or of the folder mapping in it,
- * changes (names, sizes, times). */
+/* A number that changes when a .json or .csv file of the folder, or of the folders mapping and
+ * platforms/<province> in it, changes (names, sizes, times). */
 uint64_t yq_conf_stamp(const char *folder);
 
 #endif

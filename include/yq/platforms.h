@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "yq/model.h"
+
 enum yq_province_id { /* key "province" */
                       YQ_SHANXI,
                       YQ_HEBEI,
@@ -106,13 +108,18 @@ struct yq_platform { /* lives as long as its configuration */
     YQ_PLATFORM_FIELD_##type(c_name)
     YQ_PLATFORM_KEYS(YQ_PLATFORM_FIELD)
 #undef YQ_PLATFORM_FIELD
+    struct yq_windows open; /* `windows`, read */
+    int reconcile_minute;   /* of the day; -1: never */
 };
 /* yq_conf (conf.h): `platforms`, `platform_count`; NULL: none of this name. */
 struct yq_conf;
 const struct yq_platform *yq_conf_platform(const struct yq_conf *conf, const char *name);
 /* "shanxi", ... */
 const char *yq_province_name(enum yq_province_id province);
-/* The n-th address of `url` (from 0). False: there are not so many. */
+/* The keyword table for the manual, as yq_conf_source_manual. */
+struct yq_buf;
+void yq_conf_platform_manual(struct yq_buf *out);
+/* The n-th address of `url` (from 0), without the / at its end. False: there are not so many. */
 bool yq_platform_address(const struct yq_platform *platform, size_t n, char *out, size_t size);
 
 /* ---- a hospital's own lines over a province's tables: platforms/<province>/ in the folder ---- */

@@ -347,7 +347,12 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out)
         yq_buf_puts(out, i ? ",\n    " : "\n    ");
         conf_put_source(out, &conf->sources[i]);
     }
-    yq_buf_puts(out, conf->source_count ? "\n  ]\n}\n" : "]\n}\n");
+    yq_buf_puts(out, conf->source_count ? "\n  ],\n  \"platforms\": [" : "],\n  \"platforms\": [");
+    for (size_t i = 0; i < conf->platform_count; i++) {
+        yq_buf_puts(out, i ? ",\n    " : "\n    ");
+        conf_put_platform(out, &conf->platforms[i]);
+    }
+    yq_buf_puts(out, conf->platform_count ? "\n  ]\n}\n" : "]\n}\n");
 }
 
 void yq_conf_manual(struct yq_buf *out)

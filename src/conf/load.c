@@ -129,12 +129,26 @@ static bool settle_sources(struct yq_conf *conf, struct yq_err *err)
     return true;
 }
 
+static bool settle_platforms(struct yq_conf *conf, struct yq_err *err)
+{
+    for (size_t i = 0; i < conf->platform_count; i++) {
+        struct yq_platform *platform = &conf->platforms[i];
+        if (!place(conf, platform->tls_ca, sizeof platform->tls_ca, err) ||
+            !place(conf, platform->tls_certificate, sizeof platform->tls_certificate, err) ||
+            !place(conf, platform->tls_key, sizeof platform->tls_key, err) ||
+            !place(conf, platform->anchors, sizeof platform->anchors, err))
+            return false;
+    }
+    return true;
+}
+
 /* `node_path` NULL: node.json of the folder, if it is there. */
 static bool load(struct yq_conf *conf, const char *node_path, const struct yq_setting *settings,
                  size_t setting_count, struct yq_err *err)
 {
     char node[YQ_PATH_MOST], peers[YQ_PATH_MOST], tokens[YQ_PATH_MOST], coercion[YQ_PATH_MOST],
-        anonymize[YQ_PATH_MOST], rules[YQ_PATH_MOST], users[YQ_PATH_MOST], sources[YQ_PATH_MOST];
+        anonymize[YQ_PATH_MOST], rules[YQ_PATH_MOST], users[YQ_PATH_MOST], sources[YQ_PATH_MOST],
+        platforms[YQ_PATH_MOST];
     conf_defaults(conf);
     if (!yq_path_join(node, conf->folder, "node.json", err) ||
         !yq_path_join(peers, conf->folder, "peers.json", err) ||
@@ -143,7 +157,8 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         !yq_path_join(users, conf->folder, "users.json", err) ||
         !yq_path_join(coercion, conf->folder, "coercion.json", err) ||
         !yq_path_join(anonymize, conf->folder, "anonymize.json", err) ||
-        !yq_path_join(sources, conf->folder, "sources.json", err))
+        !yq_path_join(sources, conf->folder, "sources.json", err) ||
+        !yq_path_join(platforms, conf->folder, "platforms.json", err))
         return false;
     if (!read_part(conf, node_path ? node_path : node, node_path, conf_parse_node, err) ||
         !read_part(conf, peers, false, conf_parse_peers, err) ||
@@ -153,14 +168,15 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         !read_part(conf, users, false, conf_parse_users, err) ||
         !read_part(conf, coercion, false, conf_parse_coercion, err) ||
         !read_part(conf, anonymize, false, conf_parse_blanks, err) ||
-        !read_part(conf, sources, false, conf_parse_sources, err))
+        !read_part(conf, sources, false, conf_parse_sources, err) ||
+        !read_part(conf, platforms, false, conf_parse_platforms, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
         if (!conf_apply(conf, &settings[i], err))
             return false;
     }
-    return settle_tls(conf, err) && settle_sources(conf, err) && conf_rules_check(conf, err) &&
-           http_is_guarded(conf, err);
+    return settle_tls(conf, err) && settle_sources(conf, err) && settle_platforms(conf, err) &&
+           conf_rules_check(conf, err) && http_is_guarded(conf, err);
 }
 
 static bool load_from(const char *folder, const char *node_path, const struct yq_setting *settings,
@@ -214,6 +230,7 @@ void yq_conf_free(struct yq_conf *conf)
     free(conf->users);
     free(conf->tokens);
     conf_coercion_fini(conf);
+    free(conf->platforms);
     free(conf->blank_rules);
     if (conf->peers)
         explicit_bzero(conf->peers, conf->peer_count * sizeof *conf->peers);
@@ -238,6 +255,7 @@ bool yq_conf_write_examples(const char *folder, struct yq_err *err)
         {"coercion.json", conf_example_coercion, conf_example_coercion_size, 0640},
         {"anonymize.json", conf_example_anonymize, conf_example_anonymize_size, 0640},
         {"sources.json", conf_example_sources, conf_example_sources_size, 0640},
+        {"platforms.json", conf_example_platforms, conf_example_platforms_size, 0640},
     };
     if (!yq_mkdirs(folder, err))
         return false;
@@ -278,10 +296,14 @@ static uint64_t stamp_of(const char *folder)
 
 uint64_t yq_conf_stamp(const char *folder)
 {
-    char mapping[YQ_PATH_MOST];
+    char inner[YQ_PATH_MOST], platforms[YQ_PATH_MOST];
     struct yq_err err;
-    uint64_t stamp = 1 + stamp_of(folder);
-    if (yq_path_join(mapping, folder, "mapping", &err))
-        stamp += 3 * stamp_of(mapping); /* a file that moves from one to the other is a change */
+    uint64_t stamp = 1 + stamp_of(folder), factor = 3;
+    if (yq_path_join(inner, folder, "mapping", &err))
+        stamp += factor * stamp_of(inner); /* a file that moves to another folder is a change */
+    if (yq_path_join(platforms, folder, "platforms", &err))
+        for (unsigned i = 0; i < YQ_PROVINCE_COUNT; i++)
+            if (yq_path_join(inner, platforms, yq_province_name((enum yq_province_id)i), &err))
+                stamp += (factor += 2) * stamp_of(inner);
     return stamp;
 }

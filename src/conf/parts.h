@@ -61,6 +61,8 @@ void conf_rules_free(struct yq_conf *conf);
 void conf_put_forward_rule(struct yq_buf *out, const struct yq_rule *rule); /* as a JSON object */
 yq_must_check bool conf_read_windows(const struct jsonc *doc, const struct jsonc_node *node,
                                      struct yq_windows *out, struct yq_err *err);
+/* "HH:MM" at *text, which it leaves behind; 24:00 ends a day. */
+bool conf_read_clock(const char **text, unsigned *minute);
 void conf_put_windows(struct yq_buf *out, const char *key, const struct yq_windows *windows);
 yq_must_check bool conf_read_number(const struct jsonc *doc, const struct jsonc_node *node,
                                     unsigned least, unsigned most, unsigned *out,
@@ -91,6 +93,47 @@ yq_must_check bool conf_parse_table(struct yq_coerce_table *table, const char *v
                                     const void *bytes, size_t length, struct yq_err *err);
 void conf_table_fini(struct yq_coerce_table *table);
 
+/* owned.c: keywords that belong to some owners only (types of sources, provinces) */
+#define CONF_OWNED_MOST 96 /* keys of one table */
+struct conf_owned {
+    struct conf_keyword keyword;
+    unsigned owners; /* bits */
+};
+struct conf_owners {
+    const struct conf_owned *keys;
+    size_t key_count;
+    const char *what;         /* "source" */
+    const char *key;          /* which says the owner: "type" */
+    const char *const *names; /* of the owners */
+    size_t name_count;
+};
+bool conf_is_name(const char *name); /* letters, digits, - and _, one at least */
+/* A text that must be given: its least length is 1 and its default empty. */
+bool conf_owned_is_needed(const struct conf_owned *key);
+void conf_owned_defaults(const struct conf_owners *owners, void *base);
+yq_must_check bool conf_owner_read(const struct conf_owners *owners, const struct jsonc *doc,
+                                   const struct jsonc_node *node, unsigned *out,
+                                   struct yq_err *err);
+/* All members of an object but "name" and the one that says the owner. */
+yq_must_check bool conf_owned_read(const struct conf_owners *owners, unsigned owner,
+                                   const struct jsonc *doc, const struct jsonc_node *node,
+                                   void *base, struct yq_err *err);
+void conf_owned_put(const struct conf_owners *owners, unsigned owner, const void *base,
+                    struct yq_buf *out); /* ", "key": value" each */
+void conf_owned_manual(const struct conf_owners *owners, struct yq_buf *out);
+/* The array of {"name": [...]}, or the array that is the whole file. */
+yq_must_check bool conf_list_read(const struct jsonc *doc, const char *name, size_t most,
+                                  const struct jsonc_node **list, size_t *count,
+                                  struct yq_err *err);
+/* Whether these are addresses and nets, with blanks between. */
+yq_must_check bool conf_hosts_read(const struct jsonc *doc, const struct jsonc_node *node,
+                                   const char *hosts, struct yq_err *err);
+
+/* platforms.c. After the peers: no platform has the name of one. */
+yq_must_check bool conf_parse_platforms(struct yq_conf *conf, const char *file, const void *bytes,
+                                        size_t length, struct yq_err *err);
+void conf_put_platform(struct yq_buf *out, const struct yq_platform *platform);
+
 /* sources.c. Mappings are looked for in conf->folder/mapping, then among those compiled in. */
 yq_must_check bool conf_parse_sources(struct yq_conf *conf, const char *file, const void *bytes,
                                       size_t length, struct yq_err *err);
@@ -104,10 +147,11 @@ void conf_put_users(struct yq_buf *out, const struct yq_conf *conf); /* the whol
 
 /* made by the build from dicom-conf/ */
 extern const unsigned char conf_example_node[], conf_example_peers[], conf_example_tokens[],
-    conf_example_coercion[], conf_example_rules[], conf_example_anonymize[], conf_example_sources[];
+    conf_example_coercion[], conf_example_rules[], conf_example_anonymize[], conf_example_sources[],
+    conf_example_platforms[];
 extern const size_t conf_example_node_size, conf_example_peers_size, conf_example_tokens_size,
     conf_example_coercion_size, conf_example_rules_size, conf_example_anonymize_size,
-    conf_example_sources_size;
+    conf_example_sources_size, conf_example_platforms_size;
 struct conf_builtin { /* a file of dicom-conf/mapping/; the last one has no name */
     const char *name;
     const unsigned char *bytes;

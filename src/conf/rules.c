@@ -211,8 +211,7 @@ bool conf_read_number(const struct jsonc *doc, const struct jsonc_node *node, un
     return true;
 }
 
-/* "HH:MM" at *text, which it leaves behind; 24:00 ends a day. */
-static bool read_clock(const char **text, unsigned *minute)
+bool conf_read_clock(const char **text, unsigned *minute)
 {
     const char *t = *text;
     for (int i = 0; i < 5; i++) {
@@ -236,8 +235,8 @@ bool conf_read_windows(const struct jsonc *doc, const struct jsonc_node *node,
         if (out->count == YQ_WINDOWS_MOST)
             return jsonc_fail(doc, at->line, err, "\"%s\" takes at most %d parts of the day",
                               node->name, YQ_WINDOWS_MOST);
-        if (!read_clock(&text, &from) || *text++ != '-' || !read_clock(&text, &to) || *text ||
-            from == 24 * 60 || from == to)
+        if (!conf_read_clock(&text, &from) || *text++ != '-' || !conf_read_clock(&text, &to) ||
+            *text || from == 24 * 60 || from == to)
             return jsonc_fail(doc, at->line, err,
                               "\"%s\" takes parts of the day such as \"22:00-06:00\"", node->name);
         out->window[out->count].from = from;

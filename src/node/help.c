@@ -78,6 +78,8 @@ void yq_help_command(const struct yq_verb *command)
         each_key(yq_conf_manual, print_key);
         printf("\nkeys of a source in sources.json, with their defaults:\n");
         each_key(yq_conf_source_manual, print_key);
+        printf("\nkeys of a platform in platforms.json, with their defaults:\n");
+        each_key(yq_conf_platform_manual, print_key);
     }
 }
 
@@ -172,12 +174,16 @@ static void print_man(void)
     each_key(yq_conf_manual, man_key);
     printf(".PP\nKeys of a source in sources.json:\n");
     each_key(yq_conf_source_manual, man_key);
+    printf(".PP\nKeys of a platform in platforms.json:\n");
+    each_key(yq_conf_platform_manual, man_key);
     printf(".SH FILES\n"
            ".TP\n.I DIR/conf/node.json\nthe settings above\n"
            ".TP\n.I DIR/conf/peers.json\nwho may send, query and retrieve, and where they are "
            "called\n"
            ".TP\n.I DIR/conf/tokens.json\nwho may use HTTP from elsewhere than this machine\n"
            ".TP\n.I DIR/conf/sources.json\nwhere exams, reports and lab results come from\n"
+           ".TP\n.I DIR/conf/platforms.json\nthe provinces' platforms that are reported to and "
+           "answered\n"
            ".TP\n.I DIR/conf/mapping/NAME.csv\nwhich member of a record comes from where\n"
            ".TP\n.I DIR/objects\nthe objects, as DICOM files\n"
            ".TP\n.I DIR/trash\nwhat was deleted, for store.trash_days\n"

@@ -26,9 +26,10 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "node.json",     "peers.json", "tokens.json", ".lock",          "other.json",
-        "coercion.json", "ids.csv",    "rules.json",  "anonymize.json", "sources.json"};
+    static const char *const names[] = {"node.json",    "peers.json",    "tokens.json",
+                                        ".lock",        "other.json",    "coercion.json",
+                                        "ids.csv",      "rules.json",    "anonymize.json",
+                                        "sources.json", "platforms.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);

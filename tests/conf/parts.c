@@ -316,8 +316,8 @@ static void the_effective_settings_are_printed(void **state)
     char *text = (char *)out.bytes, *peers_at = strstr(text, ",\n  \"peers\": []");
     assert_non_null(peers_at);
     assert_non_null(strstr(
-        text,
-        "\"tokens\": [],\n  \"coercion\": [],\n  \"anonymize\": [],\n  \"sources\": []\n}\n"));
+        text, "\"tokens\": [],\n  \"coercion\": [],\n  \"anonymize\": [],\n  \"sources\": [],\n  "
+              "\"platforms\": []\n}\n"));
     assert_non_null(strstr(text, "\n  \"http\": {\n    \"bind\": \"127.0.0.1\",\n"));
     memcpy(peers_at, "\n}", 3);
     struct yq_conf *again = parse(conf_parse_node, "printed", text);

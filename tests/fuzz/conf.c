@@ -1,5 +1,6 @@
-/* conf.c: any bytes as node.json, peers.json, rules.json, tokens.json, users.json and
- * anonymize.json. What is taken is printed, and what was printed must be taken again. */
+/* conf.c: any bytes as node.json, peers.json, rules.json, tokens.json, users.json,
+ * anonymize.json, sources.json and platforms.json. What is taken is printed, and what was printed
+ * must be taken again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,29 @@ static void sources(const struct yq_conf *conf)
     yq_conf_free(again);
 }
 
+static void platforms(const struct yq_conf *conf)
+{
+    struct yq_err err;
+    struct yq_buf text = {0};
+    struct yq_conf *again = calloc(1, sizeof *again);
+    yq_buf_puts(&text, "[");
+    for (size_t i = 0; i < conf->platform_count; i++) {
+        char address[256];
+        for (size_t n = 0; yq_platform_address(&conf->platforms[i], n, address, sizeof address);)
+            n++;
+        yq_buf_puts(&text, i ? "," : "");
+        conf_put_platform(&text, &conf->platforms[i]);
+    }
+    yq_buf_puts(&text, "]");
+    if (!again || !conf_parse_platforms(again, "again", text.bytes, text.length, &err) ||
+        again->platform_count != conf->platform_count ||
+        memcmp(again->platforms, conf->platforms, conf->platform_count * sizeof *conf->platforms) !=
+            0)
+        abort();
+    yq_buf_fini(&text);
+    yq_conf_free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yq_err err;
@@ -136,6 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_rules(conf);
     if (conf_parse_sources(conf, "sources.json", data, size, &err))
         sources(conf);
+    if (conf_parse_platforms(conf, "platforms.json", data, size, &err))
+        platforms(conf);
     if (conf_parse_blanks(conf, "anonymize.json", data, size, &err))
         check_blanks(conf);
     for (size_t i = 0; i < conf->peer_count; i++) /* numeric hosts only: no name server here */

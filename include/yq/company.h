@@ -19,6 +19,9 @@ void yq_company_fini(struct yq_company *company);
 /* YQ_ABSENT: there is no such record (or it was removed). What belongs to it may be missing. */
 yq_must_check bool yq_company_open(struct yq_house *house, enum yq_kind kind, const char *id,
                                    struct yq_company *out, struct yq_err *err);
+/* The same of a record that may be removed: then what it said last. */
+yq_must_check bool yq_company_last(struct yq_house *house, enum yq_kind kind, const char *id,
+                                   struct yq_company *out, bool *removed, struct yq_err *err);
 /* The same for a record that is at hand: `take`, as yq_record_open gave it. */
 yq_must_check bool yq_company_of(struct yq_house *house, struct yq_record *take,
                                  const struct yq_ledger_entry *entry, struct yq_company *out,

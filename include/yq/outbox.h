@@ -1,5 +1,5 @@
 /* outbox.h: what is to leave this node or to be fetched into it: a durable queue in the catalog,
- * and nowhere else. Room catalog.
+ * and nowhere else. Room catalog. Records for platforms: consignment.h.
  *
  * A job is one study for one destination by one rule; its items are the instances that still have
  * to go. Entries are written in the transaction of the instance that causes them. A job is claimed
@@ -19,7 +19,12 @@
 #define YQ_JOB_REASON_SIZE 256
 #define YQ_JOB_RULE_SIZE 64
 
-enum yq_job_kind { YQ_JOB_FORWARD, YQ_JOB_PULL, YQ_JOB_KIND_COUNT };
+enum yq_job_kind {
+    YQ_JOB_FORWARD,
+    YQ_JOB_PULL,
+    YQ_JOB_REPORT, /* an exam and what belongs to it, to a platform */
+    YQ_JOB_KIND_COUNT
+};
 
 /* The numbers are in the catalog and in its indices: below 3 a job can be claimed, below 6 it is
  * not over. */
@@ -28,14 +33,14 @@ enum yq_job_state {
     YQ_JOB_PENDING,
     YQ_JOB_RETRY, /* it failed; again at next_ms */
     YQ_JOB_SENDING,
-    YQ_JOB_HELD,    /* by hand */
+    YQ_JOB_HELD,    /* by hand, or as it cannot go as it is */
     YQ_JOB_REFUSED, /* the peer said no for good, to some or all of it */
     YQ_JOB_DONE,
     YQ_JOB_DROPPED, /* by hand, or what it was about is deleted */
     YQ_JOB_STATE_COUNT
 };
 const char *yq_job_state_name(enum yq_job_state state); /* "gathering", ... */
-const char *yq_job_kind_name(enum yq_job_kind kind);    /* "forward", "pull" */
+const char *yq_job_kind_name(enum yq_job_kind kind);    /* "forward", "pull", "report" */
 bool yq_job_state_parse(const char *text, enum yq_job_state *state);
 
 enum yq_gathers { YQ_GATHERS_NOT, YQ_GATHERS_QUIET, YQ_GATHERS_ASSOCIATION };
@@ -62,6 +67,7 @@ struct yq_job {
     uint64_t pending, sent, refused, dropped; /* instances; pull: studies that were fetched */
     char reason[YQ_JOB_REASON_SIZE];          /* why it is as it is; "" */
     unsigned lane_tries;                      /* claim: in vain so far, of its lane */
+    bool wakes; /* held by the node itself: a change of what it is about wakes it */
 };
 
 struct yq_lane {
@@ -77,6 +83,8 @@ struct yq_lane {
      * nor refused, 0: none */
     uint64_t jobs[YQ_JOB_STATE_COUNT];
     int64_t oldest_ms;
+    uint64_t withheld; /* summary: jobs that the node itself holds; since when the oldest is */
+    int64_t withheld_ms;
 };
 
 /* ---- for couriers ---- */
@@ -118,6 +126,7 @@ struct yq_settlement { /* how a courier leaves a job it had claimed */
         YQ_SETTLE_RETRY, /* at next_ms, with one more try counted */
         YQ_SETTLE_BACK,  /* waits as before: it was not its fault */
         YQ_SETTLE_REFUSED, /* the whole of it */
+        YQ_SETTLE_HELD,    /* records: not to be sent as it is; a change wakes it */
     } how;
     int64_t next_ms;
     const char *reason; /* NULL: none */
@@ -160,8 +169,9 @@ yq_must_check bool yq_outbox_summary(struct yq_catalog *catalog, bool counts, st
 
 enum yq_turn { YQ_TURN_RETRY, YQ_TURN_HOLD, YQ_TURN_RELEASE, YQ_TURN_DROP };
 /* `id` 0: all jobs of `destination`; that NULL too: all jobs. A destination is held and released as
- * a lane, with what comes later. By id also what was dropped can be tried again. *count: jobs
- * (or lanes) it was done to. `reason` is kept (drop, hold). */
+ * a lane, with what comes later. By id also what was dropped can be tried again, and records that a
+ * platform has are sent to it once more. *count: jobs (or lanes) it was done to. `reason` is kept
+ * (drop, hold). */
 yq_must_check bool yq_outbox_turn(struct yq_catalog *catalog, enum yq_turn turn, int64_t id,
                                   const char *destination, const char *reason, uint64_t *count,
                                   struct yq_err *err);

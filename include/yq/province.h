@@ -17,7 +17,8 @@
 
 struct yq_piece {
     char name[YQ_PIECE_SIZE];       /* under which what was sent is remembered: "exam", "report:R1",
-                                       "series:1.2.3" */
+                                       "series:1.2.3"; behind the colon of anything but a series
+                                       the id of a report */
     int what;                       /* the province's own number for it */
     char id[YQ_RECORD_ID_MOST + 1]; /* of the report, UID of the series, ... */
 };
@@ -37,7 +38,10 @@ struct yq_errand_out { /* an exam on its way to a platform; made by the courier 
     const struct yq_platform *platform;
     const struct yq_company *exam; /* [0] the exam, with its patient */
     bool removed; /* the exam was removed here: what the platform has is to be marked as deleted */
-    const char *const *reports; /* ids of its reports, oldest first; the withdrawn ones too */
+    const char *const *reports; /* ids of its reports, oldest first; the withdrawn ones too, and
+                                   those that were removed after they were sent with this exam
+                                   (yq_company_last; where compose says YQ_ABSENT of one of these,
+                                   nothing is sent) */
     size_t report_count;
     const char *const *studies; /* UIDs of its studies that are here */
     size_t study_count;

@@ -15,7 +15,8 @@ static const char *const tables[] = {
     "tombstone",       "record",        "record_version",     "record_key",      "record_link",
     "record_link_due", "patient_merge", "patient_merge_item", "attachment",      "attachment_use",
     "registered",      "code_map",      "code_seen",          "source_position", "source_aside",
-    "hl7_message",     "signing_job",   "signing_position",   "signature_seen",
+    "hl7_message",     "signing_job",   "signing_position",   "signature_seen",  "consignment_due",
+    "consignment",     "platform_call",
 };
 
 bool carry_takes(const char *table)

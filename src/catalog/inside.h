@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "yq/catalog.h"
@@ -68,6 +69,31 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_OUTBOX_NEXT_KNOWN,
                  ST_OUTBOX_OLDEST,
                  ST_OUTBOX_GROUP_COUNT,
+                 ST_OUTBOX_TAKE,
+                 ST_OUTBOX_GOING_ON,
+                 ST_OUTBOX_WITHHELD,
+                 ST_OUTBOX_WITHHELD_COUNT,
+                 ST_OUTBOX_LANE_WELL,
+                 ST_OUTBOX_LANE_TROUBLE,
+                 ST_DUE_PUT,
+                 ST_DUE_NEXT,
+                 ST_DUE_TAKE,
+                 ST_EXAMS_OF_REPORT,
+                 ST_EXAMS_OF_STUDY,
+                 ST_EXAMS_OF_PATIENT,
+                 ST_CONSIGN_JOB,
+                 ST_CONSIGN_FOUND,
+                 ST_CONSIGN_SETTLE,
+                 ST_CONSIGN_REPORTS,
+                 ST_CONSIGN_GONE,
+                 ST_CONSIGN_STUDIES,
+                 ST_CONSIGN_SENT,
+                 ST_CONSIGN_PUT,
+                 ST_CONSIGN_DROP,
+                 ST_CONSIGN_LOST,
+                 ST_CALL_LAST,
+                 ST_CALL_PUT,
+                 ST_CALL_PRUNE,
                  ST_NAME_KEY_ADD,
                  ST_NAME_KEY_REMOVE,
                  ST_STUDY_NAMES,
@@ -112,6 +138,7 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
 
 struct connection {
     sqlite3 *db;
+    struct yq_catalog *catalog; /* whose it is; NULL: of an earlier file */
     sqlite3_stmt *statements[ST_COUNT];
     sqlite3_stmt *recalled[RECALLED_MOST]; /* those whose texts are made, latest first */
     uint64_t generation;                   /* of the file it has open */
@@ -189,6 +216,7 @@ struct yq_catalog {
     size_t vouched_count, vouched_room;
     struct connection *writer; /* the leader's */
     struct noted *noted;       /* has a lock of its own */
+    atomic_bool consigns;      /* changes are noted for platforms */
 };
 
 struct connection *reader_take(struct yq_catalog *catalog, struct yq_err *err);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consignment.h"
 #include "outbox.h"
 #include "yq/clock.h"
 
@@ -192,6 +193,19 @@ static bool refresh_owners(struct connection *writer, const struct removing *rem
     return ok;
 }
 
+/* What platforms see of these studies is less now. */
+static bool note_studies(struct connection *writer, const struct removing *removing,
+                         struct yq_err *err)
+{
+    for (size_t i = 0; i < removing->gone.count; i++) {
+        const char *study = removing->gone.entry[i].key.study;
+        bool told = i && strcmp(study, removing->gone.entry[i - 1].key.study) == 0;
+        if (!told && !consignment_note(writer, 0, study, err))
+            return false;
+    }
+    return true;
+}
+
 static bool remove_all(struct connection *writer, void *with, struct yq_err *err)
 {
     struct removing *removing = with;
@@ -204,7 +218,8 @@ static bool remove_all(struct connection *writer, void *with, struct yq_err *err
             return false;
     }
     return refresh_owners(writer, removing, 0, err) && refresh_owners(writer, removing, 1, err) &&
-           outbox_forget(writer, removing->gone.entry, removing->gone.count, err);
+           outbox_forget(writer, removing->gone.entry, removing->gone.count, err) &&
+           note_studies(writer, removing, err);
 }
 
 bool yq_catalog_remove(struct yq_catalog *catalog, const struct yq_key *key, struct yq_entry **out,

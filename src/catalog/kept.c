@@ -7,7 +7,7 @@
 #include "inside.h"
 
 /* `context`: what the text was sealed with, in SQL (walk/hl7.c, walk/merge.c,
- * walk/sign.c). */
+ * walk/sign.c, walk/report_kept.c). */
 static const struct {
     const char *read, *write;
 } tables[] = {
@@ -21,6 +21,10 @@ static const struct {
      "kept IS NOT NULL AND id > ?1 / 1000000 ORDER BY id LIMIT ?2",
      "UPDATE signing_job SET kept = ?1 WHERE id = ?3 / 1000000 AND serial % 1000000 = ?3 % "
      "1000000"},
+    {"SELECT id, request, 'call:' || platform FROM platform_call WHERE id > ? ORDER BY id LIMIT ?",
+     "UPDATE platform_call SET request = ?1 WHERE id = ?3"},
+    {"SELECT id, answer, 'call:' || platform FROM platform_call WHERE id > ? ORDER BY id LIMIT ?",
+     "UPDATE platform_call SET answer = ?1 WHERE id = ?3"},
 };
 const size_t yq_kept_tables = sizeof tables / sizeof *tables;
 

@@ -6,7 +6,7 @@
  * it. */
 #include <string.h>
 
-#include "inside.h"
+#include "consignment.h"
 #include "yq/clock.h"
 #include "yq/ledger.h"
 
@@ -181,10 +181,14 @@ static bool put_findings(struct connection *writer, const struct yq_ledger_chang
     return statement_run(writer, record, err);
 }
 
-/* What may have ties now, or other ones than before (tie.c). */
+/* What may have ties now, or other ones than before (tie.c), and what platforms are told. */
 static bool put_due(struct connection *writer, const struct yq_ledger_change *change, int64_t row,
                     struct yq_err *err)
 {
+    bool told = change->kind == YQ_KIND_EXAM || change->kind == YQ_KIND_REPORT ||
+                change->kind == YQ_KIND_PATIENT;
+    if (told && !consignment_note(writer, row, NULL, err))
+        return false;
     if (change->kind != YQ_KIND_EXAM && change->kind != YQ_KIND_REPORT)
         return true;
     sqlite3_stmt *add = connection_statement(writer, ST_TIE_DUE_ADD, err);

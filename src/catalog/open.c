@@ -209,6 +209,8 @@ bool writer_ready(struct yq_catalog *catalog, struct yq_err *err)
         return false;
     connection_close(writer, gone);
     catalog->writer = writer = connection_open(catalog->path, true, err);
+    if (writer)
+        writer->catalog = catalog;
     struct stat about = {0};
     bool ok = writer && schema_make(writer, err);
     bool there = stat(catalog->path, &about) == 0;

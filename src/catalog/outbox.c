@@ -11,7 +11,7 @@
 
 static const char *const state_names[] = {"gathering", "pending", "retry", "sending",
                                           "held",      "refused", "done",  "dropped"};
-static const char *const kind_names[] = {"forward", "pull"};
+static const char *const kind_names[] = {"forward", "pull", "report"};
 
 const char *yq_job_state_name(enum yq_job_state state) { return state_names[state]; }
 const char *yq_job_kind_name(enum yq_job_kind kind) { return kind_names[kind]; }
@@ -36,7 +36,8 @@ void job_read(sqlite3_stmt *row, struct yq_job *job)
 {
     memset(job, 0, sizeof *job);
     job->id = sqlite3_column_int64(row, 0);
-    job->kind = sqlite3_column_int(row, 1) == YQ_JOB_PULL ? YQ_JOB_PULL : YQ_JOB_FORWARD;
+    int kind = sqlite3_column_int(row, 1);
+    job->kind = kind > 0 && kind < YQ_JOB_KIND_COUNT ? (enum yq_job_kind)kind : YQ_JOB_FORWARD;
     int state = sqlite3_column_int(row, 2);
     job->state =
         state >= 0 && state < YQ_JOB_STATE_COUNT ? (enum yq_job_state)state : YQ_JOB_DROPPED;
@@ -56,6 +57,7 @@ void job_read(sqlite3_stmt *row, struct yq_job *job)
     job->refused = column_count(row, 16);
     job->dropped = column_count(row, 17);
     copy_characters(job->reason, sizeof job->reason, column_text(row, 18));
+    job->wakes = sqlite3_column_int(row, 19);
 }
 
 /* Runs a statement made for this once, with up to four numbers. */
@@ -319,10 +321,12 @@ static bool take_due(struct connection *writer, struct claiming *claiming, int p
     if (*row)
         job_read(get, claiming->out);
     sqlite3_reset(get);
-    const int64_t numbers[] = {*row ? claiming->out->id : 0, claiming->now_ms};
-    return !*row ||
-           run_once(writer, "UPDATE outbox_job SET state = 3, changed_ms = ?2 WHERE id = ?1",
-                    numbers, 2, err);
+    sqlite3_stmt *take = *row ? connection_statement(writer, ST_OUTBOX_TAKE, err) : NULL;
+    if (!take)
+        return !*row;
+    sqlite3_bind_int64(take, 1, claiming->out->id);
+    sqlite3_bind_int64(take, 2, claiming->now_ms);
+    return statement_run(writer, take, err);
 }
 
 static bool claim(struct connection *writer, void *with, struct yq_err *err)
@@ -420,9 +424,8 @@ static bool note_one(struct connection *writer, const struct noting *noting,
     return true;
 }
 
-/* Adds to what the lane has counted; its row comes into being with the first count. */
-static bool count_for_lane(struct connection *writer, const struct yq_job *job, int64_t sent,
-                           int64_t failed, int64_t retries, struct yq_err *err)
+bool outbox_count(struct connection *writer, const struct yq_job *job, int64_t sent, int64_t failed,
+                  int64_t retries, struct yq_err *err)
 {
     sqlite3_stmt *add = connection_statement(writer, ST_OUTBOX_COUNT, err);
     if (!add)
@@ -435,22 +438,17 @@ static bool count_for_lane(struct connection *writer, const struct yq_job *job, 
     return statement_run(writer, add, err);
 }
 
-/* Is the job still its courier's? */
-static bool still_sending(struct connection *writer, struct noting *noting, struct yq_err *err)
+bool outbox_going_on(struct connection *writer, int64_t job, bool *going_on, struct yq_err *err)
 {
     bool row;
-    sqlite3_stmt *get yq_cleanup(statement_drop) = connection_prepare(
-        writer,
-        "SELECT state = 3 AND NOT EXISTS (SELECT 1 FROM outbox_lane AS c WHERE c.kind = "
-        "outbox_job.kind AND c.destination = outbox_job.destination AND c.held = 1) FROM "
-        "outbox_job WHERE id = ?",
-        err);
+    sqlite3_stmt *get = connection_statement(writer, ST_OUTBOX_GOING_ON, err);
     if (!get)
         return false;
-    sqlite3_bind_int64(get, 1, noting->job->id);
+    sqlite3_bind_int64(get, 1, job);
     if (!statement_step(writer, get, &row, err))
         return false;
-    noting->going_on = row && sqlite3_column_int(get, 0);
+    *going_on = row && sqlite3_column_int(get, 0);
+    sqlite3_reset(get);
     return true;
 }
 
@@ -466,8 +464,8 @@ static bool note(struct connection *writer, void *with, struct yq_err *err)
                     "UPDATE outbox_job SET n_pending = n_pending - ?2 - ?3, n_sent = n_sent + ?2, "
                     "n_refused = n_refused + ?3 WHERE id = ?1",
                     numbers, 3, err) &&
-           count_for_lane(writer, noting->job, sent, refused, 0, err) &&
-           still_sending(writer, noting, err);
+           outbox_count(writer, noting->job, sent, refused, 0, err) &&
+           outbox_going_on(writer, noting->job->id, &noting->going_on, err);
 }
 
 bool yq_outbox_note(struct yq_catalog *catalog, const struct yq_job *job,
@@ -556,24 +554,27 @@ static bool settle_lane(struct connection *writer, const struct settling *settli
     bool retried = trouble || how->how == YQ_SETTLE_RETRY;
     if (how->lane == YQ_LANE_AS_IT_WAS && !retried && !how->fetched)
         return true;
-    if (!count_for_lane(writer, settling->job, (int64_t)how->fetched, 0, retried, err))
+    if (!outbox_count(writer, settling->job, (int64_t)how->fetched, 0, retried, err))
         return false;
+    return outbox_settle_lane(writer, settling->job, how, err);
+}
+
+bool outbox_settle_lane(struct connection *writer, const struct yq_job *job,
+                        const struct yq_settlement *how, struct yq_err *err)
+{
+    bool trouble = how->lane == YQ_LANE_TROUBLE;
     if (how->lane == YQ_LANE_AS_IT_WAS)
         return true;
-    sqlite3_stmt *update yq_cleanup(statement_drop) = connection_prepare(
-        writer,
-        trouble ? "UPDATE outbox_lane SET tries = tries + 1, next_ms = ?3, reason = ?4 "
-                  "WHERE kind = ?1 AND destination = ?2"
-                : "UPDATE outbox_lane SET tries = 0, next_ms = 0, reason = NULL "
-                  "WHERE kind = ?1 AND destination = ?2",
-        err);
+    sqlite3_stmt *update =
+        connection_statement(writer, trouble ? ST_OUTBOX_LANE_TROUBLE : ST_OUTBOX_LANE_WELL, err);
     if (!update)
         return false;
-    sqlite3_bind_int(update, 1, settling->job->kind);
-    sqlite3_bind_text(update, 2, settling->job->destination, -1, SQLITE_STATIC);
+    sqlite3_bind_int(update, 1, job->kind);
+    sqlite3_bind_text(update, 2, job->destination, -1, SQLITE_STATIC);
     if (trouble) {
         sqlite3_bind_int64(update, 3, how->lane_next_ms);
         bind_text(update, 4, how->reason);
+        sqlite3_bind_int64(update, 5, (int64_t)job->lane_tries + 1);
     }
     return statement_run(writer, update, err);
 }
@@ -582,6 +583,8 @@ static bool settle(struct connection *writer, void *with, struct yq_err *err)
 {
     const struct settling *settling = with;
     const struct yq_settlement *how = settling->how;
+    if (how->how == YQ_SETTLE_HELD)
+        return yq_fail(err, YQ_BUG, "catalog", "only records are held by the node");
     if (how->gone && !drop_gone(writer, settling->job->id, err))
         return false;
     sqlite3_stmt *update yq_cleanup(statement_drop) =

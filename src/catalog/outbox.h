@@ -7,7 +7,17 @@
 
 #define JOB_COLUMNS                                                                                \
     "id, kind, state, destination, rule, study, syntax, priority, gathers, tries, next_ms, "       \
-    "created_ms, changed_ms, queued_ms, n_pending, n_sent, n_refused, n_dropped, reason"
+    "created_ms, changed_ms, queued_ms, n_pending, n_sent, n_refused, n_dropped, reason, "         \
+    "wakes"
+
+/* What a courier says of the lane; and adds to what it has counted (its row comes into being with
+ * the first count). */
+bool outbox_settle_lane(struct connection *writer, const struct yq_job *job,
+                        const struct yq_settlement *how, struct yq_err *err);
+bool outbox_count(struct connection *writer, const struct yq_job *job, int64_t sent, int64_t failed,
+                  int64_t retries, struct yq_err *err);
+/* Is the job still its courier's? */
+bool outbox_going_on(struct connection *writer, int64_t job, bool *going_on, struct yq_err *err);
 
 void job_read(sqlite3_stmt *row, struct yq_job *job);
 /* The lane's own row; as it would be when there is none yet. */

@@ -136,6 +136,12 @@ static bool read_numbers(struct connection *reader, bool counts, struct yq_lane 
         if (since_ms && (!lane->oldest_ms || since_ms < lane->oldest_ms))
             lane->oldest_ms = since_ms;
     }
+    int64_t withheld = 0;
+    if (lane->kind == YQ_JOB_REPORT &&
+        (!lane_ask(reader, ST_OUTBOX_WITHHELD, lane, 0, &lane->withheld_ms, err) ||
+         (counts && !lane_ask(reader, ST_OUTBOX_WITHHELD_COUNT, lane, 0, &withheld, err))))
+        return false;
+    lane->withheld = (uint64_t)withheld;
     return true;
 }
 
@@ -180,8 +186,9 @@ static bool add_idle_lanes(struct connection *reader, struct yq_lane **list, siz
         struct yq_lane lane = {.kind = YQ_JOB_FORWARD};
         if (!statement_step(reader, get, &row, err))
             return false;
-        if (row && sqlite3_column_int(get, 0) == YQ_JOB_PULL)
-            lane.kind = YQ_JOB_PULL;
+        int kind = row ? sqlite3_column_int(get, 0) : 0;
+        if (kind > 0 && kind < YQ_JOB_KIND_COUNT)
+            lane.kind = (enum yq_job_kind)kind;
         (void)yq_copy(lane.destination, sizeof lane.destination, row ? column_text(get, 1) : "");
         if (row && !add_lane(list, count, &lane, err))
             return false;
@@ -222,8 +229,10 @@ struct turning {
 static const char *states_of(const struct turning *turning)
 {
     switch (turning->turn) {
-    case YQ_TURN_RETRY: return turning->id ? "state IN (0, 1, 2, 4, 5, 7)" : "state IN (1, 2, 5)";
-    case YQ_TURN_HOLD: return "state < 4";
+    case YQ_TURN_RETRY:
+        return turning->id ? "(state IN (0, 1, 2, 4, 5, 7) OR (state = 6 AND kind = 2))"
+                           : "(state IN (1, 2, 5) OR wakes = 1)";
+    case YQ_TURN_HOLD: return "(state < 4 OR wakes = 1)";
     case YQ_TURN_RELEASE: return "state = 4";
     default: return "state < 6";
     }
@@ -264,6 +273,22 @@ static bool run_scoped(struct connection *writer, const struct turning *turning,
     return statement_run(writer, statement, err);
 }
 
+/* What is asked for by name is sent again though the platform has it; in a sweep only what it did
+ * not take. */
+static bool turn_pieces(struct connection *writer, const struct turning *turning,
+                        struct yq_err *err)
+{
+    return run_scoped(writer, turning,
+                      turning->id
+                          ? "UPDATE consignment SET identity = NULL, tried = NULL, tries = 0 WHERE "
+                            "(exam, platform) IN (SELECT CAST(substr(study, 6) AS INTEGER), "
+                            "destination FROM outbox_job WHERE kind = 2 AND "
+                          : "UPDATE consignment SET tried = NULL, tries = 0 WHERE state > 0 AND "
+                            "(exam, platform) IN (SELECT CAST(substr(study, 6) AS INTEGER), "
+                            "destination FROM outbox_job WHERE kind = 2 AND ",
+                      ")", err);
+}
+
 static bool turn_items(struct connection *writer, const struct turning *turning, struct yq_err *err)
 {
     if (turning->turn == YQ_TURN_DROP)
@@ -276,21 +301,25 @@ static bool turn_items(struct connection *writer, const struct turning *turning,
         return run_scoped(writer, turning,
                           "UPDATE outbox_item SET state = 0, reason = NULL WHERE state > 0 AND "
                           "job_id IN (SELECT id FROM outbox_job WHERE ",
-                          ")", err);
+                          ")", err) &&
+               turn_pieces(writer, turning, err);
     return true;
 }
 
 static const char *const turn_sql[] = {
     [YQ_TURN_RETRY] = "UPDATE outbox_job SET queued_ms = CASE WHEN state > 4 THEN ?4 ELSE "
-                      "queued_ms END, n_pending = CASE kind WHEN 1 THEN 1 ELSE n_pending + "
-                      "n_refused + n_dropped END, n_refused = 0, n_dropped = 0, state = 1, next_ms "
+                      "queued_ms END, n_pending = CASE kind WHEN 0 THEN n_pending + "
+                      "n_refused + n_dropped ELSE 1 END, wakes = 0, n_refused = 0, n_dropped = 0, "
+                      "state = 1, next_ms "
                       "= ?4, changed_ms = ?4, tries = 0, reason = NULL WHERE ",
-    [YQ_TURN_HOLD] = "UPDATE outbox_job SET state = 4, changed_ms = ?4, reason = ?5 WHERE ",
-    [YQ_TURN_RELEASE] = "UPDATE outbox_job SET state = 1, next_ms = ?4, changed_ms = ?4, reason = "
-                        "NULL WHERE ",
-    [YQ_TURN_DROP] =
-        "UPDATE outbox_job SET state = 7, told = 0, changed_ms = ?4, reason = ?5, n_dropped = "
-        "n_dropped + n_pending + n_refused, n_pending = 0, n_refused = 0 WHERE ",
+    [YQ_TURN_HOLD] = "UPDATE outbox_job SET state = 4, wakes = 0, changed_ms = ?4, reason = ?5 "
+                     "WHERE ",
+    [YQ_TURN_RELEASE] =
+        "UPDATE outbox_job SET state = 1, wakes = 0, next_ms = ?4, changed_ms = ?4, "
+        "reason = NULL WHERE ",
+    [YQ_TURN_DROP] = "UPDATE outbox_job SET state = 7, wakes = 0, told = 0, changed_ms = ?4, "
+                     "reason = ?5, n_dropped = "
+                     "n_dropped + n_pending + n_refused, n_pending = 0, n_refused = 0 WHERE ",
 };
 
 static bool turn_portion(struct connection *writer, void *with, struct yq_err *err)
@@ -344,9 +373,8 @@ static bool turn_lanes(struct connection *writer, void *with, struct yq_err *err
                                            : "1");
     else
         yq_buf_putf(&sql,
-                    "INSERT INTO outbox_lane(kind, destination, held, reason) VALUES(0, ?1, %d, "
-                    "%s), (1, ?1, %d, %s) ON CONFLICT DO UPDATE SET %s",
-                    turning->turn == YQ_TURN_HOLD, turning->turn == YQ_TURN_HOLD ? "?2" : "NULL",
+                    "INSERT INTO outbox_lane(kind, destination, held, reason) SELECT value, ?1, "
+                    "%d, %s FROM json_each('[0,1,2]') WHERE true ON CONFLICT DO UPDATE SET %s",
                     turning->turn == YQ_TURN_HOLD, turning->turn == YQ_TURN_HOLD ? "?2" : "NULL",
                     change);
     sqlite3_stmt *update yq_cleanup(statement_drop) =

@@ -2,7 +2,7 @@
  * they differ: it holds what is still to be looked at, however large the archive is. */
 #include <string.h>
 
-#include "inside.h"
+#include "consignment.h"
 #include "yq/register.h"
 
 static bool list(struct connection *reader, int64_t quiet_ms, int64_t after_id,
@@ -60,7 +60,8 @@ static bool note(struct connection *writer, void *with, struct yq_err *err)
     for (size_t i = 0; set && i < done->count; i++) {
         sqlite3_bind_int64(set, 1, done->list[i].changed_ms);
         sqlite3_bind_int64(set, 2, done->list[i].id);
-        if (!statement_run(writer, set, err))
+        if (!statement_run(writer, set, err) ||
+            !consignment_note(writer, 0, done->list[i].study, err))
             return false;
     }
     return set;

@@ -151,6 +151,19 @@ static const char other_tables[] =
     "CREATE TABLE IF NOT EXISTS signature_seen(platform TEXT NOT NULL, report INTEGER NOT NULL,"
     " digest BLOB NOT NULL, good INTEGER NOT NULL, at_ms INTEGER NOT NULL, reason TEXT,"
     " PRIMARY KEY(platform, report)) WITHOUT ROWID;"
+    /* what is to be looked at for the platforms: a record or a study; platform '': all */
+    "CREATE TABLE IF NOT EXISTS consignment_due(id INTEGER PRIMARY KEY, record INTEGER NOT NULL,"
+    " study TEXT NOT NULL, platform TEXT NOT NULL, urgency INTEGER NOT NULL,"
+    " noted_ms INTEGER NOT NULL, UNIQUE(record, study, platform, urgency));"
+    /* states: yq/consignment.h */
+    "CREATE TABLE IF NOT EXISTS consignment(exam INTEGER NOT NULL, platform TEXT NOT NULL,"
+    " piece TEXT NOT NULL, state INTEGER NOT NULL, identity BLOB, tried BLOB,"
+    " sent_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, n_sent INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, reason TEXT, PRIMARY KEY(exam, platform, piece)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS platform_call(id INTEGER PRIMARY KEY, platform TEXT NOT NULL,"
+    " n INTEGER NOT NULL, at_ms INTEGER NOT NULL, exam INTEGER NOT NULL, piece TEXT NOT NULL,"
+    " url TEXT NOT NULL, status INTEGER NOT NULL, took_us INTEGER NOT NULL,"
+    " failed INTEGER NOT NULL, request BLOB, answer BLOB, UNIQUE(platform, n));"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 
@@ -160,6 +173,9 @@ static const struct {
 } later_columns[] = {
     {"instance", "coerced", "TEXT"},
     {"study", "registered_ms", "INTEGER NOT NULL DEFAULT 0"}, /* changed_ms as records were made */
+    /* records: a change wakes it though it is held; it changed while it was being sent */
+    {"outbox_job", "wakes", "INTEGER NOT NULL DEFAULT 0"},
+    {"outbox_job", "again", "INTEGER NOT NULL DEFAULT 0"},
     {NULL, NULL, NULL},
 };
 
@@ -208,6 +224,10 @@ static const char indices[] =
     "CREATE INDEX IF NOT EXISTS hl7_message_age ON hl7_message(received_ms);"
     "CREATE INDEX IF NOT EXISTS signing_due ON signing_job(platform, next_ms) WHERE state < 4;"
     "CREATE INDEX IF NOT EXISTS signing_changed ON signing_job(changed_ms);"
+    "CREATE INDEX IF NOT EXISTS outbox_withheld ON outbox_job(kind, destination, queued_ms)"
+    " WHERE wakes = 1;"
+    "CREATE INDEX IF NOT EXISTS consignment_due_next ON consignment_due(urgency DESC, id);"
+    "CREATE INDEX IF NOT EXISTS platform_call_exam ON platform_call(exam);"
     "CREATE INDEX IF NOT EXISTS outbox_over ON outbox_job(changed_ms) WHERE state > 5;";
 
 /* before, name, after for each attribute column of a table, the folds too. */
@@ -355,6 +375,92 @@ static const char *const fixed_sql[ST_COUNT] = {
                               "= ? AND destination = ? AND state = ?",
     [ST_OUTBOX_UNTOLD] = "SELECT " JOB_COLUMNS " FROM outbox_job WHERE state = 7 AND told = 0 "
                          "ORDER BY id",
+    [ST_OUTBOX_TAKE] = "UPDATE outbox_job SET state = 3, again = 0, changed_ms = ?2 WHERE id = ?1",
+    [ST_OUTBOX_GOING_ON] =
+        "SELECT state = 3 AND NOT EXISTS (SELECT 1 FROM outbox_lane AS c WHERE c.kind = "
+        "outbox_job.kind AND c.destination = outbox_job.destination AND c.held = 1) FROM "
+        "outbox_job WHERE id = ?",
+    [ST_OUTBOX_WITHHELD] = "SELECT queued_ms FROM outbox_job INDEXED BY outbox_withheld WHERE kind "
+                           "= ? AND destination = ? AND wakes = 1 ORDER BY queued_ms LIMIT 1",
+    [ST_OUTBOX_WITHHELD_COUNT] = "SELECT count(*) FROM outbox_job INDEXED BY outbox_withheld WHERE "
+                                 "kind = ? AND destination = ? AND wakes = 1",
+    [ST_OUTBOX_LANE_WELL] = "UPDATE outbox_lane SET tries = 0, next_ms = 0, reason = NULL WHERE "
+                            "kind = ?1 AND destination = ?2 AND (tries > 0 OR next_ms > 0)",
+    /* couriers that fail together are one try in vain */
+    [ST_OUTBOX_LANE_TROUBLE] = "UPDATE outbox_lane SET tries = max(tries, ?5), next_ms = ?3, "
+                               "reason = ?4 WHERE kind = ?1 AND destination = ?2",
+    [ST_DUE_PUT] = "INSERT OR REPLACE INTO consignment_due(record, study, platform, urgency, "
+                   "noted_ms) VALUES(?, ?, ?, ?, ?)",
+    [ST_DUE_NEXT] =
+        "SELECT d.id, d.record, d.study, d.platform, d.urgency, d.noted_ms, coalesce(r.kind, -1), "
+        "r.removed FROM consignment_due AS d LEFT JOIN record AS r ON r.id = d.record ORDER BY "
+        "d.urgency DESC, d.id LIMIT ?",
+    [ST_DUE_TAKE] = "DELETE FROM consignment_due WHERE id = ?",
+    [ST_EXAMS_OF_REPORT] = "SELECT exam FROM record_link WHERE report = ? AND report > 0 AND exam "
+                           "> 0 AND state IN (0, 2)",
+    [ST_EXAMS_OF_STUDY] = "SELECT exam FROM record_link WHERE study = ? AND study > '' AND exam > "
+                          "0 AND state IN (0, 2)",
+    [ST_EXAMS_OF_PATIENT] =
+        "SELECT e.record FROM record_key AS p JOIN record_key AS e ON e.member = 'patientId' AND "
+        "e.value = p.value AND e.kind = 0 WHERE p.record = ? AND p.member = 'patientId'",
+    /* What is over, or held by the node, begins anew; what nobody has tried yet is put off by what
+     * is as urgent; what is being sent is due again afterwards. */
+    [ST_CONSIGN_JOB] =
+        "INSERT INTO outbox_job(kind, destination, rule, study, syntax, priority, gathers, state, "
+        "next_ms, created_ms, queued_ms, changed_ms, n_pending, reason, wakes) VALUES(2, ?1, '', "
+        "?2, '', ?3, 0, ?4, ?5, ?6, ?6, ?6, 1, ?8, ?4 = 4) ON CONFLICT(study, destination, kind, "
+        "rule) DO UPDATE SET changed_ms = excluded.changed_ms, again = (state = 3), "
+        "next_ms = CASE WHEN state IN (1, 2) AND excluded.priority < priority THEN next_ms "
+        "WHEN excluded.priority = 2 THEN excluded.next_ms "
+        "WHEN state = 1 AND tries = 0 AND excluded.priority = priority THEN "
+        "min(max(next_ms, excluded.next_ms), queued_ms + ?7) "
+        "WHEN state = 2 OR (state = 1 AND tries > 0) OR (state = 4 AND wakes = 0) THEN next_ms "
+        "ELSE excluded.next_ms END, "
+        "priority = CASE WHEN state > 4 THEN excluded.priority ELSE max(priority, "
+        "excluded.priority) END, "
+        "queued_ms = CASE WHEN state > 4 THEN excluded.queued_ms ELSE queued_ms END, "
+        "tries = CASE WHEN state > 4 OR wakes = 1 OR excluded.priority = 2 THEN 0 ELSE tries END, "
+        "reason = CASE WHEN state > 4 OR wakes = 1 THEN excluded.reason ELSE reason END, "
+        "n_pending = CASE WHEN state > 4 OR wakes = 1 THEN 1 ELSE n_pending END, "
+        "n_refused = CASE WHEN state > 4 OR wakes = 1 THEN 0 ELSE n_refused END, "
+        "n_dropped = CASE WHEN state > 4 THEN 0 ELSE n_dropped END, "
+        "wakes = CASE WHEN state > 4 OR wakes = 1 THEN excluded.wakes ELSE 0 END, "
+        "state = CASE WHEN state > 4 OR wakes = 1 THEN excluded.state ELSE state END",
+    [ST_CONSIGN_FOUND] = "DELETE FROM outbox_job WHERE study = ? AND kind = 2 AND state <> 3",
+    /* only of a job that is still being sent; ?2: the state, as if nothing had come meanwhile */
+    [ST_CONSIGN_SETTLE] =
+        "UPDATE outbox_job SET changed_ms = ?6, again = 0, "
+        "wakes = (?2 = 4 AND again = 0), "
+        "next_ms = CASE WHEN ?2 <> 2 THEN next_ms WHEN again THEN min(next_ms, ?3) ELSE ?3 END, "
+        "tries = CASE ?2 WHEN 1 THEN tries WHEN 2 THEN tries + 1 ELSE 0 END, "
+        "reason = CASE WHEN ?2 = 1 THEN reason WHEN again AND ?2 > 3 THEN NULL ELSE ?4 END, "
+        "n_pending = CASE WHEN ?2 = 1 THEN max(n_pending, 1) WHEN again THEN max(?5, 1) ELSE ?5 "
+        "END, n_refused = CASE WHEN ?2 = 1 THEN n_refused ELSE ?8 END, n_sent = n_sent + ?7, "
+        "state = CASE WHEN ?2 = 1 AND tries > 0 THEN 2 WHEN again AND ?2 > 3 THEN 1 ELSE ?2 END "
+        "WHERE id = ?1 AND state = 3",
+    [ST_CONSIGN_REPORTS] = "SELECT r.name FROM record_link AS l JOIN record AS r ON r.id = "
+                           "l.report WHERE l.exam = ? AND l.report > 0 AND l.state IN (0, 2) AND "
+                           "r.removed = 0 ORDER BY r.id LIMIT 1000",
+    [ST_CONSIGN_GONE] =
+        "SELECT DISTINCT r.name FROM consignment AS c JOIN record AS r ON r.kind = 1 AND r.name = "
+        "substr(c.piece, instr(c.piece, ':') + 1) WHERE c.exam = ? AND c.platform = ? AND c.n_sent "
+        "> 0 AND instr(c.piece, ':') > 0 AND c.piece NOT LIKE 'series:%' AND r.removed = 1",
+    [ST_CONSIGN_STUDIES] = "SELECT s.StudyInstanceUID FROM record_link AS l JOIN study AS s ON "
+                           "s.StudyInstanceUID = l.study WHERE l.exam = ? AND l.study > '' AND "
+                           "l.state IN (0, 2) AND s.n_instances > 0 ORDER BY s.id LIMIT 1000",
+    [ST_CONSIGN_SENT] =
+        "SELECT exam, platform, piece, state, identity, tried, sent_ms, changed_ms, n_sent, tries, "
+        "reason FROM consignment WHERE exam = ?1 AND (?2 IS NULL OR platform = ?2)",
+    [ST_CONSIGN_PUT] =
+        "INSERT OR REPLACE INTO consignment(exam, platform, piece, state, identity, tried, "
+        "sent_ms, changed_ms, n_sent, tries, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [ST_CONSIGN_DROP] = "DELETE FROM consignment WHERE exam = ? AND platform = ? AND piece = ?",
+    [ST_CONSIGN_LOST] = "UPDATE consignment SET identity = NULL, tried = NULL, tries = 0 WHERE "
+                        "exam = ? AND platform = ?",
+    [ST_CALL_LAST] = "SELECT n FROM platform_call WHERE platform = ? ORDER BY n DESC LIMIT 1",
+    [ST_CALL_PUT] = "INSERT INTO platform_call(platform, n, at_ms, exam, piece, url, status, "
+                    "took_us, failed, request, answer) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [ST_CALL_PRUNE] = "DELETE FROM platform_call WHERE platform = ? AND n <= ?",
     [ST_OUTBOX_FORGET] =
         "UPDATE outbox_item SET state = 2, reason = 'deleted from this node' WHERE state = 0 AND "
         "job_id IN (SELECT id FROM outbox_job WHERE study = ? AND kind = 0) AND instance = ?",

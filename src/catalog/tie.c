@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "consignment.h"
 #include "yq/clock.h"
 #include "yq/tie.h"
 
@@ -47,6 +47,13 @@ static bool bind_subject(sqlite3_stmt *statement, const struct yq_tying *tying)
     return true;
 }
 
+/* Platforms see an exam with what it is joined with. */
+static bool note_tie(struct connection *writer, const struct yq_tie *tie, struct yq_err *err)
+{
+    return !tie->exam || (consignment_note(writer, tie->exam, NULL, err) &&
+                          (!tie->report || consignment_note(writer, tie->report, NULL, err)));
+}
+
 /* Whether a tie that was found earlier goes, now that these are found. */
 static bool is_stale(const struct yq_tying *tying, const struct yq_tie *earlier, int maker)
 {
@@ -78,7 +85,7 @@ static bool remove_stale(struct connection *writer, const struct yq_tying *tying
         sqlite3_stmt *remove = connection_statement(writer, ST_TIE_REMOVE, err);
         if (remove)
             sqlite3_bind_int64(remove, 1, earlier.id);
-        if (!remove || !statement_run(writer, remove, err))
+        if (!remove || !statement_run(writer, remove, err) || !note_tie(writer, &earlier, err))
             break;
     }
     sqlite3_reset(get);
@@ -98,7 +105,8 @@ static bool put_tie(struct connection *writer, const struct yq_tie *tie, int mak
     sqlite3_bind_int(put, 5, tie->state);
     sqlite3_bind_int64(put, 6, yq_now_ms());
     sqlite3_bind_int(put, 7, maker);
-    return statement_run(writer, put, err);
+    return statement_run(writer, put, err) &&
+           (sqlite3_changes(writer->db) == 0 || note_tie(writer, tie, err));
 }
 
 struct tying_all {
@@ -159,7 +167,7 @@ static bool decide(struct connection *writer, void *with, struct yq_err *err)
         return false;
     deciding->id = sqlite3_column_int64(set, 0);
     sqlite3_reset(set);
-    return true;
+    return note_tie(writer, tie, err);
 }
 
 bool yq_catalog_tie_set(struct yq_catalog *catalog, const struct yq_tie *tie, int64_t *id,

@@ -240,6 +240,30 @@ bool yq_company_open(struct yq_house *house, enum yq_kind kind, const char *id,
     return ok;
 }
 
+bool yq_company_last(struct yq_house *house, enum yq_kind kind, const char *id,
+                     struct yq_company *out, bool *removed, struct yq_err *err)
+{
+    struct yq_record *record = NULL;
+    struct yq_ledger_entry entry = {0};
+    *out = (struct yq_company){0};
+    *removed = false;
+    if (!yq_record_out(house, kind, id, 0, &record, &entry, err))
+        return false;
+    *removed = !record || entry.removed;
+    if (*removed) {
+        int64_t before = entry.version - 1;
+        yq_record_out_fini(record, &entry);
+        record = NULL;
+        entry = (struct yq_ledger_entry){0};
+        if (!yq_record_out(house, kind, id, before, &record, &entry, err))
+            return false;
+    }
+    bool ok = record ? yq_company_of(house, record, &entry, out, err)
+                     : yq_fail(err, YQ_ABSENT, "walk", "it never said anything");
+    yq_ledger_entry_fini(&entry);
+    return ok;
+}
+
 void yq_company_check(const struct yq_company *company, const struct yq_interface *interface,
                       struct yq_findings *findings)
 {

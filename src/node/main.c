@@ -108,6 +108,22 @@ static const struct yq_option records_options[] = {
     {"all", NULL, "reseal: also what seems to be as it should be"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option rehearse_options[] = {
+    {"port", "N", "where it listens on 127.0.0.1 (18080); 0: any"},
+    {"key", "FILE",
+     "with the SM4 key, 32 hex digits or 16 bytes; otherwise the one that the document prints"},
+    {"hospital", "CODE", "the code that every call must name; otherwise that of the first call"},
+    {"sign-key", "CODE",
+     "secure code of the signing interfaces; otherwise signatures are not checked"},
+    {"polls", "N", "after how many questions the pretended doctor has signed (2)"},
+    {"window", "SECONDS", "how far a timestamp may be off (300)"},
+    {"fail", "RULES", "when to fail and how: 500=0.1,timeout:5=1/20,code0/report/sync=next3"},
+    {"seed", "N", "of what fails by chance: the same gives the same run"},
+    {"no-fetch", NULL, "PDFs and images are not fetched from the addresses that are given"},
+    {"quick", NULL, "for load: messages are opened in this process, by the code that seals them"},
+    {"log", "FILE", "what is printed is written there too"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option link_options[] = {
     {"exam", "ID", "this exam"},
     {"report", "ID", "this report"},
@@ -422,6 +438,27 @@ const struct yq_verb yq_verbs[] = {
      "each finding over all records, and how many records have it. Shows no values. Exit status 1\n"
      "when something would be refused.",
      NULL},
+    {"rehearse", yq_run_rehearse, "shanxi [--port N] [--key FILE] [--hospital CODE] [--fail RULES]",
+     "play a province's platform, for a trial before the real one",
+     "A stand-in on this machine (127.0.0.1) takes what the node sends and says of each call what "
+     "a\n"
+     "strict province would: envelope, signature, time, every field by its table, order of calls,\n"
+     "the same content sent twice; PDFs and images are fetched from their addresses. It opens\n"
+     "messages with OpenSSL's program \"openssl\", whose command line shows the key while it "
+     "runs:\n"
+     "use a key that is for rehearsals only. Ctrl-C ends it, with a summary; GET /summary has it "
+     "as\n"
+     "JSON.\n\n"
+     "RULES make it fail: WHAT[:SECONDS][/path]=HOW OFTEN, with commas between. WHAT is 500, 503,\n"
+     "code0, hang-up (nothing is taken), timeout, cut-header, cut-body, 500-after (it is taken, "
+     "and "
+     "the\n"
+     "caller does not learn it), slow, or mixed (any of them). HOW OFTEN is a chance (0.2), 1/5 "
+     "(every\n"
+     "fifth call) or next3 (the next three). POST /fail with other rules changes them, POST "
+     "/forget\n"
+     "with an exam's id or study UID lets the platform lose it, POST /reset forgets everything.",
+     rehearse_options},
     {"delete", yq_run_delete, "--study UID|--series UID|--instance UID",
      "move a study, series or instance into the trash",
      "It stays in DIR/trash for store.trash_days and can be had back with import.", which_options},

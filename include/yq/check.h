@@ -17,6 +17,7 @@ struct yq_finding {
     char
         what[32]; /* for programs: "missing", "too-long", "not-in-dictionary", "check-digit", ... */
     bool serious; /* a province would refuse the record; else it is only odd */
+    bool held;    /* and what is made of it is held back for that (fields.h) */
     char chinese[240], english[240];
 };
 struct yq_findings {         /* zeroed when empty */

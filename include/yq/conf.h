@@ -12,6 +12,7 @@
 
 #include "yq/bytes.h"
 #include "yq/err.h"
+#include "yq/fields.h"
 #include "yq/file.h"
 #include "yq/frame.h"
 #include "yq/model.h"
@@ -256,6 +257,8 @@ struct yq_conf {
     size_t source_count;
     struct yq_platform *platforms; /* in the order of platforms.json; also those that are not on */
     size_t platform_count;
+    struct yq_fields **own_fields; /* tables with own lines: platforms/<province>/<interface>.csv */
+    size_t own_field_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
 };
 
@@ -286,6 +289,9 @@ void yq_conf_print(const struct yq_conf *conf, struct yq_buf *out);
 void yq_conf_manual(struct yq_buf *out);
 /* The same of sources.json; the types a key belongs to stand before its help. */
 void yq_conf_source_manual(struct yq_buf *out);
+/* The field table in force: with the hospital's own lines where it has some. NULL: no memory. */
+const struct yq_fields *yq_conf_fields(const struct yq_conf *conf,
+                                       const struct yq_interface *interface);
 /* The source of this name. NULL: none. */
 const struct yq_source *yq_conf_source(const struct yq_conf *conf, const char *name);
 /* Appends the text of a mapping, of the folder or compiled in. YQ_ABSENT: there is none. */

@@ -16,6 +16,7 @@
  *   if(A = "F", B, C)  if(A, B, C)  =, != and "is there"; without C: nothing
  *   part(A, "^", 2)  trim(A)  upper(A)  lower(A)  digits(A)  substring(A, from, length)
  *   split(A, ",")               several values, for members with many
+ *   nth(A, 1)                   the first, second, ... of several values
  *
  * Text: \n is a line feed, \t a tab, \\ a backslash. Absent, empty and blank are the same, and go
  * through: a function of nothing is nothing. Of several values (lines) date, format, code, map,
@@ -50,6 +51,11 @@ yq_must_check bool yq_expr_value(const struct yq_expr *expr, const struct yq_sur
 /* Calls `name` for each name that occurs in it: so that a wrong one is found at start. */
 void yq_expr_names(const struct yq_expr *expr, void (*name)(void *context, const char *text),
                    void *context);
+/* The name, when it is one and nothing else; else NULL. Lives as long as the expression. */
+const char *yq_expr_name(const struct yq_expr *expr);
+/* Calls `code` for each code(...): the dictionaries that it names. */
+void yq_expr_codes(const struct yq_expr *expr,
+                   void (*code)(void *context, const char *from, const char *to), void *context);
 
 /* ---- mapping files: dicom-conf/mapping/<name>.csv: kind,member,source,note ---- */
 

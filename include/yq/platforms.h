@@ -122,12 +122,4 @@ void yq_conf_platform_manual(struct yq_buf *out);
 /* The n-th address of `url` (from 0), without the / at its end. False: there are not so many. */
 bool yq_platform_address(const struct yq_platform *platform, size_t n, char *out, size_t size);
 
-/* ---- a hospital's own lines over a province's tables: platforms/<province>/ in the folder ---- */
-
-/* platforms/<province>/<interface>.csv: columns `name` and any of source, required, gate, note:
- * these take the place of what data/platforms has for that field. gate: hold (what would be refused
- * is held: the default), warn (goes anyway), off (not looked at). platforms/<province>/recipes.csv:
- * columns name, recipe. Errors with file:line. */
-enum yq_gate { YQ_GATE_HOLD, YQ_GATE_WARN, YQ_GATE_OFF };
-
 #endif

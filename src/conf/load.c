@@ -169,7 +169,8 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         !read_part(conf, coercion, false, conf_parse_coercion, err) ||
         !read_part(conf, anonymize, false, conf_parse_blanks, err) ||
         !read_part(conf, sources, false, conf_parse_sources, err) ||
-        !read_part(conf, platforms, false, conf_parse_platforms, err))
+        !read_part(conf, platforms, false, conf_parse_platforms, err) ||
+        !conf_load_fields(conf, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
         if (!conf_apply(conf, &settings[i], err))
@@ -237,6 +238,7 @@ void yq_conf_free(struct yq_conf *conf)
     free(conf->peers);
     conf_rules_free(conf);
     conf_sources_fini(conf);
+    conf_fields_fini(conf);
     free(conf);
 }
 

@@ -140,6 +140,12 @@ yq_must_check bool conf_parse_sources(struct yq_conf *conf, const char *file, co
 void conf_put_source(struct yq_buf *out, const struct yq_source *source); /* as a JSON object */
 void conf_sources_fini(struct yq_conf *conf);
 
+/* fields.c: all of conf->folder/platforms/; one file of it. */
+yq_must_check bool conf_load_fields(struct yq_conf *conf, struct yq_err *err);
+yq_must_check bool conf_parse_fields(struct yq_conf *conf, const char *province, const char *name,
+                                     const void *bytes, size_t length, struct yq_err *err);
+void conf_fields_fini(struct yq_conf *conf);
+
 /* users.c */
 yq_must_check bool conf_parse_users(struct yq_conf *conf, const char *file, const void *bytes,
                                     size_t length, struct yq_err *err);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "yq/company.h"
+#include "yq/compose.h"
 
 #define PATCH_TRIES 5
 
@@ -294,7 +294,9 @@ static bool put_refusals(struct yq_house *house, const struct yq_record *named,
         yq_reply_error(reply, &err);
         return false;
     }
-    bool known = yq_company_check_platform(&company, platform, &findings);
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    bool known = yq_compose_check_province(house, conf, platform, &company, &findings);
+    yq_conf_release(house->conf, conf);
     if (known)
         yq_form_findings_write(&findings, &reply->body);
     else {

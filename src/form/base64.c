@@ -55,3 +55,19 @@ bool yq_form_base64(const char *text, size_t length, struct yq_buf *out)
     yq_buf_put(out, last, rest ? rest - 1 : 0);
     return rest != 1 && !out->failed;
 }
+
+void yq_form_put_base64(struct yq_buf *out, const void *bytes, size_t length)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *in = bytes;
+    uint8_t *to = yq_buf_raw(out, (length + 2) / 3 * 4);
+    for (size_t i = 0; to && i < length; i += 3) {
+        uint32_t bits = (uint32_t)in[i] << 16;
+        bits |= i + 1 < length ? (uint32_t)in[i + 1] << 8 : 0;
+        bits |= i + 2 < length ? in[i + 2] : 0;
+        *to++ = (uint8_t)digits[bits >> 18];
+        *to++ = (uint8_t)digits[bits >> 12 & 63];
+        *to++ = (uint8_t)(i + 1 < length ? digits[bits >> 6 & 63] : '=');
+        *to++ = (uint8_t)(i + 2 < length ? digits[bits & 63] : '=');
+    }
+}

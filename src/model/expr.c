@@ -32,6 +32,7 @@ static const struct {
     [EXPR_DIGITS] = {"digits", "v", 1, 1},
     [EXPR_SUBSTRING] = {"substring", "vnn", 2, 3},
     [EXPR_SPLIT] = {"split", "vt", 2, 2},
+    [EXPR_NTH] = {"nth", "vn", 2, 2},
 };
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 
@@ -204,7 +205,7 @@ static bool read_call(struct reader *r, size_t length, unsigned depth, uint16_t 
         i++;
     if (i == FUNCTIONS)
         return wanted(r, "one of first, join, date, format, code, map, if, part, trim, upper, "
-                         "lower, digits, substring, split");
+                         "lower, digits, substring, split, nth");
     if (depth == EXPR_DEPTH_MOST)
         return yq_fail(r->err, YQ_BAD_INPUT, ROOM, "character %zu: nested too deep", r->at + 1);
     if (!new_node(r, EXPR_CALL, out))
@@ -284,4 +285,23 @@ void yq_expr_names(const struct yq_expr *expr, void (*name)(void *context, const
     for (size_t i = 0; i < expr->count; i++)
         if (expr->nodes[i].kind == EXPR_NAME)
             name(context, yq_buf_text(&expr->texts) + expr->nodes[i].text);
+}
+
+const char *yq_expr_name(const struct yq_expr *expr)
+{
+    return expr->nodes[0].kind == EXPR_NAME ? yq_buf_text(&expr->texts) + expr->nodes[0].text
+                                            : NULL;
+}
+
+void yq_expr_codes(const struct yq_expr *expr,
+                   void (*code)(void *context, const char *from, const char *to), void *context)
+{
+    const char *texts = yq_buf_text(&expr->texts);
+    for (size_t i = 0; i < expr->count; i++) {
+        const struct expr_node *call = &expr->nodes[i];
+        if (call->kind != EXPR_CALL || call->function != EXPR_CODE)
+            continue;
+        const struct expr_node *from = &expr->nodes[expr->nodes[call->child].next];
+        code(context, texts + from->text, texts + expr->nodes[from->next].text);
+    }
 }

@@ -25,7 +25,8 @@ enum expr_function {
     EXPR_LOWER,
     EXPR_DIGITS,
     EXPR_SUBSTRING,
-    EXPR_SPLIT
+    EXPR_SPLIT,
+    EXPR_NTH
 };
 struct expr_node {
     enum expr_kind kind;

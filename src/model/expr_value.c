@@ -297,6 +297,22 @@ static bool call_join(struct run *r, const struct expr_node *call, struct yq_buf
     return true;
 }
 
+/* Of the values that are there. */
+static bool call_nth(struct run *r, const struct expr_node *call, struct yq_buf *out)
+{
+    unsigned wanted = node_of(r, node_of(r, call->child)->next)->number;
+    struct yq_buf value yq_cleanup(yq_buf_fini) = new_value();
+    if (!evaluate(r, call->child, &value))
+        return false;
+    for (const char *at = yq_buf_text(&value); *at && wanted;) {
+        size_t length = strcspn(at, "\n"), blank = strspn(at, " \t\r");
+        if (blank < length && --wanted == 0)
+            yq_buf_put(out, at, length);
+        at += length + (at[length] != '\0');
+    }
+    return true;
+}
+
 /* A, A = B, A != B; what is not there is equal to nothing but what is not there either. */
 static bool holds(struct run *r, uint16_t at, bool *yes)
 {
@@ -346,6 +362,8 @@ static bool evaluate(struct run *r, uint16_t at, struct yq_buf *out)
         fine = call_join(r, node, out);
     else if (node->function == EXPR_IF)
         fine = call_if(r, node, out);
+    else if (node->function == EXPR_NTH)
+        fine = call_nth(r, node, out);
     else
         fine = call_step(r, node, out);
     return fine && check_room(r, out);

@@ -280,13 +280,16 @@ static int platform_page(const struct yq_cli *cli, const char *platform)
             continue;
         if (!any)
             printf(
+                "<!-- Below: made by `yingqiao fields %s --markdown` from data/platforms/%s/. "
+                "Above: written by hand. See tools/province_pages.sh. -->\n\n"
                 "# Fields of %s\n\n"
-                "<!-- Made by `yingqiao fields %s --markdown` from data/platforms/%s/. -->\n\n"
                 "*collected*: how the platform collects records, what `yingqiao validate %s`\n"
                 "looks at; *out*: the node sends or offers it; *in*: the node gets it. A length\n"
                 "counts characters, or bytes of GBK where it says so. A source is a member of\n"
-                "[the model](../model.md), or an expression over them; where there is none the\n"
-                "value is the session's or the images'.\n",
+                "[the model](../model.md), a setting of the hospital (hospital.NAME), what only "
+                "the\n"
+                "node knows of a message (node.NAME), or an expression over them; where there is\n"
+                "none the value is the session's or the images'.\n",
                 platform, platform, platform, platform);
         any = true;
         printf("\n## %s %s\n\n", f->name, f->chinese);

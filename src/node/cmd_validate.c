@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "home.h"
 #include "output.h"
-#include "yq/company.h"
+#include "yq/compose.h"
 #include "yq/registry.h"
 
 /* The interfaces of a platform by which records of this kind are collected: its own, and those of
@@ -81,13 +81,25 @@ static void add_findings(struct yq_json *array, const struct yq_interface *inter
     }
 }
 
+/* By the hospital's own lines and settings too. */
+static void look(struct yq_house *house, const struct yq_company *company,
+                 const struct yq_interface *interface, struct yq_findings *findings)
+{
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    if (interface)
+        yq_compose_check(house, conf, interface, company, findings);
+    else
+        yq_company_check(company, NULL, findings);
+    yq_conf_release(house->conf, conf);
+}
+
 /* Returns how many are serious. */
-static unsigned check_by(const struct yq_company *company, const struct yq_interface *interface,
-                         struct yq_json *array)
+static unsigned check_by(struct yq_house *house, const struct yq_company *company,
+                         const struct yq_interface *interface, struct yq_json *array)
 {
     struct yq_findings findings = {0};
     unsigned serious = 0;
-    yq_company_check(company, interface, &findings);
+    look(house, company, interface, &findings);
     for (size_t i = 0; i < findings.count; i++)
         serious += findings.list[i].serious;
     if (array)
@@ -109,7 +121,7 @@ static int validate_one(struct yq_cli *cli, struct yq_house *house, const char *
         return yq_cli_fail_err(&err);
     struct yq_json *array = cli->json ? yq_json_array() : NULL;
     for (size_t i = 0; i < rules.count; i++)
-        serious += check_by(&company, rules.list[i], array);
+        serious += check_by(house, &company, rules.list[i], array);
     yq_company_fini(&company);
     if (array && !yq_print_json(array))
         return YQ_EXIT_FAILED;
@@ -191,7 +203,7 @@ static bool count_record(struct yq_house *house, struct tallies *tallies, const 
     tallies->records++;
     for (size_t i = 0; ok && i < rules.count; i++) {
         struct yq_findings findings = {0};
-        yq_company_check(&company, rules.list[i], &findings);
+        look(house, &company, rules.list[i], &findings);
         for (size_t n = 0; ok && n < findings.count; n++) {
             ok = count_finding(tallies, rules.list[i], entry->kind, &findings.list[n]);
             serious = serious || findings.list[n].serious;

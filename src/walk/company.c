@@ -1,6 +1,7 @@
 /* company.c: gathers what belongs to a record, and makes its codes national. The record itself must
  * be there; what belongs to it is looked for by the ids it names, by links, and by its accession
  * number. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -100,18 +101,49 @@ void yq_record_nationalize(struct yq_house *house, const char *source, struct yq
 
 /* ---- what belongs to it ---- */
 
-/* What no sender says of itself: when it was changed last is when it came. */
+/* What no sender says of itself: when it was changed last is when it came, in Beijing. */
 static void date_record(struct yq_record *record, int64_t received_ms)
 {
     struct yq_err err = {0};
-    struct tm local;
+    struct tm there;
     char text[32];
-    time_t when = (time_t)(received_ms / 1000);
+    time_t when = (time_t)(received_ms / 1000) + 8 * 3600;
     if (yq_member_find(record->kind, "updatedTime") < 0 || yq_record_get(record, "updatedTime"))
         return;
-    if (!localtime_r(&when, &local) || !strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local) ||
+    if (!gmtime_r(&when, &there) || !strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &there) ||
         !yq_record_put(record, "updatedTime", text, &err))
         yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=updatedTime%s", "");
+}
+
+/* Years, for infants months, for the newborn days, from the birth date to the exam. */
+static void age_record(struct yq_record *record)
+{
+    static const char *const moments[] = {"examTime", "registrationTime", "requestTime"};
+    struct tm born = {0}, then = {0};
+    struct yq_err err = {0};
+    char number[16];
+    const char *birth = record->kind == YQ_KIND_EXAM || record->kind == YQ_KIND_REPORT
+                            ? yq_record_get(record, "birthDate")
+                            : NULL;
+    const char *when = NULL;
+    for (size_t i = 0; birth && !when && i < sizeof moments / sizeof *moments; i++)
+        if (yq_member_find(record->kind, moments[i]) >= 0)
+            when = yq_record_get(record, moments[i]);
+    if (!when || yq_record_get(record, "age") || !strptime(birth, "%Y-%m-%d", &born) ||
+        !strptime(when, "%Y-%m-%d", &then))
+        return;
+    int months = (then.tm_year - born.tm_year) * 12 + then.tm_mon - born.tm_mon -
+                 (then.tm_mday < born.tm_mday);
+    int days = (int)((timegm(&then) - timegm(&born)) / 86400);
+    if (days < 0 || months > 150 * 12)
+        return;
+    snprintf(number, sizeof number, "%d", months >= 12 ? months / 12 : months ? months : days);
+    if (!yq_record_put(record, "age", number, &err) || !yq_record_put(record, "ageUnit",
+                                                                      months >= 12 ? "Y"
+                                                                      : months     ? "M"
+                                                                                   : "D",
+                                                                      &err))
+        yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=age%s", "");
 }
 
 static void add(struct yq_house *house, struct yq_company *company, struct yq_record *take,
@@ -123,6 +155,7 @@ static void add(struct yq_house *house, struct yq_company *company, struct yq_re
     }
     yq_record_nationalize(house, entry->source, take);
     date_record(take, entry->received_ms);
+    age_record(take);
     company->records[company->count++] = take;
 }
 
@@ -200,15 +233,47 @@ static bool add_exam(struct yq_house *house, struct yq_company *company, struct 
     return true;
 }
 
+/* The patient whom the record names, or the exam that came with it. */
 static bool add_patient(struct yq_house *house, struct yq_company *company, struct yq_err *err)
 {
-    const struct yq_record *record = company->records[0];
-    bool found;
-    if (record->kind == YQ_KIND_PATIENT || yq_member_find(record->kind, "patientId") < 0 ||
-        !yq_record_get(record, "patientId"))
+    bool found = company->records[0]->kind == YQ_KIND_PATIENT;
+    size_t count = company->count;
+    for (size_t i = 0; !found && i < count; i++) {
+        const struct yq_record *record = company->records[i];
+        if (yq_member_find(record->kind, "patientId") >= 0 && yq_record_get(record, "patientId") &&
+            !add_by_id(house, company, YQ_KIND_PATIENT, yq_record_get(record, "patientId"), &found,
+                       err))
+            return false;
+    }
+    return true;
+}
+
+/* An exam that names no study has those that it is linked with. */
+static bool add_studies(struct yq_house *house, struct yq_record *exam, struct yq_err *err)
+{
+    struct yq_link *links = NULL;
+    size_t count = 0;
+    if (!yq_record_id(exam) || yq_record_get(exam, "studyInstanceUid"))
         return true;
-    return add_by_id(house, company, YQ_KIND_PATIENT, yq_record_get(record, "patientId"), &found,
-                     err);
+    if (!yq_links_of(house, YQ_KIND_EXAM, yq_record_id(exam), &links, &count, err))
+        return err->code == YQ_ABSENT;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        if (*links[i].study && (links[i].state == YQ_TIE_SURE || links[i].state == YQ_TIE_SET))
+            ok = yq_record_append(exam, "studyInstanceUid", links[i].study, err);
+    free(links);
+    return ok;
+}
+
+static bool add_others(struct yq_house *house, struct yq_company *company, struct yq_err *err)
+{
+    if (company->records[0]->kind == YQ_KIND_REPORT && !add_exam(house, company, err))
+        return false;
+    for (size_t i = 0; i < company->count; i++)
+        if (company->records[i]->kind == YQ_KIND_EXAM &&
+            !add_studies(house, company->records[i], err))
+            return false;
+    return add_patient(house, company, err);
 }
 
 bool yq_company_of(struct yq_house *house, struct yq_record *take,
@@ -216,7 +281,7 @@ bool yq_company_of(struct yq_house *house, struct yq_record *take,
 {
     *out = (struct yq_company){0};
     add(house, out, take, entry);
-    if ((take->kind != YQ_KIND_REPORT || add_exam(house, out, err)) && add_patient(house, out, err))
+    if (add_others(house, out, err))
         return true;
     yq_company_fini(out);
     return false;

@@ -76,7 +76,7 @@ WRONG = [
     ({"ageUnit": None}, ("ageUnit", "missing"), ("ageUnit", "missing")),
     ({"visitType": "3"}, None, ("inPatientId", "missing")),
     ({"settlements": []}, None, ("setInfoList", "missing")),
-    ({"settlements": [{"settlementId": "1"}]}, ("settlements[0].medicalListCode", "missing"), ("settlements[0].medListCode", "missing")),
+    ({"settlements": [{"settlementId": "1"}]}, ("settlements[0].medicalListCode", "missing"), ("setInfoList[0].medListCode", "missing")),
     ({"deviceCode": "9" * 21}, None, ("deviceCode", "too-long")),
     ({"patientName": None}, ("patientName", "missing"), ("patName", "missing")),
 ]

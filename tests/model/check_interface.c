@@ -10,58 +10,20 @@
 
 #include "yq/check.h"
 #include "yq/dictionary.h"
-#include "yq/expr.h"
-
-static const struct yq_field *field_now;
-static const struct yq_interface *interface_now;
-
-static void is_a_member(void *context, const char *name)
-{
-    char kind[32];
-    size_t length = strcspn(name, ".");
-    (void)context;
-    snprintf(kind, sizeof kind, "%.*s", (int)length, name);
-    enum yq_kind of = yq_kind_by_name(kind);
-    if (of == YQ_KIND_COUNT || !name[length] || yq_member_find(of, name + length + 1) < 0)
-        fail_msg("%s/%s %s: there is no %s", interface_now->platform, interface_now->name,
-                 field_now->name, name);
-}
-
-static void check_table_line(void)
-{
-    struct yq_err err;
-    struct yq_expr *expr;
-    if (*field_now->source) {
-        if (!yq_expr_parse(field_now->source, &expr, &err))
-            fail_msg("%s/%s %s: %s", interface_now->platform, interface_now->name, field_now->name,
-                     err.text);
-        yq_expr_names(expr, is_a_member, NULL);
-        yq_expr_free(expr);
-    }
-    if (*field_now->when && strcmp(field_now->when, "never") != 0) {
-        char name[64];
-        assert_non_null(strchr(field_now->when, '='));
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(field_now->when, "="), field_now->when);
-        is_a_member(NULL, name);
-    }
-    if (*field_now->dictionary && !yq_dictionary_find(field_now->dictionary))
-        fail_msg("%s/%s %s: there is no dictionary %s", interface_now->platform,
-                 interface_now->name, field_now->name, field_now->dictionary);
-}
+#include "yq/fields.h"
 
 static void tables_name_what_there_is(void **state)
 {
     size_t fields = 0;
+    unsigned line;
+    struct yq_err err;
     (void)state;
     for (size_t i = 0; i < yq_interface_count; i++) {
-        interface_now = &yq_interfaces[i];
-        assert_ptr_equal(yq_interface_find(interface_now->platform, interface_now->name),
-                         interface_now);
-        for (size_t n = 0; n < interface_now->count; n++) {
-            field_now = &interface_now->fields[n];
-            check_table_line();
-            fields++;
-        }
+        const struct yq_interface *interface = &yq_interfaces[i];
+        assert_ptr_equal(yq_interface_find(interface->platform, interface->name), interface);
+        if (!yq_fields_check(interface, &line, &err))
+            fail_msg("%s/%s:%u: %s", interface->platform, interface->name, line, err.text);
+        fields += interface->count;
     }
     assert_true(fields > 1300);
     assert_null(yq_interface_find("shanxi", "no-such"));

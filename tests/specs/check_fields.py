@@ -234,6 +234,8 @@ def check_inside():
                     problem(f"{where} {field['name']}", f"there is no dictionary {field['dictionary']}")
                 said = re.sub(r'"[^"]*"', "", field["source"]) + " " + field["when"]
                 for kind, member in re.findall(r"\b([a-z][a-z-]*)\.([A-Za-z]\w*)", said):
+                    if kind in ("hospital", "node"):  # of no record: the build knows these names
+                        continue
                     line = kinds.get(kind, {}).get(member)
                     if not line:
                         problem(f"{where} {field['name']}", f"there is no member {kind}.{member}")

@@ -42,7 +42,7 @@ struct yq_web_call {
 };
 /* True: there was an answer, whatever its status. YQ_PEER_GONE (not reached, cut off: says how),
  * YQ_TIMEOUT, YQ_REFUSED (TLS: certificate not believed), YQ_BAD_INPUT (URL), YQ_FULL (answer too
- * large). Texts name host and port, never path, query or bodies. */
+ * large), YQ_BUSY (`stopped` said so). Texts name host and port, never path, query or bodies. */
 yq_must_check bool yq_web_do(struct yq_web *web, struct yq_web_call *call, struct yq_err *err);
 
 #endif

@@ -68,16 +68,22 @@ yq_must_check bool yq_ledger_get(struct yq_catalog *catalog, enum yq_kind kind, 
 yq_must_check bool yq_ledger_get_row(struct yq_catalog *catalog, int64_t row,
                                      struct yq_ledger_entry *out, struct yq_err *err);
 
+/* Exams and reports have, beside the keys of the model, this one: when it took place, as
+ * 2026-03-01 08:15:00. An exam's is that of examination, else arrival, registration, request, last
+ * change; a report's that of the report, else final audit, audit, publication, last change. */
+#define YQ_LEDGER_WHEN "@when"
 struct yq_ledger_query {
     int kind;                         /* an enum yq_kind; -1: all */
     const struct yq_ledger_key *keys; /* all of them must fit */
     size_t key_count;
-    int64_t from_ms, until_ms; /* last change in [from, until); 0: no bound */
-    const char *source;        /* NULL: any; "hl7:*" patterns allowed */
+    int64_t from_ms, until_ms;          /* last change in [from, until); 0: no bound */
+    const char *when_from, *when_until; /* YQ_LEDGER_WHEN in [from, until]; NULL: no bound */
+    const char *source;                 /* NULL: any; "hl7:*" patterns allowed */
     bool serious_only, findings_only, removed_too;
     int64_t after_row; /* paging: rows after this one in the order of first arrival, */
     bool newest_first; /* or before it */
     size_t limit;      /* 0: 50 */
+    uint64_t offset;   /* rows of the answer to pass over */
 };
 /* *out malloc'ed, ended with yq_ledger_list_free. Content only `with_content`. */
 yq_must_check bool yq_ledger_find(struct yq_catalog *catalog, const struct yq_ledger_query *query,

@@ -130,7 +130,13 @@ struct yq_match {
     bool exact;  /* literal: wildcards and ranges are ordinary characters */
 };
 
-enum yq_order { YQ_ORDER_NONE, YQ_ORDER_NEWEST_FIRST };
+enum yq_order {
+    YQ_ORDER_NONE,
+    YQ_ORDER_NEWEST_FIRST,
+    YQ_ORDER_ARRIVAL, /* studies, series or instances as they came first: what comes is at the end
+                       */
+    YQ_ORDER_SERIES   /* instances: by series and instance number */
+};
 
 struct yq_query {
     enum yq_qr_level level;

@@ -12,25 +12,30 @@
 
 #define YQ_SERVED_PARAMS 32
 
+struct yq_served_param {
+    const char *name, *value;
+};
 struct yq_inquiry {
     struct yq_house *house;
     const struct yq_conf *conf;
-    const struct yq_platform *platform;
-    struct yq_keychain *keys;
+    const struct yq_platform *platform; /* the one whose address it came from */
     const struct yq_origin *from;
-    const struct {
-        const char *name, *value;
-    } * params; /* of the query, decoded, as they were written */
+    const struct yq_served_param *params; /* of the query, decoded, as they were written */
     size_t param_count;
-    const char *body; /* as received */
+    const char *body; /* as received; a 0 behind it */
     size_t length;
     const char *(*header)(const struct yq_inquiry *inquiry, const char *name); /* "" when absent */
     const void *context;
 };
-struct yq_reply_to {  /* filled by the province */
+struct yq_reply_to {  /* filled by the province; the caller ends its buffers */
     unsigned status;  /* 200 where the document says no other */
-    const char *type; /* "application/json;charset=UTF-8" */
+    const char *type; /* NULL: "application/json;charset=UTF-8" */
     struct yq_buf body;
+    /* For the audit trail and the log: */
+    struct yq_buf asked; /* what was asked for: "?studyInstanceId=1.2.3"; without secrets */
+    const char *refused; /* why it was not believed: a sentence without personal data; NULL: it was
+                          */
+    struct yq_err trouble; /* why it failed, where it did */
 };
 struct yq_service {
     const char *path; /* "/exam/get" */

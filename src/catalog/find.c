@@ -82,12 +82,21 @@ static bool is_selective(const struct yq_query *query)
     return false;
 }
 
+#define BY_NUMBERS                                                                                 \
+    "CAST(series.SeriesNumber AS INTEGER), series.id, "                                            \
+    "CAST(instance.InstanceNumber AS INTEGER), instance.id"
+
 /* Newest first is the order of the date index. Where another index leads to a few rows these are
  * sorted: the unary plus keeps SQLite from walking through all studies in order of date instead. */
 static void put_order(struct sql *sql, const struct yq_query *query)
 {
     static const char *const below[] = {"", "", ", series.id DESC",
                                         ", series.id DESC, instance.id DESC"};
+    if (query->order == YQ_ORDER_ARRIVAL && query->level > YQ_PATIENT)
+        yq_buf_putf(&sql->text, " ORDER BY %s%s.id", query->match_count ? "+" : "",
+                    table_name(query->level));
+    if (query->order == YQ_ORDER_SERIES && query->level == YQ_IMAGE)
+        yq_buf_puts(&sql->text, " ORDER BY " BY_NUMBERS);
     if (query->order != YQ_ORDER_NEWEST_FIRST)
         return;
     if (query->level == YQ_PATIENT)
@@ -127,9 +136,7 @@ bool find_write(struct sql *sql, const struct yq_query *query, enum find_what wh
     if (what == FIND_ROWS)
         put_order(sql, query);
     if (what == FIND_ENTRIES)
-        yq_buf_puts(&sql->text,
-                    " ORDER BY study.id, CAST(series.SeriesNumber AS INTEGER), series.id, "
-                    "CAST(instance.InstanceNumber AS INTEGER), instance.id");
+        yq_buf_puts(&sql->text, " ORDER BY study.id, " BY_NUMBERS);
     if (what != FIND_COUNT)
         put_limit(sql, query);
     return !sql->text.failed || yq_fail(err, YQ_FULL, "catalog", "no memory for a query");

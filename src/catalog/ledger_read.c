@@ -199,6 +199,36 @@ static void put_number(struct question *question, const char *sql, int64_t numbe
     put_value(question, (struct value){.number = number});
 }
 
+static void put_when(const char *key, const struct yq_ledger_query *query,
+                     struct question *question)
+{
+    yq_buf_putf(&question->text, "%s.member = '" YQ_LEDGER_WHEN "'", key);
+    if (query->when_from) {
+        yq_buf_putf(&question->text, " AND %s.value >= ?", key);
+        put_text(question, query->when_from, strlen(query->when_from));
+    }
+    if (query->when_until) {
+        yq_buf_putf(&question->text, " AND %s.value <= ?", key);
+        put_text(question, query->when_until, strlen(query->when_until));
+    }
+}
+
+static bool has_when(const struct yq_ledger_query *query)
+{
+    return query->when_from || query->when_until;
+}
+
+static bool is_keyed(const struct yq_ledger_query *query)
+{
+    return query->key_count || has_when(query);
+}
+
+/* Where many rows fit and a page of them is wanted, the page is found before contents are read. */
+static bool is_paged(const struct yq_ledger_query *query)
+{
+    return has_when(query) || query->offset;
+}
+
 /* By its first key, where there is one: what is left is few. */
 static void write_from(const struct yq_ledger_query *query, bool with_content,
                        struct question *question)
@@ -206,11 +236,14 @@ static void write_from(const struct yq_ledger_query *query, bool with_content,
     struct yq_buf *sql = &question->text;
     yq_buf_putf(sql, "SELECT " RECORD_COLUMNS "%s FROM ",
                 with_content ? ", record_version.content" : "");
-    if (query->key_count)
-        yq_buf_puts(sql, "record_key AS key CROSS JOIN record ON record.id = key.record CROSS ");
-    else
-        yq_buf_puts(sql, "record ");
-    yq_buf_puts(sql, "JOIN " RECORD_LATEST " WHERE 1");
+    if (is_paged(query))
+        yq_buf_puts(sql, "(SELECT record.id AS page_id FROM ");
+    yq_buf_puts(sql, is_keyed(query)
+                         ? "record_key AS key CROSS JOIN record ON record.id = key.record"
+                         : "record");
+    if (!is_paged(query))
+        yq_buf_puts(sql, " CROSS JOIN " RECORD_LATEST);
+    yq_buf_puts(sql, " WHERE 1");
     for (size_t i = 0; i < query->key_count; i++) {
         yq_buf_puts(sql, i == 0 ? " AND key.member = ? AND key.value IN ("
                                 : " AND EXISTS (SELECT 1 FROM record_key AS other WHERE "
@@ -220,6 +253,13 @@ static void write_from(const struct yq_ledger_query *query, bool with_content,
         yq_buf_puts(sql,
                     i == 0 ? ")" : ") AND other.kind = record.kind AND other.record = record.id)");
     }
+    if (!has_when(query))
+        return;
+    yq_buf_puts(sql, query->key_count ? " AND EXISTS (SELECT 1 FROM record_key AS moment WHERE "
+                                      : " AND ");
+    put_when(query->key_count ? "moment" : "key", query, question);
+    if (query->key_count)
+        yq_buf_puts(sql, " AND moment.kind = record.kind AND moment.record = record.id)");
 }
 
 static bool is_pattern(const char *text) { return text[strcspn(text, "*?")]; }
@@ -227,7 +267,7 @@ static bool is_pattern(const char *text) { return text[strcspn(text, "*?")]; }
 static void write_where(const struct yq_ledger_query *query, struct question *question)
 {
     struct yq_buf *sql = &question->text;
-    bool keyed = query->key_count;
+    bool keyed = is_keyed(query);
     if (query->kind >= 0)
         put_number(question, keyed ? " AND key.kind = ?" : " AND record.kind = ?", query->kind);
     if (query->from_ms)
@@ -253,8 +293,17 @@ static void write_where(const struct yq_ledger_query *query, struct question *qu
         yq_buf_putf(sql, " AND %s %s ?", row, query->newest_first ? "<" : ">");
         put_value(question, (struct value){.number = query->after_row});
     }
-    yq_buf_putf(sql, " ORDER BY %s%s LIMIT ?", row, query->newest_first ? " DESC" : "");
+    const char *turn = query->newest_first ? " DESC" : "";
+    yq_buf_putf(sql, " ORDER BY %s%s LIMIT ?", row, turn);
     put_value(question, (struct value){.number = query->limit ? (int64_t)query->limit : 50});
+    if (!is_paged(query))
+        return;
+    put_number(question, " OFFSET ?",
+               query->offset < INT64_MAX ? (int64_t)query->offset : INT64_MAX);
+    yq_buf_putf(sql,
+                ") CROSS JOIN record ON record.id = page_id CROSS JOIN " RECORD_LATEST
+                " ORDER BY page_id%s",
+                turn);
 }
 
 static bool ask(struct connection *reader, const struct question *question, bool with_content,

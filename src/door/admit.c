@@ -55,6 +55,18 @@ static void find_origin(struct visit *visit)
     yq_conf_release(visit->door->house->conf, conf);
 }
 
+/* Where it comes from; a platform may be known by it. */
+static void read_address(struct visit *visit)
+{
+    struct yq_origin *from = &visit->request.from;
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(visit->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    from->door = "http";
+    if (peer)
+        (void)!getnameinfo(peer->client_addr, sizeof(struct sockaddr_in6), from->address,
+                           sizeof from->address, NULL, 0, NI_NUMERICHOST);
+}
+
 /* By a token, or as a program of this machine, which has every right unless it shows a token. */
 static bool is_known(struct visit *visit, bool near)
 {
@@ -74,7 +86,8 @@ static bool is_known(struct visit *visit, bool near)
 /* Whether it may change something here. */
 static bool may_write(struct visit *visit)
 {
-    if (visit->request.method & READING || (visit->open && !visit->request.trusted))
+    if (visit->request.method & READING || (visit->open && !visit->request.trusted) ||
+        visit->served)
         return true;
     if (!(visit->request.rights & YQ_RIGHT_WRITE)) {
         yq_reply_problem(&visit->reply, 403,
@@ -97,11 +110,6 @@ static bool may_come_in(struct visit *visit, const char *method)
     const char *host = header_of(visit, "Host");
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(visit->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    visit->request.from.door = "http";
-    if (peer)
-        (void)!getnameinfo(peer->client_addr, sizeof(struct sockaddr_in6),
-                           visit->request.from.address, sizeof visit->request.from.address, NULL, 0,
-                           NI_NUMERICHOST);
     bool near = door->loopback && peer && yq_address_is_loopback(peer->client_addr) &&
                 !came_by_proxy(visit);
     if (door->loopback && *host && !yq_host_is_local(host)) {
@@ -144,6 +152,29 @@ static bool check_rights(struct visit *visit)
     return false;
 }
 
+/* A service for a platform, where one may ask from this address. For everybody else there is
+ * nothing under its path, nor for a web page in a browser of the platform's. */
+static void find_service(struct visit *visit, unsigned bit)
+{
+    struct yq_http *door = visit->door;
+    struct yq_places places;
+    struct request *request = &visit->request;
+    if (!yq_origin_is_ours(header_of(visit, "Origin"), header_of(visit, "Host"),
+                           header_of(visit, "Sec-Fetch-Site")))
+        return;
+    for (size_t i = 0; i < door->served_count && !visit->methods; i++) {
+        struct served *served = &door->served[i];
+        if (!yq_path_fits(&visit->path, served->route.path, &places) ||
+            !served_platform(door->house, served, request->from.address, came_by_proxy(visit),
+                             request->platform))
+            continue;
+        visit->pattern = served->route.path;
+        visit->methods = served->route.methods;
+        visit->route = served->route.methods & bit ? &served->route : NULL;
+        visit->served = visit->open = true;
+    }
+}
+
 /* The row with this path and method; what the other rows with the path have counts for Allow. */
 static void find_route(struct visit *visit, unsigned bit)
 {
@@ -163,6 +194,8 @@ static void find_route(struct visit *visit, unsigned bit)
         visit->request.places = places;
     }
     visit->open = visit->route ? visit->route->open : visit->open && visit->methods;
+    if (!visit->methods)
+        find_service(visit, bit);
 }
 
 static const struct {
@@ -225,9 +258,20 @@ static void drop_authority(char *uri)
     memmove(uri, path, strlen(path) + 1);
 }
 
+const char *yq_request_header(const struct request *request, const char *name)
+{
+    const char *value =
+        request->headers
+            ? MHD_lookup_connection_value((struct MHD_Connection *)(uintptr_t)request->headers,
+                                          MHD_HEADER_KIND, name)
+            : NULL;
+    return value ? value : "";
+}
+
 static void read_headers(struct visit *visit)
 {
     struct request *request = &visit->request;
+    request->headers = visit->connection;
     request->path = visit->uri;
     request->route = visit->route;
     request->memo = visit->door->memo;
@@ -262,6 +306,7 @@ bool admit(struct visit *visit, const char *method)
     struct yq_err path_err = {0}, err = {0};
     const char *query;
     read_method(visit, method);
+    read_address(visit);
     if (!visit->uri) {
         yq_reply_problem(&visit->reply, 503, "no memory for a request");
         return false;

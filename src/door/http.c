@@ -522,6 +522,7 @@ bool yq_http_open_routes(struct yq_house *house, const struct yq_route *routes, 
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     bool ok = ((door->memo && door->patience) ||
                yq_fail(err, YQ_FULL, "door", "no memory for the HTTP server")) &&
+              served_new(house, &door->served, &door->served_count, err) &&
               listen_at(door, conf, &listening, err) && start_threads(door, conf, listening, err);
     if (ok && !door->loopback && !conf->token_count)
         yq_log(YQ_LOG_WARN, "http-no-tokens",
@@ -555,6 +556,7 @@ void yq_http_close(struct yq_http *door)
     pthread_mutex_destroy(&door->lock);
     yq_memo_free(door->memo);
     yq_patience_free(door->patience);
+    free(door->served);
     free(door);
 }
 

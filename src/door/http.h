@@ -39,9 +39,11 @@ struct request { /* lives until its reply is on the wire */
     /* headers, "" when absent */
     const char *accept, *accept_encoding, *range, *if_range;
     const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since;
-    struct yq_origin from;      /* who asks, for the audit trail: address, name of the token */
-    bool trusted;               /* may see what is kept here; only routes with `open` meet others */
-    unsigned rights;            /* yq_token_right bits; YQ_RIGHT_WRITE was asked for already */
+    char platform[17];     /* of platforms.json, whose question it is; "" but for its services */
+    const void *headers;   /* for yq_request_header */
+    struct yq_origin from; /* who asks, for the audit trail: address, name of the token */
+    bool trusted;          /* may see what is kept here; only routes with `open` meet others */
+    unsigned rights;       /* yq_token_right bits; YQ_RIGHT_WRITE was asked for already */
     const struct yq_http *door; /* for yq_http_stopping */
     struct yq_memo *memo;
 };
@@ -69,8 +71,10 @@ struct yq_route {     /* several may have one path and different methods */
     bool open;        /* also for clients that show no token; checks rights itself */
     yq_route_function *function;
     const char *help;
-    const char *bodies; /* media types that it takes, with blanks between; NULL: no body */
+    const char *bodies; /* media types that it takes, with blanks between; "*": whatever it says it
+                           is; NULL: no body */
     bool batch;         /* application/x-ndjson goes into request.spool, however long it is */
+    size_t body_most;   /* bytes; 0: http.body_most_mb */
     bool may_be_empty;  /* a request without a body is fine too */
     /* For the OpenAPI document; it has rows with an id only. */
     const char *id;     /* of the operation; the kind's name is put behind */
@@ -79,6 +83,9 @@ struct yq_route {     /* several may have one path and different methods */
 };
 extern const struct yq_route yq_routes[];
 extern const size_t yq_route_count;
+
+/* A header of it; "" when absent. A worker's, while it has the request. */
+const char *yq_request_header(const struct request *request, const char *name);
 
 /* The node is about to stop: who works in pieces ends with this one. */
 bool yq_http_stopping(const struct yq_http *door);
@@ -110,6 +117,22 @@ void yq_reply_file(const struct request *request, struct reply *reply, int take_
 /* A text that gains by it is compressed, where the client takes that. */
 void yq_reply_compress(const struct request *request, struct reply *reply);
 void yq_reply_fini(struct reply *reply);
+
+/* ---- what the provinces' platforms ask (served.c) ---- */
+
+/* A service of a province as a row of the route table. */
+struct served {
+    struct yq_route route; /* the first member */
+    const struct yq_service *service;
+    int province; /* an enum yq_province_id */
+};
+/* The services of all provinces that the house knows; *out is the caller's to free. */
+yq_must_check bool served_new(const struct yq_house *house, struct served **out, size_t *count,
+                              struct yq_err *err);
+/* Which platform of the configuration may ask this service from this address; its name into
+ * `platform`. `proxied`: the address may be a proxy's on this machine. False: none. */
+bool served_platform(struct yq_house *house, const struct served *served, const char *address,
+                     bool proxied, char platform[17]);
 
 /* ---- access (access.c) ---- */
 

@@ -70,6 +70,8 @@ static bool check_type(struct visit *visit)
         yq_reply_header(&visit->reply, "Accept-Encoding", "identity");
         return false;
     }
+    if (strcmp(bodies, "*") == 0)
+        return true;
     if (yq_media_of_body(type, visit->request.media) && names_type(bodies, visit->request.media))
         return true;
     yq_reply_problem(&visit->reply, 415, "a body here is %s, in UTF-8; Content-Type must say so",
@@ -79,6 +81,14 @@ static bool check_type(struct visit *visit)
     yq_reply_header(&visit->reply, visit->request.method == YQ_PATCH ? "Accept-Patch" : "Accept",
                     "%s", list);
     return false;
+}
+
+static void say_too_long(struct visit *visit)
+{
+    bool small = visit->body_most < MEGABYTE;
+    yq_reply_problem(&visit->reply, 413, "a body here has at most %llu %s",
+                     (unsigned long long)(visit->body_most / (small ? 1024 : MEGABYTE)),
+                     small ? "KB" : "MB");
 }
 
 bool check_body(struct visit *visit)
@@ -104,9 +114,10 @@ bool check_body(struct visit *visit)
     visit->body_most =
         (uint64_t)(batch ? conf->http_batch_most_mb : conf->http_body_most_mb) * MEGABYTE;
     yq_conf_release(visit->door->house->conf, conf);
+    if (route->body_most && route->body_most < visit->body_most)
+        visit->body_most = route->body_most;
     if (length > visit->body_most) {
-        yq_reply_problem(&visit->reply, 413, "a body here has at most %llu MB",
-                         (unsigned long long)(visit->body_most / MEGABYTE));
+        say_too_long(visit);
         return false;
     }
     struct yq_err err = {0};
@@ -140,8 +151,7 @@ bool take_piece(struct visit *visit, const char *bytes, size_t length)
     struct yq_buf *body = &visit->request.body;
     visit->taken += length;
     if (visit->taken > visit->body_most) {
-        yq_reply_problem(&visit->reply, 413, "a body here has at most %llu MB",
-                         (unsigned long long)(visit->body_most / MEGABYTE));
+        say_too_long(visit);
     } else if (!hold(visit, length)) {
         yq_reply_problem(&visit->reply, 503, "too much is being sent here at the same time");
     } else {

@@ -18,6 +18,8 @@ struct yq_http {
     struct yq_house *house;
     const struct yq_route *routes;
     size_t route_count;
+    struct served *served; /* further routes, for platforms at their addresses only */
+    size_t served_count;
     struct MHD_Daemon *daemon;
     struct yq_memo *memo;
     struct yq_patience *patience;
@@ -51,6 +53,7 @@ struct visit {
     const char *pattern;          /* of the rows with this path; NULL: there are none */
     unsigned methods;             /* that the path has */
     bool open;                    /* its routes are */
+    bool served; /* its route is a service for a platform, who is known by his address */
     bool by_token;
     const char *origin; /* of the page that asks, where it may read the answer; else NULL */
     const char *method;

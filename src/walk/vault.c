@@ -188,14 +188,9 @@ void vault_keys_fini(struct vault_keys *keys)
     memset(keys, 0, sizeof *keys);
 }
 
-static bool add_key(const struct vault *vault, const struct yq_member *member, const char *value,
-                    size_t length, struct vault_keys *out)
+/* As it is to lie there. */
+static bool put_one(const char *name, const char *value, struct vault_keys *out)
 {
-    struct yq_buf one yq_cleanup(yq_buf_fini) = {0}, folded yq_cleanup(yq_buf_fini) = {0};
-    yq_buf_put(&one, value, length);
-    yq_text_fold(yq_buf_text(&one), &folded);
-    if (!folded.length) /* nothing is left of it */
-        return !folded.failed && !one.failed;
     if (out->count == out->room) {
         size_t room = out->room ? 2 * out->room : 16;
         struct yq_ledger_key *grown = realloc(out->keys, room * sizeof *grown);
@@ -204,10 +199,24 @@ static bool add_key(const struct vault *vault, const struct yq_member *member, c
         out->keys = grown;
         out->room = room;
     }
-    put_key(vault, member, yq_buf_text(&folded), member->personal && vault->seals, &out->text);
+    yq_buf_puts(&out->text, value);
     yq_buf_put(&out->text, "", 1);
-    out->keys[out->count++] = (struct yq_ledger_key){.member = member->name};
-    return !out->text.failed && !one.failed && !folded.failed;
+    out->keys[out->count++] = (struct yq_ledger_key){.member = name};
+    return !out->text.failed;
+}
+
+static bool add_key(const struct vault *vault, const struct yq_member *member, const char *value,
+                    size_t length, struct vault_keys *out)
+{
+    struct yq_buf one yq_cleanup(yq_buf_fini) = {0}, folded yq_cleanup(yq_buf_fini) = {0};
+    struct yq_buf key yq_cleanup(yq_buf_fini) = {0};
+    yq_buf_put(&one, value, length);
+    yq_text_fold(yq_buf_text(&one), &folded);
+    if (!folded.length) /* nothing is left of it */
+        return !folded.failed && !one.failed;
+    put_key(vault, member, yq_buf_text(&folded), member->personal && vault->seals, &key);
+    return !one.failed && !folded.failed && !key.failed &&
+           put_one(member->name, yq_buf_text(&key), out);
 }
 
 static bool add_keys(const struct vault *vault, const struct yq_member *member, const char *value,
@@ -223,6 +232,22 @@ static bool add_keys(const struct vault *vault, const struct yq_member *member, 
     return true;
 }
 
+/* When it took place: the first of these that it has. Not folded: it is asked for by range. */
+static bool add_when(const struct yq_record *record, struct vault_keys *out)
+{
+    static const char *const exam[] = {"examTime",    "arrivalTime", "registrationTime",
+                                       "requestTime", "updatedTime", NULL};
+    static const char *const report[] = {"reportTime",  "finalTime",   "auditTime",
+                                         "publishTime", "updatedTime", NULL};
+    const char *const *name = record->kind == YQ_KIND_EXAM     ? exam
+                              : record->kind == YQ_KIND_REPORT ? report
+                                                               : NULL;
+    const char *value = NULL;
+    for (; name && *name && !value; name++)
+        value = yq_record_get(record, *name);
+    return !value || put_one(YQ_LEDGER_WHEN, value, out);
+}
+
 bool vault_keys(const struct vault *vault, const struct yq_record *record, struct vault_keys *out,
                 struct yq_err *err)
 {
@@ -233,6 +258,8 @@ bool vault_keys(const struct vault *vault, const struct yq_record *record, struc
             !add_keys(vault, member, record->values[i], out))
             return no_memory(err);
     }
+    if (!add_when(record, out))
+        return no_memory(err);
     const char *value = yq_buf_text(&out->text);
     for (size_t i = 0; i < out->count; i++, value += strlen(value) + 1)
         out->keys[i].value = value;

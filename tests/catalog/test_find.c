@@ -287,6 +287,24 @@ static void paging(void **state)
     assert_string_equal(ask_query(&query, YQ_PatientID), "P002;***");
 }
 
+static void other_orders(void **state)
+{
+    (void)state;
+    fill();
+    struct yq_query query = {.level = YQ_STUDY, .order = YQ_ORDER_ARRIVAL};
+    assert_string_equal(ask_query(&query, YQ_StudyInstanceUID), "1.1;1.2;1.3;1.4");
+    query = (struct yq_query){.level = YQ_SERIES, .order = YQ_ORDER_ARRIVAL, .offset = 1};
+    ok(yq_query_add(&query, YQ_StudyDate, "20200101-20200102", false, &err));
+    assert_string_equal(ask_query(&query, YQ_SeriesInstanceUID), "1.1.2;1.2.1");
+    put(1, 0, 1, YQ_SeriesNumber, "10", YQ_InstanceNumber, "1", -1);
+    put(1, 1, 3, YQ_InstanceNumber, "10", -1);
+    put(1, 1, 4, YQ_InstanceNumber, "9", -1);
+    query = (struct yq_query){.level = YQ_IMAGE, .order = YQ_ORDER_SERIES};
+    ok(yq_query_add(&query, YQ_StudyInstanceUID, "1.1", true, &err));
+    assert_string_equal(ask_query(&query, YQ_SOPInstanceUID),
+                        "1.1.1.1;1.1.1.2;1.1.1.4;1.1.1.3;1.1.2.1;1.1.0.1");
+}
+
 static void a_cursor_sees_one_moment(void **state)
 {
     (void)state;
@@ -474,6 +492,7 @@ const struct CMUnitTest find_tests[] = {
     CASE(keys_of_levels_below),
     CASE(rows_of_each_level_carry_what_is_above),
     CASE(paging),
+    CASE(other_orders),
     CASE(a_cursor_sees_one_moment),
     CASE(lists_for_retrieval),
     CASE(hostile_keys),

@@ -213,6 +213,32 @@ static void lists_are_narrowed(void **state)
     assert_string_equal(FOUND(.kind = -1, .findings_only = true), "");
 }
 
+static void records_are_found_by_when_they_took_place(void **state)
+{
+    (void)state;
+    struct yq_ledger_key patient[] = {{"patientId", "p1"}};
+    EXAM("E1", "{1}", KEY(YQ_LEDGER_WHEN, "2026-03-02 08:00:00"));
+    EXAM("E2", "{1}", KEY(YQ_LEDGER_WHEN, "2026-03-01 23:59:59"));
+    EXAM("E3", "{1}", KEY("patientId", "p1"));
+    EXAM("E4", "{1}", KEY(YQ_LEDGER_WHEN, "2026-03-02 00:00:00"));
+    WRITE(.kind = YQ_KIND_REPORT, .id = "R1", .content = "{1}", .expect = ANY,
+          KEY(YQ_LEDGER_WHEN, "2026-03-02 08:00:00"));
+#define WHEN(...) FOUND(.kind = YQ_KIND_EXAM, __VA_ARGS__)
+    assert_string_equal(WHEN(.when_from = "2026-03-02 00:00:00"), "E1 E4");
+    assert_string_equal(WHEN(.when_until = "2026-03-02 00:00:00"), "E2 E4");
+    assert_string_equal(WHEN(.when_from = "2026-03-01", .when_until = "2026-03-02 08:00:00"),
+                        "E1 E2 E4");
+    assert_string_equal(WHEN(.when_from = "2026-03-01", .limit = 2), "E1 E2");
+    assert_string_equal(WHEN(.when_from = "2026-03-01", .limit = 2, .offset = 2), "E4");
+    assert_string_equal(WHEN(.when_from = "2026-03-01", .limit = 2, .newest_first = true), "E4 E2");
+    assert_string_equal(WHEN(.limit = 2, .offset = 1), "E2 E3");
+    assert_string_equal(WHEN(.offset = 9), "");
+    assert_string_equal(WHEN(.when_from = "2026", .keys = patient, .key_count = 1), "");
+    EXAM("E2", NULL, .at = 0);
+    assert_string_equal(WHEN(.when_from = "2026-03-01"), "E1 E4");
+    assert_string_equal(WHEN(.when_from = "2026-03-01", .removed_too = true), "E1 E2 E4");
+}
+
 static void pages_stay_as_they_are_when_more_comes(void **state)
 {
     (void)state;
@@ -289,6 +315,7 @@ const struct CMUnitTest ledger_tests[] = {
     CASE(a_removed_record_keeps_its_versions),
     CASE(records_are_found_by_their_latest_keys),
     CASE(lists_are_narrowed),
+    CASE(records_are_found_by_when_they_took_place),
     CASE(pages_stay_as_they_are_when_more_comes),
     CASE(one_that_does_not_go_keeps_no_other_back),
     CASE(counts_are_those_of_the_rows),

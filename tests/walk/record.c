@@ -217,6 +217,29 @@ static void records_are_found_by_each_value_of_a_key(void **state)
     assert_int_equal(found("accessionNumber", "A2"), 1);
 }
 
+static size_t found_when(enum yq_kind kind, const char *from, const char *until)
+{
+    struct yq_ledger_entry *list;
+    size_t count;
+    struct yq_ledger_query query = {.kind = kind, .when_from = from, .when_until = until};
+    ok(yq_ledger_find(house.catalog, &query, true, &list, &count, &err));
+    yq_ledger_list_free(list, count);
+    return count;
+}
+
+static void an_exam_is_found_by_when_it_took_place(void **state)
+{
+    static const char day[] = "2026-03-02 00:00:00", end[] = "2026-03-02 23:59:59";
+    (void)state;
+    EXAM(REPLACE, "{\"examId\":\"E1\",\"registrationTime\":\"2026-03-01 08:00:00\"}");
+    assert_int_equal(found_when(YQ_KIND_EXAM, day, end), 0);
+    EXAM(OVERLAY, "{\"examId\":\"E1\",\"examTime\":\"20260302080000\"}");
+    assert_int_equal(found_when(YQ_KIND_EXAM, day, end), 1);
+    assert_int_equal(found_when(YQ_KIND_EXAM, "2026-03-02 08:00:00", "2026-03-02 08:00:00"), 1);
+    assert_int_equal(found_when(YQ_KIND_EXAM, "2026-03-01 00:00:00", "2026-03-01 23:59:59"), 0);
+    assert_int_equal(found_when(YQ_KIND_REPORT, day, end), 0);
+}
+
 enum { THREADS = 8, PER_THREAD = 40 };
 
 static void *send_some(void *number)
@@ -442,6 +465,7 @@ int main(void)
         CASE(what_is_expected_must_be_there),
         CASE(several_are_taken_in_their_order),
         CASE(records_are_found_by_each_value_of_a_key),
+        CASE(an_exam_is_found_by_when_it_took_place),
         CASE(no_change_gets_lost_among_threads),
 #define SEALED(name) cmocka_unit_test_setup_teardown(name, set_up_sealed, tear_down_sealed)
         SEALED(nothing_personal_lies_in_the_clear),

@@ -259,6 +259,8 @@ struct yq_conf {
     size_t platform_count;
     struct yq_fields **own_fields; /* tables with own lines: platforms/<province>/<interface>.csv */
     size_t own_field_count;
+    struct yq_own_recipe *own_recipes; /* platforms/<province>/recipes.csv, as they are written */
+    size_t own_recipe_count;
     char folder[YQ_PATH_MOST]; /* where it was read from */
 };
 

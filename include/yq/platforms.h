@@ -29,6 +29,7 @@ enum yq_verify_how { YQ_VERIFY_NONE, YQ_VERIFY_LOCAL, YQ_VERIFY_SERVICE, YQ_VERI
 #define YQ_AT_SHANXI (1u << YQ_SHANXI)
 #define YQ_AT_HEBEI (1u << YQ_HEBEI)
 #define YQ_AT_NEIJIANG (1u << YQ_NEIJIANG)
+#define YQ_AT_SICHUAN (1u << YQ_SICHUAN)
 #define YQ_AT_ALL ((1u << YQ_PROVINCE_COUNT) - 1)
 
 /* X(type, c_name, "key", for, default as text, least, most, "help") */
@@ -49,7 +50,10 @@ enum yq_verify_how { YQ_VERIFY_NONE, YQ_VERIFY_LOCAL, YQ_VERIFY_SERVICE, YQ_VERI
     X(text, public_key, "public_key", YQ_AT_HEBEI, "", 0, 255,                                     \
       "where the public key is with which the platform's signature is checked")                    \
     X(text, access_key, "access_key", YQ_AT_NEIJIANG, "", 0, 255, "where the accessKey is")        \
-    X(text, iv, "iv", YQ_AT_NEIJIANG, "", 0, 255, "where the IV of the AES channel is")            \
+    X(text, channel_key, "channel_key", YQ_AT_NEIJIANG, "", 0, 255,                                \
+      "where the AES key of channels and QR codes is")                                             \
+    X(text, iv, "iv", YQ_AT_ALL, "", 0, 255,                                                       \
+      "where the IV is, for recipes that have one (Neijiang: of channels)")                        \
     X(text, hosts, "hosts", YQ_AT_ALL, "", 0, 255,                                                 \
       "addresses or CIDR from which it may ask this node, with blanks between; empty: this "       \
       "machine only")                                                                              \
@@ -89,7 +93,9 @@ enum yq_verify_how { YQ_VERIFY_NONE, YQ_VERIFY_LOCAL, YQ_VERIFY_SERVICE, YQ_VERI
     X(text, sign_url, "sign_url", YQ_AT_SHANXI, "", 0, 255,                                        \
       "address of the signing service; empty: `url`")                                              \
     X(text, sign_app, "sign_app", YQ_AT_SHANXI, "", 0, 255, "appId that it gave us")               \
-    X(text, sign_key, "sign_key", YQ_AT_SHANXI, "", 0, 255, "where its secure code is")            \
+    X(text, sign_key, "sign_key", YQ_AT_SHANXI | YQ_AT_SICHUAN, "", 0, 255,                        \
+      "where the secret is with which calls are signed (Shanxi: secure code of the signing "       \
+      "service)")                                                                                  \
     X(choice, sign_algorithm, "sign_algorithm", YQ_AT_SHANXI, "HmacSHA256", 0, 0,                  \
       "HmacSHA256|HmacSHA1|HmacMD5: how calls to it are signed")                                   \
     X(choice, verify, "verify", YQ_AT_SHANXI, "local", 0, 0,                                       \
@@ -121,5 +127,16 @@ struct yq_buf;
 void yq_conf_platform_manual(struct yq_buf *out);
 /* The n-th address of `url` (from 0), without the / at its end. False: there are not so many. */
 bool yq_platform_address(const struct yq_platform *platform, size_t n, char *out, size_t size);
+
+/* ---- a hospital's own recipes: platforms/<province>/recipes.csv, columns name, recipe, note ----
+ */
+
+#define YQ_RECIPE_NAME_MOST 32
+struct yq_own_recipe { /* takes the place of the province's of that name (recipes.h reads it) */
+    enum yq_province_id province;
+    unsigned line; /* in its file, from 1 */
+    char name[YQ_RECIPE_NAME_MOST + 1];
+    char *text; /* owned */
+};
 
 #endif

@@ -17,10 +17,10 @@
  *           sm2-sign(K) sm2-sign(K, "signer id")                  DER; sm2-sign-raw: r||s, 64 bytes
  *           hex HEX base64          bytes as text; hexadecimal in small letters or capitals
  *
- * In what is in quotes, \" \\ and \n stand for ", \ and a line feed. The character set of what is
- * sealed is the caller's matter. K, IV: names of keys (keychain). Parsed once, immutable, any
- * thread; bounded in length, parts and steps. Keys never get into errors or logs. The names above
- * are the whole language; an unknown one is YQ_BAD_INPUT with its place. */
+ * Texts stand in double or single quotes; \\ \" \' and \n in them are one character each. The
+ * character set of what is sealed is the caller's matter. K, IV: names of keys (keychain). Parsed
+ * once, immutable, any thread; bounded in length, parts and steps. Keys never get into errors or
+ * logs. The names above are the whole language; an unknown one is YQ_BAD_INPUT with its place. */
 #ifndef YQ_RECIPE_H
 #define YQ_RECIPE_H
 
@@ -90,6 +90,16 @@ yq_must_check bool yq_recipe_open(const struct yq_recipe *recipe, struct yq_keyc
 yq_must_check bool yq_recipe_check(const struct yq_recipe *recipe, struct yq_keychain *keys,
                                    const struct yq_ingredient *values, size_t count,
                                    const char *shown, size_t length, struct yq_err *err);
+
+/* ---- the recipes of the provinces: data/platforms/<province>/recipes.csv, compiled in ---- */
+
+struct yq_recipe_line {
+    const char *province, *name, *text, *note;
+};
+extern const struct yq_recipe_line yq_recipe_lines[]; /* by province, then as in the file */
+extern const size_t yq_recipe_line_count;
+/* NULL: there is none of this name. */
+const struct yq_recipe_line *yq_recipe_line(const char *province, const char *name);
 
 /* ---- SM2 by itself (sm2.c): GB/T 32918.2, with SM3 ---- */
 

@@ -170,7 +170,7 @@ static bool load(struct yq_conf *conf, const char *node_path, const struct yq_se
         !read_part(conf, anonymize, false, conf_parse_blanks, err) ||
         !read_part(conf, sources, false, conf_parse_sources, err) ||
         !read_part(conf, platforms, false, conf_parse_platforms, err) ||
-        !conf_load_fields(conf, err))
+        !conf_load_fields(conf, err) || !conf_load_recipes(conf, err))
         return false;
     for (size_t i = 0; i < setting_count; i++) {
         if (!conf_apply(conf, &settings[i], err))
@@ -232,6 +232,7 @@ void yq_conf_free(struct yq_conf *conf)
     free(conf->tokens);
     conf_coercion_fini(conf);
     free(conf->platforms);
+    conf_recipes_fini(conf);
     free(conf->blank_rules);
     if (conf->peers)
         explicit_bzero(conf->peers, conf->peer_count * sizeof *conf->peers);

@@ -146,6 +146,12 @@ yq_must_check bool conf_parse_fields(struct yq_conf *conf, const char *province,
                                      const void *bytes, size_t length, struct yq_err *err);
 void conf_fields_fini(struct yq_conf *conf);
 
+/* recipes.c: of all provinces in conf->folder/platforms; one file of them. */
+yq_must_check bool conf_load_recipes(struct yq_conf *conf, struct yq_err *err);
+yq_must_check bool conf_parse_recipes(struct yq_conf *conf, enum yq_province_id province,
+                                      const void *bytes, size_t length, struct yq_err *err);
+void conf_recipes_fini(struct yq_conf *conf);
+
 /* users.c */
 yq_must_check bool conf_parse_users(struct yq_conf *conf, const char *file, const void *bytes,
                                     size_t length, struct yq_err *err);

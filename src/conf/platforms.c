@@ -88,7 +88,8 @@ static bool is_place_of_key(const char *text)
 
 static bool check_keys(const struct jsonc *doc, const struct jsonc_node *node, struct yq_err *err)
 {
-    static const char *const names[] = {"key", "public_key", "access_key", "iv", "sign_key"};
+    static const char *const names[] = {"key",         "public_key", "access_key",
+                                        "channel_key", "iv",         "sign_key"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct jsonc_node *at = jsonc_member(node, names[i]);
         if (at && *at->text && !is_place_of_key(at->text))

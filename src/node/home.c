@@ -17,6 +17,7 @@
 #include "yq/frames.h"
 #include "yq/log.h"
 #include "yq/provinces.h"
+#include "yq/recipes.h"
 
 /* Less than that decodes nothing of today's devices. */
 #define PIXELS_LEAST ((uint64_t)256 << 20)
@@ -44,15 +45,26 @@ bool yq_home_conf_folder(const struct yq_cli *cli, char *folder, struct yq_err *
     return true;
 }
 
+/* What rooms above the configuration make of it; it goes when that is nothing. */
+static bool understood(struct yq_conf **conf, struct yq_err *err)
+{
+    if (yq_recipes_check(*conf, err))
+        return true;
+    yq_home_conf_free(conf);
+    return false;
+}
+
 bool yq_home_conf(const struct yq_cli *cli, struct yq_conf **out, struct yq_err *err)
 {
     char folder[YQ_PATH_MOST];
     if (cli->conf && access(cli->conf, R_OK) != 0)
         return yq_fail_errno(err, "node", "read configuration", cli->conf);
     if (cli->conf && !is_folder(cli->conf))
-        return yq_conf_load_file(cli->conf, cli->settings, cli->setting_count, out, err);
+        return yq_conf_load_file(cli->conf, cli->settings, cli->setting_count, out, err) &&
+               understood(out, err);
     return yq_home_conf_folder(cli, folder, err) &&
-           yq_conf_load(folder, cli->settings, cli->setting_count, out, err);
+           yq_conf_load(folder, cli->settings, cli->setting_count, out, err) &&
+           understood(out, err);
 }
 
 void yq_home_conf_free(struct yq_conf **conf)

@@ -77,19 +77,21 @@ static bool word_is(struct parser *parser, const char *text)
     return true;
 }
 
+static bool is_quote(char c) { return c == '"' || c == '\''; }
+
 static const char *literal(struct parser *parser)
 {
-    char *kept = parser->to;
-    if (*parser->at != '"') {
-        wanted(parser, "\" is wanted");
+    char *kept = parser->to, quote = *parser->at;
+    if (!is_quote(quote)) {
+        wanted(parser, "a text in quotes is wanted");
         return NULL;
     }
-    for (parser->at++; *parser->at != '"'; parser->at++) {
+    for (parser->at++; *parser->at != quote; parser->at++) {
         bool escaped = *parser->at == '\\';
         if (escaped)
             parser->at++;
         if (!*parser->at || (unsigned char)*parser->at < 32) {
-            wanted(parser, "the text has no \" at its end");
+            wanted(parser, "the text has no quote at its end");
             return NULL;
         }
         *parser->to++ = escaped && *parser->at == 'n' ? '\n' : *parser->at;
@@ -113,7 +115,7 @@ static bool list(struct parser *parser, struct part *part)
     if (!next_is(parser, '('))
         return wanted(parser, "( is wanted");
     do {
-        if (*parser->at == '"') {
+        if (is_quote(*parser->at)) {
             if (text_count == texts_most)
                 return wanted(parser, "there is one text too many");
             if (!(texts[text_count++] = literal(parser)))
@@ -163,7 +165,7 @@ static bool part(struct parser *parser, bool alone)
         return list(parser, made);
     if (alone)
         return wanted(parser, "text, values(...), pairs(...) or join(...) is wanted");
-    if (*parser->at == '"') {
+    if (is_quote(*parser->at)) {
         made->kind = PART_LITERAL;
         return (made->text = literal(parser)) != NULL;
     }
@@ -322,4 +324,13 @@ bool yq_recipe_opens(const struct yq_recipe *recipe)
         if (!is_code(&recipe->steps[i]) && recipe->steps[i].kind != STEP_CIPHER)
             return false;
     return recipe->part_count == 1 && recipe->parts[0].kind == PART_TEXT;
+}
+
+const struct yq_recipe_line *yq_recipe_line(const char *province, const char *name)
+{
+    for (size_t i = 0; i < yq_recipe_line_count; i++)
+        if (strcmp(yq_recipe_lines[i].province, province) == 0 &&
+            strcmp(yq_recipe_lines[i].name, name) == 0)
+            return &yq_recipe_lines[i];
+    return NULL;
 }

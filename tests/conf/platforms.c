@@ -153,7 +153,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
         {SHANXI("\"verify\": \"both\", \"sign_app\": \"a\""), "lacks \"sign_key\""},
         {SHANXI("\"tls_key\": \"k.pem\""),
          "platforms.json:3: \"tls_certificate\" and \"tls_key\" are given together"},
-        {SHANXI("\"iv\": \"file:x\""), "belongs to platforms of province neijiang"},
+        {SHANXI("\"channel_key\": \"file:x\""), "belongs to platforms of province neijiang"},
         {"{\"platforms\": [{\"name\": \"a\", \"province\": \"shanxi\", \"key\": \"file:k\"}]}",
          "lacks \"url\""},
         {"{\"platforms\": [{\"name\": \"a\", \"province\": \"shanxi\", \"url\": \"http://h\"}]}",

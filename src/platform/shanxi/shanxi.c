@@ -1,7 +1,10 @@
-/* shanxi.c: what Shanxi is to the walks: S1, S2, S3 and S6 go out by upload.c. */
+/* shanxi.c: what Shanxi is to the walks and doors. */
 #include "shanxi.h"
 
 const struct yq_province shanxi = {.id = YQ_SHANXI,
+                                   .pieces = shanxi_pieces,
+                                   .compose = shanxi_compose,
+                                   .send = shanxi_send,
                                    .reconcile = shanxi_reconcile,
                                    .services = shanxi_services,
                                    .service_count = 0};

@@ -13,4 +13,20 @@ bool shanxi_reconcile(struct yq_house *house, const struct yq_conf *conf,
                       const struct yq_platform *platform, const char *date, uint64_t *told,
                       uint64_t *missing, struct yq_err *err);
 
+/* ---- pieces of an exam (pieces.c) ---- */
+
+enum { SHANXI_EXAM, SHANXI_REPORT, SHANXI_MERGED, SHANXI_SERIES };
+bool shanxi_pieces(const struct yq_errand_out *errand, struct yq_piece *pieces, size_t room,
+                   size_t *count, struct yq_err *err);
+bool shanxi_compose(const struct yq_errand_out *errand, const struct yq_piece *piece,
+                    struct yq_composed *out, struct yq_err *err);
+
+/* ---- calls (envelope.c) ---- */
+
+/* Appends {"hospitalCode","data","timestamp","signature"} around a message, chapter 三(一). */
+bool shanxi_envelope(const struct yq_conf *conf, struct yq_keychain *keys,
+                     const struct yq_buf *message, struct yq_buf *out, struct yq_err *err);
+enum yq_verdict shanxi_send(const struct yq_errand_out *errand, const struct yq_piece *piece,
+                            const struct yq_composed *composed, char *reason, size_t reason_size);
+
 #endif

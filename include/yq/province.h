@@ -85,4 +85,19 @@ struct yq_province {
 /* house->provinces[id]; NULL: nothing is known of it. */
 const struct yq_province *yq_province_of(const struct yq_house *house, enum yq_province_id id);
 
+/* ---- what a platform is called with (platform.c) ---- */
+
+/* house->keychains */
+struct yq_keychains *yq_keychains_new(void); /* NULL without memory */
+void yq_keychains_free(struct yq_keychains *chains);
+/* The keys that are set of a platform: "key", "public_key", "access_key", "iv", "sign_key"; any
+ * thread, and as long as the house lives, whatever becomes of the configuration. YQ_BAD_INPUT: a
+ * place that is not understood. */
+yq_must_check bool yq_platform_keys(struct yq_house *house, const struct yq_conf *conf,
+                                    const struct yq_platform *platform, struct yq_keychain **out,
+                                    struct yq_err *err);
+/* A client with its certificates and times; yq_web_close. */
+yq_must_check bool yq_platform_web(const struct yq_platform *platform, struct yq_web **out,
+                                   struct yq_err *err);
+
 #endif

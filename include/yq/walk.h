@@ -24,7 +24,8 @@
 #include "yq/sync.h"
 #include "yq/tls.h"
 
-struct yq_province; /* province.h */
+struct yq_province;  /* province.h */
+struct yq_keychains; /* province.h */
 
 /* What a node is made of; built by node/, lent to every walk. */
 struct yq_house {
@@ -40,6 +41,7 @@ struct yq_house {
     const char *secret;             /* file with the secret of the node; NULL: no place for one */
     const char *url_secret;         /* the same for URLs that are given out */
     struct yq_keyring *keyring;     /* for what is personal at rest; NULL: nothing is sealed */
+    struct yq_keychains *keychains; /* of the platforms */
     const struct yq_province *const *provinces; /* by yq_province_id; NULL: none is known */
     struct yq_claims ingesting;                 /* by SOP Instance UID */
     struct yq_claims recording;                 /* records, by lanes (walk/record.c) */

@@ -1,6 +1,7 @@
 /* cmd_check.c: reads the configuration as serve would, prints it, warns of what is probably not
  * meant. Changes nothing. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "output.h"
 #include "yq/clock.h"
 #include "yq/intake.h"
+#include "yq/province.h"
 #include "yq/seal.h"
 #include "yq/trail.h"
 
@@ -189,6 +191,61 @@ static void look_at_sources(const struct yq_conf *conf)
     }
 }
 
+/* Can each of its keys be had? */
+static void look_at_keys(struct yq_house *house, const struct yq_conf *conf,
+                         const struct yq_platform *platform)
+{
+    static const char *const names[] = {"key", "public_key", "access_key", "iv", "sign_key"};
+    struct yq_keychain *keys;
+    struct yq_err err = {0};
+    if (!yq_platform_keys(house, conf, platform, &keys, &err)) {
+        warn(err.text);
+        return;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct yq_buf bytes = {0};
+        char text[400];
+        if (yq_keychain_has(keys, names[i]) && !yq_keychain_get(keys, names[i], &bytes, &err)) {
+            snprintf(text, sizeof text, "platform %s: \"%s\": %.300s", platform->name, names[i],
+                     err.text);
+            warn(text);
+        }
+        yq_wipe(bytes.bytes, bytes.length);
+        yq_buf_fini(&bytes);
+    }
+}
+
+static void look_at_platforms(const struct yq_conf *conf)
+{
+    struct yq_house *house = calloc(1, sizeof *house);
+    char text[300];
+    if (house)
+        house->keychains = yq_keychains_new();
+    for (size_t i = 0; house && i < conf->platform_count; i++) {
+        const struct yq_platform *platform = &conf->platforms[i];
+        if (!platform->enabled)
+            continue;
+        look_at_keys(house, conf, platform);
+        if (!platform->tls_verify) {
+            snprintf(
+                text, sizeof text,
+                "platform %s: tls_verify is false: whoever answers at its address is believed, "
+                "and gets what is personal",
+                platform->name);
+            warn(text);
+        }
+        if (platform->serve != YQ_SERVE_NOT && !conf->http_port) {
+            snprintf(text, sizeof text,
+                     "platform %s: \"serve\" is on, but http.port is 0: it cannot call this node",
+                     platform->name);
+            warn(text);
+        }
+    }
+    if (house)
+        yq_keychains_free(house->keychains);
+    free(house);
+}
+
 static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
 {
     char text[YQ_PATH_MOST + 256];
@@ -201,6 +258,7 @@ static void look_at_conf(const struct yq_cli *cli, const struct yq_conf *conf)
     look_at_peers(conf);
     look_at_rules(conf);
     look_at_sources(conf);
+    look_at_platforms(conf);
     if (conf->http_port &&
         (conf->http_port == conf->dicom_port || conf->http_port == conf->dicom_tls_port))
         warn("two of dicom.port, dicom.tls_port and http.port are the same: the second one will "

@@ -222,6 +222,9 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
     home->house.keyring = yq_keyring_new();
     if (!home->house.keyring)
         return yq_fail(err, YQ_FULL, "node", "no memory for keys");
+    home->house.keychains = yq_keychains_new();
+    if (!home->house.keychains)
+        return yq_fail(err, YQ_FULL, "node", "no memory for keys");
     home->house.secret = home->secret;
     home->house.url_secret = home->url_secret;
     return yq_path_join(home->catalog, home->data, catalog, err) &&
@@ -294,6 +297,7 @@ void yq_home_close(struct yq_home *home)
     yq_conf_box_free(house->conf);
     yq_tls_box_free(house->tls);
     yq_keyring_free(house->keyring);
+    yq_keychains_free(house->keychains);
     yq_close(&home->use_lock);
     memset(house, 0, sizeof *house);
 }

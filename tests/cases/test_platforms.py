@@ -69,3 +69,17 @@ def test_a_running_node_takes_a_change_up_and_keeps_what_it_has_when_it_is_wrong
     node.wait_for_log(r"conf-reloaded")
     write_json(f"{node.data}/conf/platforms.json", {"platforms": [dict(SHANXI, url="nowhere")]})
     node.wait_for_log(r"platforms\.json:6: .url. takes")
+
+
+def test_check_says_which_key_cannot_be_had_and_never_what_it_is(conf):
+    data = conf([SHANXI])
+    err = yingqiao("check", data=data).err
+    assert 'platform shanxi: "key"' in err and "shanxi.key" in err
+    key = conf.folder / "shanxi.key"
+    key.write_text("2a77be8ebc9c90cd25ccd1d31dce7a77\n")
+    key.chmod(0o644)
+    err = yingqiao("check", data=data).err
+    assert 'platform shanxi: "key"' in err and "2a77" not in err
+    key.chmod(0o600)
+    done = yingqiao("check", data=data)
+    assert "platform shanxi" not in done.err and "2a77" not in done.out

@@ -18,14 +18,13 @@ struct yq_rehearse_how {
     const char *hospital;  /* the code every call must name; "": that of the first call */
     unsigned char key[16]; /* SM4 */
     const char
-        *sign_key;      /* secure code of the signing interfaces; "": signatures are not checked */
-    const char *fail;   /* rules, "" none; see yq_rehearse_fail */
-    const char *folder; /* of its own, for keys and what openssl's program reads and writes */
-    unsigned window;    /* seconds a timestamp may be off; 0: 300 */
-    unsigned polls;     /* after how many questions the pretended doctor has signed */
-    unsigned seed;      /* of what happens by chance */
-    bool quick;         /* envelopes are opened in this process: for load */
-    bool fetch;         /* the URLs that it is given are fetched */
+        *sign_key;    /* secure code of the signing interfaces; "": signatures are not checked */
+    const char *fail; /* rules, "" none; see yq_rehearse_fail */
+    unsigned window;  /* seconds a timestamp may be off; 0: 300 */
+    unsigned polls;   /* after how many questions the pretended doctor has signed */
+    unsigned seed;    /* of what happens by chance */
+    bool quick;       /* envelopes are opened in this process: for load */
+    bool fetch;       /* the URLs that it is given are fetched */
     /* A line for people, without line end; calls do not overlap. NULL: nothing is said. */
     void (*say)(void *context, const char *line);
     void *context;

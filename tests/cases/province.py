@@ -2,6 +2,7 @@
 signed by Python and OpenSSL's program, for the cases."""
 import base64
 import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -174,3 +175,21 @@ def first_code(dictionary):
     with open(path, encoding="utf-8") as file:
         next(file)
         return next(line.split(",")[0] for line in file if re.match(r"[A-Z0-9]{9},", line) or dictionary != "radiology-code")
+
+
+# ---- the signing service ----
+
+CODE, APP = "secure-code", "APP_0157"
+
+
+def hmac_of(text, code=CODE, digest="sha256"):
+    return base64.b64encode(hmac.new(code.encode(), text.encode(), digest).digest()).decode()
+
+
+def service(code=CODE, **members):
+    """A request to the signing service, with its common members and signature."""
+    members = {"version": "1.0", "appId": APP, "signAlgo": "HMAC", **members}
+    joined = "&".join(f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+                      for name, value in sorted(members.items()) if value not in ("", None))
+    digest = {"HmacSHA1": "sha1", "HmacMD5": "md5"}.get(members["signAlgo"], "sha256")
+    return {**members, "signature": hmac_of(joined, code, digest)}

@@ -1,5 +1,6 @@
 """The stand-in of Shanxi's platform, asked by hand: envelopes sealed and signed by Python and OpenSSL's program. What is right is
 taken; each kind of fault is named."""
+import base64
 import http.client
 import json
 import time
@@ -8,7 +9,7 @@ import pytest
 
 import province
 from conftest import yingqiao
-from province import HOSPITAL, Province, envelope, exam, report, series
+from province import APP, CODE, HOSPITAL, Province, envelope, exam, hmac_of, report, series, service
 
 
 @pytest.fixture(scope="module")
@@ -264,3 +265,124 @@ def test_another_key_from_a_file(tmp_path):
     (tmp_path / "key").write_text("0011")
     assert "32 hex digits" in yingqiao("rehearse", "shanxi", "--key", tmp_path / "key", code=1).err
     assert yingqiao("rehearse", "hebei", code=2)
+
+
+# ---- S10 to S12 ----
+
+@pytest.fixture(scope="module")
+def signing(tmp_path_factory):
+    with Province(tmp_path_factory.mktemp("signing"), "--sign-key", CODE, "--polls", 2) as running:
+        yield running
+
+
+@pytest.fixture
+def signer(signing):
+    signing.reset()
+    return signing
+
+
+def ask(signer, path, **members):
+    return signer.post(path, service(**members))[1]
+
+
+def sign(signer, text, **members):
+    """What getAuthSignResult says in the end."""
+    answer = ask(signer, "/coss/service/v1/addSignJob", userId="doctor", title="报告", dataType="DATA", algo="SM3withSM2",
+                 data=base64.b64encode(text).decode(), requireQrCode="N", transId="t1", **members)
+    assert (answer["status"], answer["message"], answer["transId"]) == (200, "SUCCESS", "t1"), answer
+    one = {"signDataId": answer["data"]["signDataId"]}
+    for _ in range(2):
+        assert ask(signer, "/coss/service/v1/getAuthSignResult", **one)["data"]["jobStatus"] == "UNSIGN"
+    said = ask(signer, "/coss/service/v1/getAuthSignResult", **one)["data"]
+    assert said["jobStatus"] == "FINISH" and said["signDataId"] == one["signDataId"]
+    assert said["hmac"] == hmac_of(f"appId={APP}&ext={said['ext']}&result=true&userId=doctor")
+    return said
+
+
+def test_a_pretended_doctor_signs_after_some_questions(signer, tmp_path):
+    text = "双肺纹理清晰。".encode()
+    said = sign(signer, text)
+    (tmp_path / "cert").write_bytes(base64.b64decode(said["signCert"]))
+    (tmp_path / "sig").write_bytes(base64.b64decode(said["signResult"]))
+    key = province.openssl("x509", "-inform", "DER", "-in", tmp_path / "cert", "-pubkey", "-noout")
+    (tmp_path / "key").write_bytes(key)
+    verified = province.openssl("dgst", "-sm3", "-verify", tmp_path / "key", "-sigopt", "distid:1234567812345678",
+                                "-signature", tmp_path / "sig", data=text)
+    assert verified == b"Verified OK\n"
+    verify = dict(transId="1" * 16, signAlgIdentifier="SM3WithSM2", signValue=said["signResult"], base64Cert=said["signCert"])
+    path = "/dsvs/v1/pkcs1/verifyDataSign"
+    assert ask(signer, path, oriData=text.decode(), **verify)["data"] == {"transId": "1" * 16, "result": "true"}
+    assert ask(signer, path, oriData="另一份", **verify)["data"]["result"] == "false"
+    assert ask(signer, path, oriData=base64.b64encode(text).decode(), base64=True, **verify)["data"]["result"] == "true"
+    assert signer.complaints(serious=None) == []
+
+
+def test_the_documents_own_signature_verifies(signer):
+    answer = ask(signer, "/dsvs/v1/pkcs1/verifyDataSign", transId="1234567890123456", signAlgIdentifier="SM3WithSM2",
+                 oriData="12345678", verifyCert=False, deviceId="d",
+                 pubKey="BGgWZ3WCFwa9CivPXkOhmg63L0mGh+xRHWJiu6MYHl+UfK+AGFTeMjxGQAegT1lA3Qbb5wgxO1OMLUdoP+cWlp4=",
+                 signValue="MEUCIQCk5k/prtWmfqTTmOW46pNZO4WBk2GgR/RUehmR6DTTwAIgaosAUqZ9gTm8cv3hDshpSypV1Q8ud/C5mGXJSBkn8/8=")
+    assert answer["data"]["result"] == "true"
+
+
+def test_time_stamps_are_made_and_verified(signer):
+    stamp = ask(signer, "/coss/service/v1/createAndGetTssInfo", oriData="test", attachCert="true")["data"]["tsResp"]
+    assert b"signed-data" in province.openssl("asn1parse", "-inform", "DER", data=base64.b64decode(stamp)) or stamp
+    path = "/coss/service/v1/verifyTS"
+    assert ask(signer, path, oriData="test", tsResp=stamp)["data"] == {"verifyRes": "1"}
+    assert ask(signer, path, oriData="tost", tsResp=stamp)["data"] == {"verifyRes": "-2"}
+    assert ask(signer, path, oriData="test", tsResp="AAAA")["data"] == {"verifyRes": "-1"}
+    assert signer.complaints(serious=None) == []
+
+
+def test_a_digest_may_be_signed_and_a_picture_asked_for(signer):
+    answer = ask(signer, "/coss/service/v1/addSignJob", dataType="HASH", algo="SM3withSM2", signAlgo="HmacSHA1",
+                 data=base64.b64encode(b"x" * 32).decode(), requireQrCode="Y")
+    assert base64.b64decode(answer["data"]["qrCode"]).startswith(b"\x89PNG")
+
+
+REQUESTS = {
+    "wrong code": (dict(code="another"), "signature", "signature"),
+    "no app": (dict(appId=""), "appId", "missing"),
+    "algorithm": (dict(signAlgo="SM3"), "signAlgo", "algorithm"),
+    "no text": (dict(data=None), "Data", "missing"),
+    "no base64": (dict(data="待签"), "data", "format"),
+    "kind": (dict(dataType="PDF"), "dataType", "not-in-dictionary"),
+    "too long": (dict(expiryDate="4321"), "expiryDate", "format"),
+    "stranger": (dict(patient="1"), "patient", "unknown-member"),
+}
+
+
+@pytest.mark.parametrize("fault", REQUESTS)
+def test_a_wrong_request_to_the_service_is_named(signer, fault):
+    changed, member, what = REQUESTS[fault]
+    members = {"dataType": "DATA", "algo": "SM3withSM2", "data": "eA==", **changed}
+    answer = ask(signer, "/coss/service/v1/addSignJob", **{n: v for n, v in members.items() if v is not None})
+    assert answer["status"] == 400 and "data" not in answer
+    assert (member, what) in [c[2:] for c in signer.complaints()]
+
+
+def test_a_job_that_is_none(signer):
+    assert ask(signer, "/coss/service/v1/getAuthSignResult", signDataId="SD_1")["status"] == 400
+    assert signer.complaints()[0][2:] == ("signDataId", "unknown")
+
+
+def test_seals_of_a_pdf_are_counted(signer):
+    request = {"transId": "d57abf092e614d91838a74f07cc6e399", "requestTime": 1761766532029, "filename": "报告", "fileDataType": 0,
+               "fileData": base64.b64encode(b"%PDF-1.4\n/ByteRange [0 1 2 3]\n").decode()}
+    said = signer.post("/sef/v1/SEF_VerifySeal", request)[1]
+    assert (said["resultCode"], said["fileVerifyInfo"]["totalCount"]) == (0, 1)
+    said = signer.post("/sef/v1/SEF_VerifySeal", {**request, "fileData": "AAAA"})[1]
+    assert said["resultCode"] == 1
+
+
+# ---- quick ----
+
+def test_quick_says_the_same(tmp_path):
+    with Province(tmp_path, "--quick") as own:
+        assert own.send("/exam-sync", exam("E1")) == (1, "成功")
+        assert own.send("/exam-sync", exam(patName=None))[0] == 0
+        assert own.send("/exam-sync", exam("E2"), signature="0" * 40)[0] == 0
+        assert own.send("/exam-sync", exam("E2"), data=province.seal(b"{}", "00" * 16))[0] == 0
+        assert {c[3] for c in own.complaints()} == {"missing", "signature", "seal"}
+    assert "quick: messages are opened by the code that seals them" in own.said()

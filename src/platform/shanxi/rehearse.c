@@ -8,15 +8,25 @@
 #include "rehearse_inside.h"
 #include "yq/form.h"
 
+static const char *const busy = "系统繁忙，请稍后再试";
+
 static const struct {
     const char *path, *chinese;
     rehearse_function *function;
+    const char *no; /* how it says no */
 } paths[] = {
-    {"/exam-sync", "检查", rehearse_exam},
-    {"/report/sync", "报告", rehearse_report},
-    {"/examMergeReport-sync", "检查报告", rehearse_merged},
-    {"/images/list", "影像序列", rehearse_series},
-    {"/statisticalData/upload", "对账", rehearse_statistics},
+    {"/exam-sync", "检查", rehearse_exam, "\"code\":0"},
+    {"/report/sync", "报告", rehearse_report, "\"code\":0"},
+    {"/examMergeReport-sync", "检查报告", rehearse_merged, "\"code\":0"},
+    {"/images/list", "影像序列", rehearse_series, "\"code\":0"},
+    {"/statisticalData/upload", "对账", rehearse_statistics, "\"status\":\"-1\""},
+    {"/coss/service/v1/addSignJob", "签名任务", rehearse_add_job, "\"status\":500"},
+    {"/coss/service/v1/getAuthSignResult", "签名结果", rehearse_job_result, "\"status\":500"},
+    {"/coss/service/v1/createAndGetTssInfo", "时间戳", rehearse_stamp, "\"status\":500"},
+    {"/coss/service/v1/verifyTS", "验时间戳", rehearse_verify_stamp, "\"status\":500"},
+    {"/dsvs/v1/pkcs1/verifyDataSign", "验签", rehearse_verify_1, "\"status\":500"},
+    {"/dsvs/v1/pkcs7/verifyDataSign", "验签", rehearse_verify_7, "\"status\":500"},
+    {"/sef/v1/SEF_VerifySeal", "验签章", rehearse_seals, "\"resultCode\":1"},
 };
 enum { PATHS = sizeof paths / sizeof *paths };
 _Static_assert((int)PATHS <= (int)REHEARSE_PATHS, "counts");
@@ -38,14 +48,15 @@ bool yq_rehearse_open(const struct yq_rehearse_how *how, struct yq_rehearse **ou
     yq_hex(r->hex_key, how->key, sizeof how->key);
     yq_copy(r->hospital, sizeof r->hospital, how->hospital ? how->hospital : "");
     yq_copy(r->sign_key, sizeof r->sign_key, how->sign_key ? how->sign_key : "");
-    yq_copy(r->folder, sizeof r->folder, how->folder ? how->folder : "");
     pthread_mutex_init(&r->lock, NULL);
+    pthread_mutex_init(&r->signing, NULL);
     pthread_mutex_init(&r->saying, NULL);
     bool fine = rehearse_rules_parse(how->fail ? how->fail : "", &r->rules, err);
     if (fine && !rehearse_openssl(version, NULL, 0, &said))
         fine = yq_fail(err, YQ_ABSENT, "rehearse",
                        "there is no program \"openssl\", with which messages are opened: install "
                        "it (Debian: openssl)");
+    fine = fine && rehearse_folder_open(r, err) && (!how->quick || rehearse_quick_open(r, err));
     if (!fine) {
         yq_rehearse_close(r);
         return false;
@@ -62,8 +73,14 @@ void yq_rehearse_close(struct yq_rehearse *r)
     rehearse_shelf_fini(&r->reports);
     rehearse_shelf_fini(&r->series);
     rehearse_shelf_fini(&r->studies);
+    for (size_t i = 0; i < r->job_count; i++)
+        yq_buf_fini(&r->jobs[i].data);
+    free(r->jobs);
     free(r->told);
+    rehearse_quick_close(r);
+    rehearse_folder_close(r);
     pthread_mutex_destroy(&r->lock);
+    pthread_mutex_destroy(&r->signing);
     pthread_mutex_destroy(&r->saying);
     free(r);
 }
@@ -171,8 +188,7 @@ static void spoil(struct rehearse_visit *v, unsigned seconds)
         yq_buf_puts(&call->answer, "<html>Internal Server Error</html>");
         break;
     case REHEARSE_CODE_0:
-        yq_buf_puts(&call->answer,
-                    "{\"code\":0,\"message\":\"系统繁忙，请稍后再试\",\"content\":\"\"}");
+        yq_buf_putf(&call->answer, "{%s,\"message\":\"%s\"}", paths[v->path].no, busy);
         break;
     case REHEARSE_HANG_UP: call->act = YQ_REHEARSE_HANG_UP; break;
     case REHEARSE_CUT_HEADER: call->act = YQ_REHEARSE_CUT_HEADER; break;

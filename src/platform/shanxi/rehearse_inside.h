@@ -67,6 +67,22 @@ static inline bool rehearse_fault_takes(enum rehearse_fault fault) /* it takes w
 bool rehearse_openssl(const char *const *arguments, const void *in, size_t length,
                       struct yq_buf *out);
 
+/* Its folder, when it begins and ends. */
+bool rehearse_folder_open(struct yq_rehearse *r, struct yq_err *err);
+void rehearse_folder_close(struct yq_rehearse *r);
+/* "FOLDER/name" into path, which is returned. */
+const char *rehearse_path_of(const struct yq_rehearse *r, const char *name, char path[128]);
+bool rehearse_file(const struct yq_rehearse *r, const char *name, const void *bytes, size_t length);
+
+/* ---- rehearse_quick.c: without a process for each ---- */
+
+bool rehearse_quick_open(struct yq_rehearse *r, struct yq_err *err);
+void rehearse_quick_close(struct yq_rehearse *r);
+bool rehearse_quick_unseal(struct yq_rehearse *r, const char *text, size_t length,
+                           struct yq_buf *out);
+bool rehearse_quick_sha1(struct yq_rehearse *r, const void *text, size_t length,
+                         struct yq_buf *out);
+
 /* ---- rehearse_open.c: envelopes ---- */
 
 bool rehearse_base64(const char *text, size_t length, struct yq_buf *out); /* strict, no blanks */
@@ -130,9 +146,22 @@ struct rehearse_count { /* of a path */
     unsigned calls, taken, refused, failed;
 };
 
+struct rehearse_job { /* of signing */
+    char id[48], user[128];
+    struct yq_buf data; /* what is to be signed */
+    unsigned polls;
+    bool is_digest;
+};
+enum { REHEARSE_JOBS_MOST = 20000 };
 struct yq_rehearse {
     struct yq_rehearse_how how;
-    char hospital[64], sign_key[256], folder[256];
+    char hospital[64], sign_key[256];
+    char folder[64];         /* of its own, for what openssl's program reads and writes; "" none */
+    pthread_mutex_t signing; /* one after the other: keys, files in the folder; taken first */
+    bool keys;               /* those of the doctor and of the time stamps are made */
+    struct rehearse_job *jobs; /* under `signing`, and so are their counts */
+    size_t job_count, job_room;
+    struct rehearse_quick *quick; /* NULL: openssl's program opens */
     char hex_key[33];
     pthread_mutex_t lock; /* guards what follows; no process is waited for under it */
     struct rehearse_rules rules;
@@ -161,6 +190,13 @@ void rehearse_check_hospital(struct yq_rehearse *r, const char *code, const char
                              struct yq_findings *findings);
 /* Appends {"code":..,"message":..,"content":..}: 1, or 0 with the first complaints. */
 void rehearse_answer_code(struct rehearse_visit *visit);
+/* A request to the signing service, read: its members checked against the interface's table and
+ * the common ones, its signature by the secure code. False: no JSON. rehearse_service.c */
+bool rehearse_service(struct rehearse_visit *visit, const char *interface,
+                      struct rj_document *json);
+/* Its answer: {"status":200,...,"data":{DATA}}, or the complaints. */
+void rehearse_answer_service(struct rehearse_visit *visit, const struct rj *request,
+                             const char *data);
 /* What came is kept under this key; the lock is held. NULL: no memory. */
 struct rehearse_thing *rehearse_keep(struct rehearse_visit *visit, struct rehearse_shelf *shelf,
                                      const char *key, const struct rj *content);
@@ -169,5 +205,7 @@ struct rehearse_thing *rehearse_keep(struct rehearse_visit *visit, struct rehear
 typedef void rehearse_function(struct rehearse_visit *visit);
 rehearse_function rehearse_exam, rehearse_report, rehearse_merged, rehearse_series; /* _take.c */
 rehearse_function rehearse_statistics;                                              /* _count.c */
+rehearse_function rehearse_add_job, rehearse_job_result, rehearse_stamp;            /* _sign.c */
+rehearse_function rehearse_verify_1, rehearse_verify_7, rehearse_verify_stamp, rehearse_seals;
 
 #endif

@@ -1,11 +1,14 @@
 /* rehearse_program.c: OpenSSL's command-line program, run without a shell: what it is given goes
  * through a pipe, and so does what it says. A key stands on its command line, where everybody on
  * the machine may read it while it runs: for rehearsals, with the key of a rehearsal. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,4 +127,49 @@ bool rehearse_openssl(const char *const *arguments, const void *in, size_t lengt
     while (waitpid(program.id, &status, 0) < 0 && errno == EINTR)
         ;
     return fine && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* ---- the folder of a run ---- */
+
+bool rehearse_folder_open(struct yq_rehearse *r, struct yq_err *err)
+{
+    const char *temporary = getenv("TMPDIR");
+    int length =
+        snprintf(r->folder, sizeof r->folder, "%.32s/yq-rehearse-XXXXXX",
+                 temporary && *temporary == '/' && strlen(temporary) <= 32 ? temporary : "/tmp");
+    if (length > 0 && mkdtemp(r->folder)) /* 0700 */
+        return true;
+    yq_fail_errno(err, "rehearse", "make", r->folder);
+    *r->folder = '\0';
+    return false;
+}
+
+void rehearse_folder_close(struct yq_rehearse *r)
+{
+    DIR *folder = *r->folder ? opendir(r->folder) : NULL;
+    const struct dirent *entry;
+    if (!folder)
+        return;
+    while ((entry = readdir(folder)))
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+    rmdir(r->folder);
+}
+
+const char *rehearse_path_of(const struct yq_rehearse *r, const char *name, char path[128])
+{
+    snprintf(path, 128, "%s/%s", r->folder, name);
+    return path;
+}
+
+bool rehearse_file(const struct yq_rehearse *r, const char *name, const void *bytes, size_t length)
+{
+    char path[128];
+    struct yq_err err;
+    int fd = open(rehearse_path_of(r, name, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool fine = fd >= 0 && yq_write_all(fd, bytes, length, &err);
+    if (fd >= 0)
+        close(fd);
+    return fine;
 }

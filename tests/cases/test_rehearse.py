@@ -1,8 +1,11 @@
 """The stand-in of Shanxi's platform, asked by hand: envelopes sealed and signed by Python and OpenSSL's program. What is right is
 taken; each kind of fault is named."""
 import base64
+import functools
 import http.client
+import http.server
 import json
+import threading
 import time
 
 import pytest
@@ -374,6 +377,43 @@ def test_seals_of_a_pdf_are_counted(signer):
     assert (said["resultCode"], said["fileVerifyInfo"]["totalCount"]) == (0, 1)
     said = signer.post("/sef/v1/SEF_VerifySeal", {**request, "fileData": "AAAA"})[1]
     assert said["resultCode"] == 1
+
+
+# ---- what is fetched ----
+
+@pytest.fixture
+def shop(tmp_path):
+    """Files on a web server of Python's."""
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    folder = tmp_path / "www"
+    folder.mkdir()
+    (folder / "a.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    (folder / "a.txt").write_bytes(b"no")
+    (folder / "1.dcm").write_bytes(bytes(128) + b"DICM" + b"1.2.3.9.1\0")
+    (folder / "2.dcm").write_bytes(bytes(128) + b"DICM" + b"1.2.3.9.2\0")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_pdfs_and_images_are_fetched(signer, shop):
+    one = exam("E1")
+    assert signer.send("/exam-sync", one)[0] == 1
+    for name, what in (("a.pdf", None), ("a.txt", "pdf"), ("b.pdf", "fetch")):
+        code, _ = signer.send("/report/sync", report(pdf_path=f"{shop}/{name}", reportPdfBase64=None))
+        assert code == (0 if what else 1)
+        assert not what or signer.complaints()[-1][2:] == ("pdf_path", what)
+    for names, said in ((["1.dcm"], None), (["1.dcm", "no.dcm", "1.dcm"], None), (["1.dcm", "2.dcm"], ("FILEPATH[1]", "dicom")),
+                        (["a.txt", "1.dcm"], ("FILEPATH[0]", "dicom")), (["1.dcm", "no.dcm"], ("FILEPATH[1]", "fetch"))):
+        code, _ = signer.send("/images/list", series(one, FILEPATH=[f"{shop}/{name}" for name in names]))
+        assert code == (0 if said else 1)
+        assert not said or signer.complaints()[-1][2:] == said
+    assert signer.send("/images/list", series(one, FILEPATH=["http://127.0.0.1:1/1.dcm"]))[0] == 0
 
 
 # ---- quick ----

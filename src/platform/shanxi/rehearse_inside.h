@@ -190,6 +190,9 @@ void rehearse_check_hospital(struct yq_rehearse *r, const char *code, const char
                              struct yq_findings *findings);
 /* Appends {"code":..,"message":..,"content":..}: 1, or 0 with the first complaints. */
 void rehearse_answer_code(struct rehearse_visit *visit);
+/* rehearse_fetch.c: the addresses are fetched, unless it was told not to. */
+void rehearse_fetch_pdf(struct rehearse_visit *visit, const struct rj *report, const char *prefix);
+void rehearse_fetch_series(struct rehearse_visit *visit, const struct rj *series);
 /* A request to the signing service, read: its members checked against the interface's table and
  * the common ones, its signature by the secure code. False: no JSON. rehearse_service.c */
 bool rehearse_service(struct rehearse_visit *visit, const char *interface,

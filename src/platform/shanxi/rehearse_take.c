@@ -154,6 +154,7 @@ static void check_report(struct rehearse_visit *visit, const struct rj *report, 
         rehearse_complain(&visit->findings, "risStudyId", "order",
                           "报告先于检查到达：平台没有此检查",
                           "the report comes before its exam: there is no such exam here");
+    rehearse_fetch_pdf(visit, report, prefix);
 }
 
 static void keep_report(struct rehearse_visit *visit, const struct rj *report)
@@ -235,6 +236,7 @@ void rehearse_series(struct rehearse_visit *visit)
         name_it(visit, key_of(json.values, "SERIESIUID"));
         rehearse_check_fields("images-list", json.values, "", &visit->findings);
         rehearse_check_series(json.values, &visit->findings);
+        rehearse_fetch_series(visit, json.values);
         pthread_mutex_lock(&visit->r->lock);
         here = rehearse_shelf_find(&visit->r->studies, key_of(json.values, "STUDYIUID"));
         pthread_mutex_unlock(&visit->r->lock);

@@ -179,9 +179,9 @@ static void check_seals(struct rehearse_visit *v, const struct rj *request, stru
         rehearse_complain(f, "fileDataType", "type", "应为数字 0 或 1", "the number 0 or 1");
     if (!when || when->type != RJ_NUMBER)
         rehearse_complain(f, "requestTime", "type", "应为数字（时间戳）", "is to be a number");
-    if (rehearse_is_refused(f) || strcmp(kind->text, "0") != 0)
+    if (rehearse_is_refused(f) || !kind || strcmp(kind->text, "0") != 0)
         return;
-    if (!rehearse_base64(rj_text(data), data->length, pdf) || pdf->length < 5 ||
+    if (!data || !rehearse_base64(rj_text(data), data->length, pdf) || pdf->length < 5 ||
         memcmp(pdf->bytes, "%PDF-", 5) != 0)
         rehearse_complain(f, "fileData", "pdf", "不是 PDF 的 Base64", "is no PDF in Base64");
 }

@@ -60,7 +60,7 @@ struct yq_scope_record {
     char id[YQ_RECORD_ID_MOST + 1];
     bool gone; /* a report that was sent with this exam and is removed */
 };
-struct yq_scope {                    /* ended with yq_scope_fini */
+struct yq_exam_scope {               /* ended with yq_exam_scope_fini */
     struct yq_scope_record *reports; /* surely linked, oldest first */
     size_t report_count;
     char (*studies)[YQ_UID_SIZE]; /* that are here */
@@ -68,9 +68,10 @@ struct yq_scope {                    /* ended with yq_scope_fini */
     struct yq_sent_piece *sent;
     size_t sent_count;
 };
-void yq_scope_fini(struct yq_scope *scope);
+void yq_exam_scope_fini(struct yq_exam_scope *scope);
 yq_must_check bool yq_consignment_scope(struct yq_catalog *catalog, const char *platform,
-                                        int64_t exam, struct yq_scope *out, struct yq_err *err);
+                                        int64_t exam, struct yq_exam_scope *out,
+                                        struct yq_err *err);
 
 /* ---- what was sent: table consignment ---- */
 

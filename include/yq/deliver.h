@@ -1,6 +1,6 @@
 /* deliver.h: what waits in the outbox goes out, and what rules fetch comes in (deliver.c,
- * prefetch.c, orders.c). Room walk. Couriers are threads of the door; each works for one lane at
- * a time. */
+ * prefetch.c, orders.c); records go to platforms (report_plan.c, report_out.c). Room walk. Couriers
+ * are threads of the door; each works for one lane at a time. */
 #ifndef YQ_DELIVER_H
 #define YQ_DELIVER_H
 
@@ -11,16 +11,24 @@
 #include "yq/outbox.h"
 #include "yq/walk.h"
 
+struct report_means;
 struct yq_courier {
     struct yq_house *house;
     enum yq_job_kind kind;
     char destination[YQ_AET_SIZE];
     struct yq_stop stop;
+    struct report_means *means; /* what he keeps from one job to the next; NULL at first */
 };
+/* At the end of his round. */
+void yq_courier_fini(struct yq_courier *courier);
 
 /* One job of the lane: claims it, sends (or fetches) what it can, settles it. Logs what it did.
  * False: nothing was due, the lane must pause, or the catalog is unwell. */
-bool yq_deliver(const struct yq_courier *courier);
+bool yq_deliver(struct yq_courier *courier);
+/* What changed becomes jobs for the platforms, a portion at a time. True: there is more. */
+bool yq_deliver_plan(struct yq_house *house);
+/* Whether changes are to be noted for platforms, by a configuration that comes into force. */
+void yq_deliver_wants(struct yq_house *house, const struct yq_conf *conf);
 /* Puts into the log what was dropped meanwhile, by whatever process. */
 void yq_deliver_tell_dropped(struct yq_house *house);
 /* When a lane may go again: `now_ms` or earlier: now. INT64_MAX: not before something changes.

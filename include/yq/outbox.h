@@ -151,6 +151,7 @@ yq_must_check bool yq_outbox_expect(struct yq_catalog *catalog, const struct yq_
 struct yq_job_filter {
     int64_t id;              /* 0: any */
     const char *destination; /* NULL: any */
+    const char *study;       /* NULL: any */
     bool all;                /* also what is over */
     bool by_state;
     enum yq_job_state state;

@@ -112,12 +112,12 @@ bool yq_consignments_of(struct yq_catalog *catalog, const char *platform, int64_
 
 /* ---- the scope of an exam ---- */
 
-void yq_scope_fini(struct yq_scope *scope)
+void yq_exam_scope_fini(struct yq_exam_scope *scope)
 {
     free(scope->reports);
     free(scope->studies);
     free(scope->sent);
-    *scope = (struct yq_scope){0};
+    *scope = (struct yq_exam_scope){0};
 }
 
 static void read_report(sqlite3_stmt *row, void *thing)
@@ -160,12 +160,12 @@ static bool was_sent(const struct list *pieces)
 }
 
 bool yq_consignment_scope(struct yq_catalog *catalog, const char *platform, int64_t exam,
-                          struct yq_scope *out, struct yq_err *err)
+                          struct yq_exam_scope *out, struct yq_err *err)
 {
     struct list sent = {0};
     struct list reports = {.size = sizeof(struct yq_scope_record), .read = read_report};
     struct list studies = {.size = YQ_UID_SIZE, .read = read_study};
-    *out = (struct yq_scope){0};
+    *out = (struct yq_exam_scope){0};
     struct connection *reader = reader_take(catalog, err);
     if (!reader)
         return false;
@@ -176,10 +176,10 @@ bool yq_consignment_scope(struct yq_catalog *catalog, const char *platform, int6
     ok = ok &&
          (!was_sent(&sent) || read_some(reader, ST_CONSIGN_GONE, exam, platform, &reports, err));
     reader_give(catalog, reader);
-    *out = (struct yq_scope){reports.things, reports.count, studies.things,
-                             studies.count,  sent.things,   sent.count};
+    *out = (struct yq_exam_scope){reports.things, reports.count, studies.things,
+                                  studies.count,  sent.things,   sent.count};
     if (!ok)
-        yq_scope_fini(out);
+        yq_exam_scope_fini(out);
     return ok;
 }
 

@@ -37,6 +37,8 @@ static sqlite3_stmt *prepare_list(struct connection *reader, const struct yq_job
         yq_buf_puts(&sql, filter->all ? "1" : "state < 6");
     if (filter->destination)
         yq_buf_puts(&sql, " AND destination = ?3");
+    if (filter->study)
+        yq_buf_puts(&sql, " AND study = ?5");
     yq_buf_puts(&sql, " ORDER BY id LIMIT ?4");
     sqlite3_stmt *list = connection_prepare(reader, yq_buf_text(&sql), err);
     if (!list)
@@ -48,6 +50,8 @@ static sqlite3_stmt *prepare_list(struct connection *reader, const struct yq_job
     if (filter->destination)
         sqlite3_bind_text(list, 3, filter->destination, -1, SQLITE_STATIC);
     sqlite3_bind_int64(list, 4, filter->limit ? (int64_t)filter->limit : -1);
+    if (filter->study)
+        sqlite3_bind_text(list, 5, filter->study, -1, SQLITE_STATIC);
     return list;
 }
 

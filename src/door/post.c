@@ -69,6 +69,7 @@ static void *run_round(void *context)
     yq_log_set_trace(trace);
     while (yq_deliver(&round->courier))
         ;
+    yq_courier_fini(&round->courier);
     strike(round);
     free(round);
     return NULL;
@@ -83,8 +84,17 @@ static unsigned running_for(struct yq_post *post, const struct yq_lane *lane)
     return count;
 }
 
+/* At a platform that failed last time one tries alone. */
+static unsigned couriers_of(const struct yq_conf *conf, const struct yq_lane *lane)
+{
+    const struct yq_platform *platform = yq_conf_platform(conf, lane->destination);
+    return platform && !lane->tries ? (unsigned)platform->couriers : 1;
+}
+
 static unsigned associations_of(const struct yq_conf *conf, const struct yq_lane *lane)
 {
+    if (lane->kind == YQ_JOB_REPORT)
+        return couriers_of(conf, lane);
     const struct yq_peer *peer = yq_conf_destination(conf, lane->destination);
     return lane->kind == YQ_JOB_FORWARD && peer && peer->forward.associations
                ? peer->forward.associations
@@ -150,6 +160,8 @@ static int64_t look_around(struct yq_post *post)
     size_t count = 0;
     int64_t wait_ms = LOOK_MS;
     post->woken = post->woken || yq_outbox_wake(post->house->catalog, &err);
+    if (post->woken && yq_deliver_plan(post->house))
+        wait_ms = 0;
     if (!post->woken || !yq_outbox_look(post->house->catalog, &lanes, &count, &err))
         return LOOK_MS; /* the catalog says by itself that it is unwell */
     yq_deliver_tell_dropped(post->house);

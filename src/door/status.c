@@ -475,6 +475,15 @@ static double is_held(const struct yq_lane *lane, int64_t now_ms)
     (void)now_ms;
     return lane->held;
 }
+static double jobs_withheld(const struct yq_lane *lane, int64_t now_ms)
+{
+    (void)now_ms;
+    return (double)lane->withheld;
+}
+static double is_paused(const struct yq_lane *lane, int64_t now_ms)
+{
+    return lane->next_ms > now_ms;
+}
 static double number_sent(const struct yq_lane *lane, int64_t now_ms)
 {
     (void)now_ms;
@@ -495,12 +504,20 @@ static const struct {
     const char *name, *type, *help;
     double (*value)(const struct yq_lane *lane, int64_t now_ms);
 } queue_metrics[] = {
-    {"queue_jobs", "gauge", "studies that wait, those held by hand too", jobs_waiting},
+    {"queue_jobs", "gauge", "studies, and exams for platforms, that wait; those held too",
+     jobs_waiting},
     {"queue_oldest_seconds", "gauge", "how long the oldest has waited", oldest_seconds},
-    {"queue_refused", "gauge", "studies of which the peer refused something", jobs_refused},
+    {"queue_refused", "gauge", "studies or exams of which the other side refused something",
+     jobs_refused},
+    {"queue_withheld", "gauge", "exams that are held until something of them is put right",
+     jobs_withheld},
+    {"queue_paused", "gauge", "1: it could not be reached and is left alone for a while",
+     is_paused},
     {"queue_held", "gauge", "1: the destination is held by hand", is_held},
-    {"queue_sent_total", "counter", "instances sent (kind pull: studies fetched)", number_sent},
-    {"queue_failed_total", "counter", "instances that were refused for good", number_failed},
+    {"queue_sent_total", "counter", "instances sent (kind pull: studies fetched; report: messages)",
+     number_sent},
+    {"queue_failed_total", "counter", "instances or messages that were refused for good",
+     number_failed},
     {"queue_retries_total", "counter", "tries that have to be made again", number_retried},
 };
 

@@ -103,6 +103,8 @@ int yq_run_folder(struct yq_cli *cli);
 int yq_run_anonymize(struct yq_cli *cli);
 int yq_run_codes(struct yq_cli *cli);
 int yq_run_queue(struct yq_cli *cli);
+int yq_run_delivered(struct yq_cli *cli);
+int yq_run_requests(struct yq_cli *cli);
 int yq_run_hl7(struct yq_cli *cli);
 int yq_run_link(struct yq_cli *cli);
 int yq_run_report(struct yq_cli *cli);

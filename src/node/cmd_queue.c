@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "delivered.h"
 #include "home.h"
 #include "output.h"
 #include "yq/clock.h"
@@ -37,8 +38,9 @@ static const struct yq_lane *lane_of(const struct lanes *lanes, const struct yq_
 
 /* ---- list, show ---- */
 
-static struct yq_json *job_json(const struct yq_job *job, const char *why)
+static struct yq_json *job_json(struct yq_home *home, const struct yq_job *job, const char *why)
 {
+    char subject[DELIVERED_SUBJECT_SIZE];
     char text[32];
     struct yq_json *object = yq_json_object();
     yq_json_number(object, "id", (double)job->id);
@@ -46,7 +48,12 @@ static struct yq_json *job_json(const struct yq_job *job, const char *why)
     yq_json_text(object, "state", yq_job_state_name(job->state));
     yq_json_text(object, "to", job->destination);
     yq_json_text(object, "rule", job->rule);
-    yq_json_text(object, "StudyInstanceUID", job->study);
+    if (job->kind == YQ_JOB_REPORT) {
+        delivered_subject(home, job, subject);
+        yq_json_text(object, strncmp(job->study, "exam:", 5) == 0 ? "exam" : "report", subject);
+    } else {
+        yq_json_text(object, "StudyInstanceUID", job->study);
+    }
     yq_json_text(object, "priority", yq_priority_name((enum yq_priority)job->priority));
     yq_json_number(object, "pending", (double)job->pending);
     yq_json_number(object, "sent", (double)job->sent);
@@ -71,11 +78,24 @@ static void age_text(char *text, size_t size, const struct yq_job *job, int64_t 
                      (double)(now_ms - (over ? job->changed_ms : job->queued_ms)) / 1000);
 }
 
-static bool print_jobs(struct yq_cli *cli, const struct yq_conf *conf, const struct lanes *lanes,
+static void add_subject(struct yq_home *home, struct yq_table *table, const struct yq_job *job)
+{
+    char subject[DELIVERED_SUBJECT_SIZE];
+    if (job->kind != YQ_JOB_REPORT) {
+        yq_table_add(table, job->study);
+        return;
+    }
+    delivered_subject(home, job, subject);
+    yq_table_addf(table, "%s %s", strncmp(job->study, "exam:", 5) == 0 ? "exam" : "report",
+                  subject);
+}
+
+static bool print_jobs(struct yq_cli *cli, struct yq_home *home, const struct lanes *lanes,
                        const struct yq_job *jobs, size_t count)
 {
-    static const char *const heads[] = {"ID",   "STATE", "TO",   "STUDY UID", "LEFT",
-                                        "SENT", "AGE",   "RULE", "WHY"};
+    const struct yq_conf *conf = yq_conf_hold(home->house.conf);
+    static const char *const heads[] = {"ID",  "STATE", "TO", "STUDY UID OR EXAM", "LEFT", "SENT",
+                                        "AGE", "RULE",  "WHY"};
     struct yq_table table yq_cleanup(yq_table_fini) = {
         .heads = heads, .columns = 9, .last_whole = true};
     struct yq_json *array = cli->json ? yq_json_array() : NULL;
@@ -85,20 +105,21 @@ static bool print_jobs(struct yq_cli *cli, const struct yq_conf *conf, const str
         char why[512], age[48];
         yq_deliver_explain(conf, job, lane_of(lanes, job), now_ms, why, sizeof why);
         if (cli->json) {
-            yq_json_add(array, NULL, job_json(job, why));
+            yq_json_add(array, NULL, job_json(home, job, why));
             continue;
         }
         age_text(age, sizeof age, job, now_ms);
         yq_table_addf(&table, "%" PRId64, job->id);
         yq_table_add(&table, yq_job_state_name(job->state));
         yq_table_addf(&table, "%s%s", job->kind == YQ_JOB_PULL ? "from " : "", job->destination);
-        yq_table_add(&table, job->study);
+        add_subject(home, &table, job);
         yq_table_addf(&table, "%" PRIu64, job->pending);
         yq_table_addf(&table, "%" PRIu64, job->sent);
         yq_table_add(&table, age);
         yq_table_add(&table, job->rule);
         yq_table_add(&table, why);
     }
+    yq_conf_release(home->house.conf, conf);
     if (cli->json)
         return yq_print_json(array);
     if (count)
@@ -136,9 +157,7 @@ static int list(struct yq_cli *cli, struct yq_home *home, const struct asked *as
     if (!yq_outbox_summary(home->house.catalog, false, &lanes.list, &lanes.count, &err) ||
         !yq_outbox_list(home->house.catalog, &filter, &jobs, &count, &err))
         return yq_cli_fail_err(&err);
-    const struct yq_conf *conf = yq_conf_hold(home->house.conf);
-    bool ok = print_jobs(cli, conf, &lanes, jobs, count);
-    yq_conf_release(home->house.conf, conf);
+    bool ok = print_jobs(cli, home, &lanes, jobs, count);
     free(jobs);
     if (!cli->json && !count)
         printf("nothing %s\n", filter.by_state || filter.destination ? "of that kind" : "waits");
@@ -167,17 +186,29 @@ static void print_line(const char *head, int64_t ms)
     printf("%-10s %.10s %.8s UTC\n", head, text, text + 11);
 }
 
-static void print_job(const struct yq_job *job, const char *why, const struct yq_item_end *outcomes,
-                      size_t count)
+static void print_job(struct yq_home *home, const struct yq_job *job, const char *why,
+                      const struct yq_item_end *outcomes, size_t count)
 {
-    printf("%-10s %" PRId64 "\n%-10s %s\n%-10s %s\n%-10s %s\n%-10s %s\n%-10s %s\n", "id", job->id,
-           "state", yq_job_state_name(job->state), job->kind == YQ_JOB_PULL ? "from" : "to",
-           job->destination, "rule", job->rule, "study", job->study, "priority",
+    static const char *const things[] = {
+        [YQ_JOB_FORWARD] = "instances", [YQ_JOB_PULL] = "studies", [YQ_JOB_REPORT] = "messages"};
+    bool report = job->kind == YQ_JOB_REPORT;
+    char subject[DELIVERED_SUBJECT_SIZE] = "";
+    if (report)
+        delivered_subject(home, job, subject);
+    printf("%-10s %" PRId64 "\n%-10s %s\n%-10s %s\n", "id", job->id, "state",
+           yq_job_state_name(job->state), job->kind == YQ_JOB_PULL ? "from" : "to",
+           job->destination);
+    if (!report)
+        printf("%-10s %s\n", "rule", job->rule);
+    printf("%-10s %s\n%-10s %s\n",
+           !report                                ? "study"
+           : strncmp(job->study, "exam:", 5) == 0 ? "exam"
+                                                  : "report",
+           report ? subject : job->study, "priority",
            yq_priority_name((enum yq_priority)job->priority));
     printf("%-10s %" PRIu64 " to send, %" PRIu64 " sent, %" PRIu64 " refused, %" PRIu64
            " dropped\n",
-           job->kind == YQ_JOB_PULL ? "studies" : "instances", job->pending, job->sent,
-           job->refused, job->dropped);
+           things[job->kind], job->pending, job->sent, job->refused, job->dropped);
     printf("%-10s %u\n", "tries", job->tries);
     print_line("queued", job->queued_ms);
     print_line("changed", job->changed_ms);
@@ -211,11 +242,16 @@ static int show(struct yq_cli *cli, struct yq_home *home, const struct asked *as
         yq_deliver_explain(conf, jobs, lane_of(&lanes, jobs), yq_now_ms(), why, sizeof why);
         yq_conf_release(home->house.conf, conf);
         if (cli->json) {
-            struct yq_json *object = job_json(jobs, why);
-            yq_json_add(object, "instances", outcomes_json(outcomes, outcome_count));
+            struct yq_json *object = job_json(home, jobs, why);
+            if (jobs->kind == YQ_JOB_REPORT)
+                yq_json_add(object, "messages", delivered_pieces_json(home, jobs));
+            else
+                yq_json_add(object, "instances", outcomes_json(outcomes, outcome_count));
             status = yq_print_json(object) ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
         } else {
-            print_job(jobs, why, outcomes, outcome_count);
+            print_job(home, jobs, why, outcomes, outcome_count);
+            if (jobs->kind == YQ_JOB_REPORT)
+                delivered_pieces_print(home, jobs);
         }
     }
     free(outcomes);
@@ -280,7 +316,7 @@ static int read_asked(struct yq_cli *cli, const char *what, const struct verb *v
     bool all = yq_cli_flag(cli, "all"), listing = strcmp(what, "list") == 0;
     asked->to = yq_cli_value(cli, "to");
     if (asked->to && !yq_aet_valid(asked->to))
-        return yq_cli_usage(cli, "--to wants an AE title");
+        return yq_cli_usage(cli, "--to wants an AE title, or the name of a platform");
     if (cli->arg_count > (listing ? 1 : 2))
         return yq_cli_usage(cli, "queue %s takes no %s", what, cli->args[listing ? 1 : 2]);
     if (listing)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "yq/clock.h"
+#include "yq/deliver.h"
 #include "yq/frames.h"
 #include "yq/log.h"
 #include "yq/provinces.h"
@@ -198,8 +199,11 @@ static bool open_all(struct yq_home *home, unsigned flags, struct yq_err *err)
     }
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     yq_home_bound(home, conf);
+    bool ok = yq_catalog_open(home->catalog, &house->catalog, err);
+    if (ok)
+        yq_deliver_wants(house, conf);
     yq_conf_release(house->conf, conf);
-    return yq_catalog_open(home->catalog, &house->catalog, err);
+    return ok;
 }
 
 /* `take` is consumed, success or not. */

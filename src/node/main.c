@@ -78,12 +78,23 @@ static const struct yq_option odbc_options[] = {
     {NULL, NULL, NULL},
 };
 static const struct yq_option queue_options[] = {
-    {"to", "AET", "only what is for this peer"},
+    {"to", "AET", "only what is for this peer, or for this platform"},
     {"state", "STATE",
      "list: only gathering, pending, retry, sending, held, refused, done or dropped"},
     {"all", NULL, "list: also what is done or dropped; retry: all that waits or was refused"},
     {"limit", "N", "list: at most N (200 when not given; 0: all)"},
     {"reason", "TEXT", "drop, hold: why; it is kept"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option delivered_options[] = {
+    {"accession", "NUMBER", "the exams with this accession number"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option requests_options[] = {
+    {"exam", "ID", "only calls about this exam"},
+    {"failed", NULL, "only those that did not get through"},
+    {"limit", "N", "the last N (50 when not given)"},
+    {"show", "ID", "one of them, with what was sent and what was answered"},
     {NULL, NULL, NULL},
 };
 static const struct yq_option report_options[] = {
@@ -313,8 +324,24 @@ const struct yq_verb yq_verbs[] = {
      "effect within a second.\n\n"
      "retry tries at once, also what was refused; by ID also what was dropped. hold keeps one "
      "entry,\n"
-     "or everything for a peer with what comes later, until release. drop gives up for good.",
+     "or everything for a peer with what comes later, until release. drop gives up for good.\n\n"
+     "Records go to platforms (DIR/conf/platforms.json) by the same queue, an entry per exam and\n"
+     "platform; --to takes a platform's name. What a province would refuse is held until it "
+     "changes.\n"
+     "retry by ID sends an exam once more though the platform has it.",
      queue_options},
+    {"delivered", yq_run_delivered, "EXAM\n--accession NUMBER",
+     "did it arrive? what the platforms have of an exam",
+     "Message by message: what went to each platform when, what holds the rest and what to do. "
+     "Exit\n"
+     "status 1 when something of it has not arrived.",
+     delivered_options},
+    {"requests", yq_run_requests, "PLATFORM [--exam ID] [--failed] [--limit N] [--show ID]",
+     "the last calls to a platform and what it answered",
+     "The last `keep_requests` of them (platforms.json), oldest first. What is personal was "
+     "masked\n"
+     "before it was kept. --show tells all of one.",
+     requests_options},
     {"report", yq_run_report, "pdf ID [VERSION] [--out FILE|--url HOURS]\nattach ID FILE",
      "the PDF of a report",
      "pdf gives the PDF of the report's latest version, or of another one, or a signed URL of it "

@@ -130,6 +130,7 @@ static void reload(struct node *node)
     name_restart_keys(old, fresh, restart, sizeof restart);
     yq_conf_release(node->home.house.conf, old);
     yq_home_bound(&node->home, fresh);
+    yq_deliver_wants(&node->home.house, fresh);
     apply_logging(fresh);
     size_t peers = fresh->peer_count, rules = fresh->rule_count;
     yq_conf_swap(node->home.house.conf, fresh);

@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "report_way.h"
 #include "yq/clock.h"
 #include "yq/log.h"
 
@@ -31,11 +32,27 @@ static int64_t minutes_until_open(const struct yq_peer *peer, int64_t now_ms)
     return peer ? yq_windows_closed(&peer->forward.windows, yq_clock_minute(now_ms)) : 0;
 }
 
+static int64_t due_at_platform(const struct yq_platform *platform, int64_t due, int64_t now_ms)
+{
+    if (!platform || !platform->enabled)
+        return INT64_MAX;
+    if (due > now_ms)
+        return due;
+    int64_t closed = yq_windows_closed(&platform->open, yq_clock_minute(now_ms));
+    if (closed)
+        return now_ms - now_ms % MINUTE_MS + closed * MINUTE_MS;
+    struct report_way *way = platform->rate ? report_way_of(platform->name) : NULL;
+    int64_t clock_ms = yq_monotonic_ms();
+    return way ? now_ms + report_way_free_ms(way, clock_ms) - clock_ms : due;
+}
+
 int64_t yq_deliver_due(const struct yq_conf *conf, const struct yq_lane *lane, int64_t now_ms)
 {
     if (lane->held)
         return INT64_MAX;
     int64_t due = lane->due_ms > lane->next_ms ? lane->due_ms : lane->next_ms;
+    if (lane->kind == YQ_JOB_REPORT)
+        return due_at_platform(yq_conf_platform(conf, lane->destination), due, now_ms);
     if (lane->kind != YQ_JOB_FORWARD || due > now_ms)
         return due;
     int64_t closed = minutes_until_open(yq_conf_destination(conf, lane->destination), now_ms);
@@ -43,13 +60,18 @@ int64_t yq_deliver_due(const struct yq_conf *conf, const struct yq_lane *lane, i
 }
 
 /* Twice as long with each try, within bounds, and never the same for two that failed together. */
-static int64_t pause_ms(const struct errand *errand, unsigned tries)
+int64_t errand_pause_ms(const struct errand *errand, unsigned tries)
 {
     const struct yq_forwarding *own = errand->peer ? &errand->peer->forward : NULL;
+    const struct yq_platform *platform = errand->platform;
     int64_t least =
         own && own->retry_seconds ? own->retry_seconds : errand->conf->queue_retry_seconds;
     int64_t most = own && own->retry_most_seconds ? own->retry_most_seconds
                                                   : errand->conf->queue_retry_most_seconds;
+    if (platform) {
+        least = platform->retry_seconds;
+        most = platform->retry_most_seconds;
+    }
     int64_t pause = least;
     uint16_t jitter = 0;
     while (tries-- && pause < most)
@@ -71,14 +93,14 @@ void errand_unreachable(struct errand *errand, const struct yq_err *why)
     give_reason(errand, why);
     errand->end.how = YQ_SETTLE_BACK;
     errand->end.lane = YQ_LANE_TROUBLE;
-    errand->end.lane_next_ms = yq_now_ms() + pause_ms(errand, errand->job.lane_tries);
+    errand->end.lane_next_ms = yq_now_ms() + errand_pause_ms(errand, errand->job.lane_tries);
 }
 
 void errand_again(struct errand *errand, const struct yq_err *why, bool progress)
 {
     give_reason(errand, why);
     errand->end.how = YQ_SETTLE_RETRY;
-    errand->end.next_ms = yq_now_ms() + pause_ms(errand, progress ? 0 : errand->job.tries);
+    errand->end.next_ms = yq_now_ms() + errand_pause_ms(errand, progress ? 0 : errand->job.tries);
 }
 
 bool errand_stopped(const struct errand *errand)
@@ -175,7 +197,7 @@ static void conclude(struct sending *sending, bool ok, const struct yq_sent_coun
         errand_again(errand, err, sending->sent > 0);
         if (!sending->sent) { /* perhaps it is the peer, perhaps this job: the next one will tell */
             end->lane = YQ_LANE_TROUBLE;
-            end->lane_next_ms = yq_now_ms() + pause_ms(errand, errand->job.lane_tries);
+            end->lane_next_ms = yq_now_ms() + errand_pause_ms(errand, errand->job.lane_tries);
         }
     } else if (sending->later) {
         errand_again(errand, &sending->trouble, sending->sent > 0);
@@ -272,6 +294,12 @@ static void settle(struct errand *errand)
 static void do_errand(struct errand *errand)
 {
     struct yq_err err = {0};
+    if (errand->job.kind == YQ_JOB_REPORT) {
+        errand->platform = yq_conf_platform(errand->conf, errand->job.destination);
+        if (errand->platform)
+            report_deliver(errand);
+        return;
+    }
     errand->peer = yq_conf_destination(errand->conf, errand->job.destination);
     if (!errand->peer) {
         yq_fail(&err, YQ_ABSENT, "walk", "peers.json has no %s that can be called",
@@ -286,7 +314,7 @@ static void do_errand(struct errand *errand)
     settle(errand);
 }
 
-bool yq_deliver(const struct yq_courier *courier)
+bool yq_deliver(struct yq_courier *courier)
 {
     struct yq_house *house = courier->house;
     struct errand errand = {.courier = courier};
@@ -337,14 +365,37 @@ static const char *time_text(char text[32], int64_t ms, int64_t now_ms)
     return text;
 }
 
+static bool explain_platform(const struct yq_conf *conf, const struct yq_job *job, int64_t now_ms,
+                             char *text, size_t size)
+{
+    char when[32];
+    const struct yq_platform *platform = yq_conf_platform(conf, job->destination);
+    int64_t closed = platform ? yq_windows_closed(&platform->open, yq_clock_minute(now_ms)) : 0;
+    if (!platform)
+        snprintf(text, size, "waits: platforms.json has no %s", job->destination);
+    else if (!platform->enabled)
+        snprintf(text, size, "waits: %s is not enabled (platforms.json)", job->destination);
+    else if (closed)
+        snprintf(text, size, "outside the hours of %s (windows in platforms.json); from %s",
+                 job->destination,
+                 time_text(when, now_ms - now_ms % MINUTE_MS + closed * MINUTE_MS, now_ms));
+    else if (job->state == YQ_JOB_PENDING && job->next_ms > now_ms)
+        snprintf(text, size, "changed a moment ago; goes at %s unless it changes again",
+                 time_text(when, job->next_ms, now_ms));
+    else
+        return false;
+    return true;
+}
+
 /* Of a job that waits: what stands in the way of its lane; false: nothing. */
 static bool explain_lane(const struct yq_conf *conf, const struct yq_job *job,
                          const struct yq_lane *lane, int64_t now_ms, char *text, size_t size)
 {
     char when[32];
-    const struct yq_peer *peer = yq_conf_destination(conf, job->destination);
+    bool report = job->kind == YQ_JOB_REPORT;
+    const struct yq_peer *peer = report ? NULL : yq_conf_destination(conf, job->destination);
     int64_t closed = job->kind == YQ_JOB_FORWARD ? minutes_until_open(peer, now_ms) : 0;
-    if (!peer)
+    if (!peer && !report)
         snprintf(text, size,
                  "waits: peers.json has no %s that can be called; yingqiao ae add %s "
                  "HOST PORT",
@@ -356,6 +407,8 @@ static bool explain_lane(const struct yq_conf *conf, const struct yq_job *job,
         snprintf(text, size, "%s: tried %u time%s in vain (%s); again at %s", job->destination,
                  lane->tries, lane->tries == 1 ? "" : "s", lane->reason,
                  time_text(when, lane->next_ms, now_ms));
+    else if (report)
+        return explain_platform(conf, job, now_ms, text, size);
     else if (closed)
         snprintf(text, size, "outside the hours of %s (forward.window in peers.json); from %s",
                  job->destination,
@@ -394,6 +447,13 @@ void yq_deliver_explain(const struct yq_conf *conf, const struct yq_job *job,
         snprintf(text, size, job->kind == YQ_JOB_PULL ? "is being fetched" : "is being sent");
         return;
     case YQ_JOB_HELD:
+        if (job->wakes) {
+            snprintf(text, size,
+                     "held: %s; when that is put right it goes by itself, or: yingqiao "
+                     "queue retry %lld",
+                     job->reason, (long long)job->id);
+            return;
+        }
         snprintf(text, size, "held%s%s; yingqiao queue release %lld", *job->reason ? ": " : "",
                  job->reason, (long long)job->id);
         return;
@@ -408,9 +468,13 @@ void yq_deliver_explain(const struct yq_conf *conf, const struct yq_job *job,
 
 /* ---- the alert ---- */
 
-static int64_t alert_ms(const struct yq_conf *conf, const char *aet)
+static int64_t alert_ms(const struct yq_conf *conf, const struct yq_lane *lane)
 {
-    const struct yq_peer *peer = yq_conf_destination(conf, aet);
+    if (lane->kind == YQ_JOB_REPORT) {
+        const struct yq_platform *platform = yq_conf_platform(conf, lane->destination);
+        return platform && platform->enabled ? conf->queue_alert_minutes * MINUTE_MS : 0;
+    }
+    const struct yq_peer *peer = yq_conf_destination(conf, lane->destination);
     int64_t minutes = peer && peer->forward.alert_minutes ? peer->forward.alert_minutes
                                                           : conf->queue_alert_minutes;
     return minutes * MINUTE_MS;
@@ -427,8 +491,10 @@ bool yq_deliver_alert(struct yq_house *house, struct yq_queue_alert *out, struct
     int64_t now_ms = yq_now_ms(), oldest_ms = 0;
     const char *worst = "";
     for (size_t i = 0; i < count; i++) {
-        int64_t most = alert_ms(conf, lanes[i].destination), since = lanes[i].oldest_ms;
+        int64_t most = alert_ms(conf, &lanes[i]), since = lanes[i].oldest_ms;
         out->refused += most ? lanes[i].jobs[YQ_JOB_REFUSED] : 0;
+        if (most && lanes[i].withheld_ms && (!since || lanes[i].withheld_ms < since))
+            since = lanes[i].withheld_ms;
         if (!most || !since || now_ms - since < most)
             continue;
         out->late++;

@@ -140,11 +140,11 @@ static void a_report_is_its_exams_affair(void **state_)
     assert_int_equal(count, 1); /* the report waits no more by itself */
     assert_true(strncmp(jobs[0].study, "exam:", 5) == 0);
     free(jobs);
-    struct yq_scope scope;
+    struct yq_exam_scope scope;
     ok(yq_consignment_scope(catalog, "P", exam, &scope, &err));
     assert_int_equal(scope.report_count, 1);
     assert_string_equal(scope.reports[0].id, "R1");
-    yq_scope_fini(&scope);
+    yq_exam_scope_fini(&scope);
 }
 
 static void a_patient_is_the_affair_of_all_his_exams(void **state_)

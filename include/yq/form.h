@@ -71,8 +71,8 @@ void yq_form_person(const char *name, struct yq_buf *out);
 /* Appends what base64 text stands for; blanks, line ends and a data URL's head are passed over.
  * False: it is none, or out->failed. */
 bool yq_form_base64(const char *text, size_t length, struct yq_buf *out);
-/* The other way round: without line ends. */
-void yq_form_put_base64(struct yq_buf *out, const void *bytes, size_t length);
+/* The other way round, appended: the usual alphabet, padded, in one line. */
+void yq_form_base64_write(const void *bytes, size_t length, struct yq_buf *out);
 
 /* ---- rows ---- */
 

@@ -79,6 +79,11 @@ struct yq_province {
     bool (*reconcile)(struct yq_house *house, const struct yq_conf *conf,
                       const struct yq_platform *platform, const char *date, uint64_t *told,
                       uint64_t *missing, struct yq_err *err);
+    /* Appends what goes over the wire for a composed message, sealed and signed, for people who
+     * want to see it; NULL: messages go as they are. */
+    bool (*envelope)(struct yq_house *house, const struct yq_conf *conf,
+                     const struct yq_platform *platform, const struct yq_buf *message,
+                     struct yq_buf *out, struct yq_err *err);
     const struct yq_service *services; /* what it asks of us */
     size_t service_count;
 };

@@ -41,7 +41,7 @@ static bool add(struct yq_conf *conf, struct yq_fields *take, struct yq_err *err
     struct yq_fields **list =
         conf->own_field_count == FILES_MOST
             ? NULL
-            : realloc(conf->own_fields, (conf->own_field_count + 1) * sizeof *list);
+            : realloc(conf->own_fields, (conf->own_field_count + 1) * sizeof(void *));
     if (!list) {
         yq_fields_free(take);
         return yq_fail(err, YQ_FULL, "conf", "no memory for the own lines of field tables");

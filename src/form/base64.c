@@ -56,7 +56,7 @@ bool yq_form_base64(const char *text, size_t length, struct yq_buf *out)
     return rest != 1 && !out->failed;
 }
 
-void yq_form_put_base64(struct yq_buf *out, const void *bytes, size_t length)
+void yq_form_base64_write(const void *bytes, size_t length, struct yq_buf *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const uint8_t *in = bytes;

@@ -118,6 +118,7 @@ int yq_run_demo(struct yq_cli *cli);
 int yq_run_model(struct yq_cli *cli);
 int yq_run_fields(struct yq_cli *cli);
 int yq_run_validate(struct yq_cli *cli);
+int yq_run_compose(struct yq_cli *cli);
 int yq_run_rehearse(struct yq_cli *cli);
 
 #endif

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "home.h"
 #include "output.h"
+#include "outward.h"
 #include "yq/compose.h"
 #include "yq/registry.h"
 
@@ -17,14 +18,6 @@ struct rules {
     const struct yq_interface *list[RULES_MOST];
     size_t count;
 };
-
-static bool is_platform(const char *name)
-{
-    for (size_t i = 0; i < yq_interface_count; i++)
-        if (strcmp(yq_interfaces[i].platform, name) == 0)
-            return true;
-    return false;
-}
 
 static struct rules rules_for(const char *platform, enum yq_kind kind)
 {
@@ -60,7 +53,10 @@ static void print_findings(const struct yq_interface *interface, const struct yq
     for (size_t i = 0; i < findings->count; i++) {
         const struct yq_finding *f = &findings->list[i];
         printf("  %s  %s%s\n      %s\n      %s\n", f->member, f->what,
-               f->serious ? "" : " (only odd)", f->chinese, f->english);
+               !f->serious             ? " (only odd)"
+               : interface && !f->held ? " (goes all the same)"
+                                       : "",
+               f->chinese, f->english);
     }
 }
 
@@ -75,6 +71,8 @@ static void add_findings(struct yq_json *array, const struct yq_interface *inter
         yq_json_text(object, "member", f->member);
         yq_json_text(object, "what", f->what);
         yq_json_flag(object, "serious", f->serious);
+        if (interface)
+            yq_json_flag(object, "held", f->held);
         yq_json_text(object, "chinese", f->chinese);
         yq_json_text(object, "english", f->english);
         yq_json_add(array, NULL, object);
@@ -93,39 +91,83 @@ static void look(struct yq_house *house, const struct yq_company *company,
     yq_conf_release(house->conf, conf);
 }
 
-/* Returns how many are serious. */
-static unsigned check_by(struct yq_house *house, const struct yq_company *company,
-                         const struct yq_interface *interface, struct yq_json *array)
+struct verdict {
+    struct yq_json *array; /* NULL: printed as text */
+    unsigned serious, held;
+};
+
+static void check_by(struct yq_house *house, const struct yq_company *company,
+                     const struct yq_interface *interface, struct verdict *verdict)
 {
     struct yq_findings findings = {0};
-    unsigned serious = 0;
     look(house, company, interface, &findings);
-    for (size_t i = 0; i < findings.count; i++)
-        serious += findings.list[i].serious;
-    if (array)
-        add_findings(array, interface, &findings);
+    for (size_t i = 0; i < findings.count; i++) {
+        verdict->serious += findings.list[i].serious;
+        verdict->held += findings.list[i].held;
+    }
+    if (verdict->array)
+        add_findings(verdict->array, interface, &findings);
     else
         print_findings(interface, &findings);
     yq_findings_fini(&findings);
-    return serious;
 }
 
-static int validate_one(struct yq_cli *cli, struct yq_house *house, const char *platform,
-                        enum yq_kind kind, const char *id)
+static bool validate_record(struct yq_house *house, const char *platform, enum yq_kind kind,
+                            const char *id, struct verdict *verdict, struct yq_err *err)
 {
     struct rules rules = rules_for(platform, kind);
     struct yq_company company;
-    struct yq_err err;
-    unsigned serious = 0;
-    if (!yq_company_open(house, kind, id, &company, &err))
-        return yq_cli_fail_err(&err);
-    struct yq_json *array = cli->json ? yq_json_array() : NULL;
+    if (!yq_company_open(house, kind, id, &company, err))
+        return false;
     for (size_t i = 0; i < rules.count; i++)
-        serious += check_by(house, &company, rules.list[i], array);
+        check_by(house, &company, rules.list[i], verdict);
     yq_company_fini(&company);
-    if (array && !yq_print_json(array))
+    return true;
+}
+
+/* An exam, and the reports that belong to it. */
+static bool validate_exam(struct yq_house *house, const char *platform, const char *id,
+                          struct verdict *verdict, struct yq_err *err)
+{
+    struct yq_link *links = NULL;
+    size_t count = 0;
+    if (!verdict->array)
+        printf("exam %s\n", id);
+    if (!validate_record(house, platform, YQ_KIND_EXAM, id, verdict, err) ||
+        !yq_links_of(house, YQ_KIND_EXAM, id, &links, &count, err))
+        return false;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        bool holds = links[i].state == YQ_TIE_SURE || links[i].state == YQ_TIE_SET;
+        if (!*links[i].report || !*links[i].exam || !holds)
+            continue;
+        if (!verdict->array)
+            printf("report %s\n", links[i].report);
+        ok = validate_record(house, platform, YQ_KIND_REPORT, links[i].report, verdict, err) ||
+             err->code == YQ_ABSENT;
+    }
+    free(links);
+    if (ok && !verdict->array)
+        printf(verdict->held ? "held back until %u finding%s mended\n" : "nothing holds it back\n",
+               verdict->held, verdict->held == 1 ? " is" : "s are");
+    return ok;
+}
+
+/* kind YQ_KIND_COUNT: an exam with its reports. */
+static int validate_one(struct yq_cli *cli, struct yq_house *house, const char *platform,
+                        enum yq_kind kind, const char *id)
+{
+    struct verdict verdict = {.array = cli->json ? yq_json_array() : NULL};
+    struct yq_err err;
+    bool ok = kind == YQ_KIND_COUNT ? validate_exam(house, platform, id, &verdict, &err)
+                                    : validate_record(house, platform, kind, id, &verdict, &err);
+    if (!ok) {
+        yq_json_free(verdict.array);
+        return yq_cli_fail_err(&err);
+    }
+    if (verdict.array && !yq_print_json(verdict.array))
         return YQ_EXIT_FAILED;
-    return serious ? YQ_EXIT_FAILED : YQ_EXIT_FINE;
+    return verdict.serious ? YQ_EXIT_FAILED : YQ_EXIT_FINE;
 }
 
 /* ---- all of them, counted ---- */
@@ -309,33 +351,62 @@ static int validate_all(struct yq_cli *cli, struct yq_house *house, const char *
     return status;
 }
 
+struct asked {
+    const char *platform, *id; /* a province; NULL: the general rules */
+    enum yq_kind kind;         /* YQ_KIND_COUNT: all, or an exam with its reports */
+};
+
+/* [PLATFORM] [KIND [ID]], or PLATFORM EXAM. False: a usage error, said. */
+static bool read_asked(struct yq_cli *cli, struct yq_house *house, struct asked *asked)
+{
+    const struct yq_platform *platform;
+    const struct yq_conf *conf = yq_conf_hold(house->conf);
+    size_t at = 0;
+    *asked = (struct asked){.kind = YQ_KIND_COUNT};
+    if (cli->arg_count)
+        asked->platform = yq_cli_province(conf, cli->args[0], &platform);
+    yq_conf_release(house->conf, conf);
+    at += asked->platform != NULL;
+    if (at < cli->arg_count) {
+        asked->kind = yq_kind_by_name(cli->args[at]);
+        bool exam = asked->kind == YQ_KIND_COUNT && asked->platform && at + 1 == cli->arg_count;
+        if (exam)
+            asked->id = cli->args[at];
+        else if (asked->kind >= YQ_KIND_KEPT) {
+            yq_cli_usage(cli, "%s is neither a platform nor a kind of records that are kept",
+                         cli->args[at]);
+            return false;
+        }
+        at++;
+    }
+    if (at < cli->arg_count)
+        asked->id = cli->args[at++];
+    if (at == cli->arg_count)
+        return true;
+    yq_cli_usage(cli, "validate wants: [PLATFORM] [KIND [ID]]");
+    return false;
+}
+
 int yq_run_validate(struct yq_cli *cli)
 {
     struct yq_home home = {0};
     struct yq_err err;
-    size_t at = 0;
-    const char *platform = NULL;
-    if (at < cli->arg_count && is_platform(cli->args[at]))
-        platform = cli->args[at++];
-    enum yq_kind kind = YQ_KIND_COUNT;
-    if (at < cli->arg_count) {
-        kind = yq_kind_by_name(cli->args[at]);
-        if (kind >= YQ_KIND_KEPT)
-            return yq_cli_usage(cli, "%s is neither a platform nor a kind of records that are kept",
-                                cli->args[at]);
-        at++;
-    }
-    const char *id = at < cli->arg_count ? cli->args[at++] : NULL;
-    if (at < cli->arg_count)
-        return yq_cli_usage(cli, "validate wants: [PLATFORM] [KIND [ID]]");
-    if (platform && kind != YQ_KIND_COUNT && !rules_for(platform, kind).count)
-        return yq_cli_fail("%s has no field table for %s", platform, yq_kinds[kind].plural);
+    struct asked asked;
+    int status;
     if (!yq_home_open(cli, YQ_HOME_NO_STORE, NULL, &home, &err)) {
         yq_home_close(&home);
         return yq_cli_fail_err(&err);
     }
-    int status = id ? validate_one(cli, &home.house, platform, kind, id)
-                    : validate_all(cli, &home.house, platform, kind);
+    if (!read_asked(cli, &home.house, &asked))
+        status = YQ_EXIT_USAGE;
+    else if (asked.platform && asked.kind != YQ_KIND_COUNT &&
+             !rules_for(asked.platform, asked.kind).count)
+        status = yq_cli_fail("%s has no field table for %s", asked.platform,
+                             yq_kinds[asked.kind].plural);
+    else if (asked.id)
+        status = validate_one(cli, &home.house, asked.platform, asked.kind, asked.id);
+    else
+        status = validate_all(cli, &home.house, asked.platform, asked.kind);
     yq_home_close(&home);
     return status;
 }

@@ -195,6 +195,12 @@ static const struct yq_option audit_options[] = {
     {"limit", "N", "at most the last N messages (100 when not given; 0: all)"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option compose_options[] = {
+    {"report", "ID", "the message of this report instead of the exam's"},
+    {"interface", "NAME", "by this interface (`yingqiao fields PLATFORM` lists them)"},
+    {"plain", NULL, "the JSON before it is sealed, indented"},
+    {"personal", NULL, "personal values as they are; told to the audit trail"},
+    {0}};
 static const struct yq_option table_options[] = {
     {"csv", NULL, "as CSV that Excel and WPS open"},
     {"markdown", NULL, "all of it as the page that is in docs/"},
@@ -455,16 +461,31 @@ const struct yq_verb yq_verbs[] = {
      "The field tables of hebei, neijiang, shanxi and sichuan, and xuancheng's list of "
      "interfaces:\n"
      "without INTERFACE the interfaces, with it its fields: type, length, whether it is required,\n"
-     "dictionary, and the members that it comes from.",
+     "dictionary, and the members that it comes from, the hospital's own lines in their place\n"
+     "(platforms/PLATFORM/INTERFACE.csv in the conf folder: columns name and any of source, "
+     "required,\n"
+     "between, gate, note).",
      table_options},
-    {"validate", yq_run_validate, "[PLATFORM] KIND ID\n[PLATFORM] [KIND]",
+    {"validate", yq_run_validate, "[PLATFORM] KIND ID\n[PLATFORM] [KIND]\nPLATFORM EXAM",
      "say what a province would refuse of records",
      "With ID: what is wrong with this record and how to mend it, in Chinese and English: by the\n"
-     "rules that hold everywhere or, with a PLATFORM, by the tables of its interfaces. Without "
-     "ID:\n"
-     "each finding over all records, and how many records have it. Shows no values. Exit status 1\n"
-     "when something would be refused.",
+     "rules that hold everywhere or, with a PLATFORM (of platforms.json, or a province), by the "
+     "tables\n"
+     "of its interfaces, the hospital's own lines and its settings. EXAM: an exam and its reports, "
+     "and\n"
+     "what would be held back. Without ID: each finding over all records, and how many records "
+     "have\n"
+     "it. Shows no values. Exit status 1 when something would be refused.",
      NULL},
+    {"compose", yq_run_compose, "PLATFORM EXAM [--report ID] [--interface NAME] [--plain]",
+     "show the message that a province gets of an exam or report",
+     "As it would go now; nothing is sent. With --plain the JSON before it is sealed, indented,\n"
+     "personal values masked; without it as it goes over the wire, sealed with the platform's "
+     "key.\n"
+     "What the platform would refuse of it is said on standard error; exit status 1 when it would "
+     "be\n"
+     "held back for that. Looking is told to the audit trail.",
+     compose_options},
     {"rehearse", yq_run_rehearse, "shanxi [--port N] [--key FILE] [--hospital CODE] [--fail RULES]",
      "play a province's platform, for a trial before the real one",
      "A stand-in on this machine (127.0.0.1) takes what the node sends and says of each call what "

@@ -260,7 +260,7 @@ static bool read_pdf(struct yq_house *house, const char *name, struct yq_buf *ro
         return false;
     if (got != about.size)
         return yq_fail(err, YQ_IO, "walk", "the PDF became shorter while it was read");
-    yq_form_put_base64(room, bytes.bytes, bytes.length);
+    yq_form_base64_write(bytes.bytes, bytes.length, room);
     return !room->failed || yq_fail(err, YQ_FULL, "walk", "no memory for a PDF");
 }
 

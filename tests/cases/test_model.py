@@ -73,7 +73,7 @@ def test_what_a_province_would_refuse_is_said_early(nodes, tmp_path):
 
     one = yingqiao("validate", "shanxi", "exam", exam, "--json", data=node.data, code=1).json()
     missing = {f["member"] for f in one if f["what"] == "missing"}
-    assert {"patTelephone", "idCard", "labNum", "setInfoList"} <= missing
+    assert {"patTelephone", "idCard", "inhospExamItemCode", "setInfoList"} <= missing
     assert not {"patName", "sex", "modality", "studyUid", "imgExamType", "lastChangeTime"} & missing
     phone = next(f for f in one if f["member"] == "patTelephone")
     assert phone["interface"] == "exam-sync" and phone["serious"] is True

@@ -128,9 +128,12 @@ static int run(struct composing *c, struct yq_err *err)
     bool plain = yq_cli_flag(c->cli, "plain"), personal = yq_cli_flag(c->cli, "personal");
     struct yq_company company = {0};
     struct yq_composed composed = {0};
-    if (!choose(c, kind, err) || !yq_audit_ready(c->home.house.audit, err) ||
-        !yq_company_open(&c->home.house, kind, report ? report : c->cli->args[1], &company, err))
+    const char *id = report ? report : c->cli->args[1];
+    if (!choose(c, kind, err) || !yq_audit_ready(c->home.house.audit, err))
         return yq_cli_fail_err(err);
+    if (!yq_company_open(&c->home.house, kind, id, &company, err))
+        return err->code == YQ_ABSENT ? yq_cli_fail("there is no %s %s", yq_kinds[kind].name, id)
+                                      : yq_cli_fail_err(err);
     bool ok = compose(c, &company, plain, &composed, err);
     yq_audit_record(c->home.house.audit, NULL, 'R', company.records[0], 0,
                     !plain     ? "composed, sealed"

@@ -95,7 +95,7 @@ const struct yq_province *yq_province_of(const struct yq_house *house, enum yq_p
 /* house->keychains */
 struct yq_keychains *yq_keychains_new(void); /* NULL without memory */
 void yq_keychains_free(struct yq_keychains *chains);
-/* The keys that are set of a platform: "key", "public_key", "access_key", "iv", "sign_key"; any
+/* The keys that are set of a platform: "key", "public_key", "access_key", "channel_key", "iv", "sign_key"; any
  * thread, and as long as the house lives, whatever becomes of the configuration. YQ_BAD_INPUT: a
  * place that is not understood. */
 yq_must_check bool yq_platform_keys(struct yq_house *house, const struct yq_conf *conf,

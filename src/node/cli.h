@@ -119,6 +119,7 @@ int yq_run_model(struct yq_cli *cli);
 int yq_run_fields(struct yq_cli *cli);
 int yq_run_validate(struct yq_cli *cli);
 int yq_run_compose(struct yq_cli *cli);
+int yq_run_recipe(struct yq_cli *cli);
 int yq_run_rehearse(struct yq_cli *cli);
 
 #endif

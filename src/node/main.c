@@ -162,6 +162,12 @@ static const struct yq_option hl7_options[] = {
     {"limit", "N", "list: at most the last N (50 when not given)"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option recipe_options[] = {
+    {"as", "RECIPE", "this recipe instead of a named one: \"text | sm3 | hex\""},
+    {"open", NULL, "the other way round: open what is sealed"},
+    {"check", "SIGNATURE", "say whether this is its signature: right or wrong"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option studies_options[] = {
     {"limit", "N", "at most N studies (100 when not given; 0: all)"},
     {"offset", "N", "pass over the first N"},
@@ -486,6 +492,18 @@ const struct yq_verb yq_verbs[] = {
      "be\n"
      "held back for that. Looking is told to the audit trail.",
      compose_options},
+    {"recipe", yq_run_recipe,
+     "PLATFORM\nPLATFORM NAME [FILE] [K=V ...]\nPLATFORM --as RECIPE [FILE] [K=V ...]",
+     "try how a platform wants things signed and sealed",
+     "To compare with a province's sample. PLATFORM is one of platforms.json, whose keys are used, "
+     "or\n"
+     "a province. Alone: its recipes, which keys they want, and which are the hospital's own\n"
+     "(platforms/PROVINCE/recipes.csv in the folder of the configuration). With NAME: what the "
+     "recipe\n"
+     "makes of parameters K=V, of the text in FILE, or of standard input, byte for byte as it is; "
+     "a\n"
+     "line end at its end counts. Keys are not shown; exit status 1 where --check says wrong.",
+     recipe_options},
     {"rehearse", yq_run_rehearse, "shanxi [--port N] [--key FILE] [--hospital CODE] [--fail RULES]",
      "play a province's platform, for a trial before the real one",
      "A stand-in on this machine (127.0.0.1) takes what the node sends and says of each call what "

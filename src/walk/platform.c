@@ -52,8 +52,8 @@ struct named {
 #define KEYS_OF(platform)                                                                          \
     {                                                                                              \
         {"key", (platform)->key}, {"public_key", (platform)->public_key},                          \
-            {"access_key", (platform)->access_key}, {"iv", (platform)->iv},                        \
-            {"sign_key", (platform)->sign_key},                                                    \
+            {"access_key", (platform)->access_key}, {"channel_key", (platform)->channel_key},      \
+            {"iv", (platform)->iv}, {"sign_key", (platform)->sign_key},                            \
     }
 
 static bool make(const struct yq_conf *conf, const struct yq_platform *platform,

@@ -37,7 +37,7 @@ def test_check_prints_what_counts(conf):
 
 @pytest.mark.parametrize("change, said", [
     ({"uplod": "merged"}, r"unknown key \"uplod\" \(did you mean \"upload\"\?\)"),
-    ({"iv": "file:x"}, "belongs to platforms of province neijiang, this one is shanxi"),
+    ({"channel_key": "file:x"}, "belongs to platforms of province neijiang, this one is shanxi"),
     ({"windows": "22-6"}, "parts of the day such as 22:00-06:00"),
     ({"url": "10.1.2.3:80"}, r"takes http://host"),
     ({"key": "2a77be8ebc9c90cd25ccd1d31dce7a77"}, "says where the key is"),

@@ -65,6 +65,7 @@ enum yq_verdict {                 /* what became of a piece */
                                   is missing */
 };
 
+struct yq_sign_service;
 struct yq_province {
     enum yq_province_id id;
     /* The pieces that are to go now, in their order. *count 0: nothing yet. */
@@ -84,7 +85,8 @@ struct yq_province {
     bool (*envelope)(struct yq_house *house, const struct yq_conf *conf,
                      const struct yq_platform *platform, const struct yq_buf *message,
                      struct yq_buf *out, struct yq_err *err);
-    const struct yq_service *services; /* what it asks of us */
+    const struct yq_sign_service *signing; /* who signs reports for it (sign.h); NULL: nobody */
+    const struct yq_service *services;     /* what it asks of us */
     size_t service_count;
 };
 /* house->provinces[id]; NULL: nothing is known of it. */

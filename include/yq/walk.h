@@ -46,6 +46,7 @@ struct yq_house {
     struct yq_claims ingesting;                 /* by SOP Instance UID */
     struct yq_claims recording;                 /* records, by lanes (walk/record.c) */
     struct yq_bell outbox;   /* rung when something is put into the outbox that may go at once */
+    struct yq_bell signing;  /* rung when a report came, or a person began a signing job */
     struct yq_tally sending; /* studies, by the associations that have sent of them */
     int64_t started_ms;
     struct yq_counts { /* since the start; shown by /metrics */

@@ -176,6 +176,7 @@ static void put_answer(struct yq_buf *out, const struct yq_route *route, enum yq
         type = "application/x-ndjson";
     const char *text = strcmp(answer, "html") == 0  ? "text/html"
                        : strcmp(answer, "pdf") == 0 ? "application/pdf"
+                       : strcmp(answer, "png") == 0 ? "image/png"
                                                     : NULL;
     yq_buf_puts(out, ",\n\"responses\":{");
     for (int i = 0; i < (route->methods & (YQ_PUT | YQ_POST) && !route->batch ? 2 : 1); i++) {
@@ -198,6 +199,8 @@ static void put_answer(struct yq_buf *out, const struct yq_route *route, enum yq
             out,
             ",\n\"201\":{\"description\":\"made\",\"content\":{\"application/json\":{\"schema\":"
             "{\"$ref\":\"#/components/schemas/Kept\"}}}}");
+    if (strcmp(answer, "png") == 0)
+        yq_buf_puts(out, ",\n\"404\":{\"$ref\":\"#/components/responses/Problem\"}");
     yq_buf_puts(out, ",\n\"default\":{\"$ref\":\"#/components/responses/Problem\"}}");
 }
 
@@ -236,7 +239,7 @@ static void put_operation(struct yq_buf *out, const struct yq_route *route, cons
 }
 
 /* Whether the API's document has it. A PDF belongs to reports and labs, links to exams and
- * reports. */
+ * reports, signing to reports. */
 static bool is_told(const struct yq_route *route, enum yq_kind kind)
 {
     if (!route->id)
@@ -245,6 +248,8 @@ static bool is_told(const struct yq_route *route, enum yq_kind kind)
         return kind == YQ_KIND_COUNT;
     if (kind >= YQ_KIND_KEPT)
         return false;
+    if (strstr(route->path, "/signing"))
+        return kind == YQ_KIND_REPORT;
     if (strstr(route->path, "/pdf"))
         return yq_member_find(kind, "pdf") >= 0;
     return !strstr(route->path, "/links") || kind == YQ_KIND_EXAM || kind == YQ_KIND_REPORT;

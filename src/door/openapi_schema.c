@@ -307,6 +307,9 @@ static const char others[] =
     "\"reason\",\"english\",\"chinese\"]}}}},\n"
     "\"PdfKept\":{\"type\":\"object\",\"required\":[\"id\",\"version\",\"outcome\",\"pdf\","
     "\"pages\",\"bytes\"]},\n"
+    "\"Signing\":{\"type\":\"object\",\"required\":[\"report\",\"state\"],\"properties\":{"
+    "\"state\":{\"enum\":[\"none\",\"wanted\",\"waiting\",\"signed\",\"stamped\",\"done\","
+    "\"stuck\",\"cancelled\"]},\"qr\":{\"type\":\"string\"}}},\n"
     "\"PdfUrl\":{\"type\":\"object\",\"required\":[\"url\",\"expires\",\"version\"]}\n";
 
 void openapi_put_schemas(struct yq_buf *out)

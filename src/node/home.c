@@ -218,6 +218,7 @@ static bool furnish(struct yq_home *home, const char *catalog, struct yq_conf *t
     yq_claims_init(&home->house.recording);
     yq_budget_init(&home->house.pixels, 0);
     yq_bell_init(&home->house.outbox);
+    yq_bell_init(&home->house.signing);
     yq_tally_init(&home->house.sending);
     home->house.tls = yq_tls_box_new();
     if (!home->house.tls)
@@ -297,6 +298,7 @@ void yq_home_close(struct yq_home *home)
     yq_trail_close(home->trail);
     home->trail = NULL;
     yq_bell_fini(&house->outbox);
+    yq_bell_fini(&house->signing);
     yq_tally_fini(&house->sending);
     yq_conf_box_free(house->conf);
     yq_tls_box_free(house->tls);

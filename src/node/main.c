@@ -102,6 +102,13 @@ static const struct yq_option report_options[] = {
     {"url", "HOURS", "pdf: print a URL of it that needs no login for so many hours"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option sign_options[] = {
+    {"state", "STATE", "list: only wanted, waiting, signed, stamped, done, stuck or cancelled"},
+    {"all", NULL, "list: also what is done or cancelled"},
+    {"limit", "N", "list: so many; 200 when not given"},
+    {"out", "FILE", "qr: a picture (PNG)"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option records_options[] = {
     {"kind", "KIND", "list, problems: only exam, report, lab, ..."},
     {"accession", "NUMBER", "list: with this accession number"},
@@ -379,6 +386,18 @@ const struct yq_verb yq_verbs[] = {
      "in front of those that are in FILE. reseal keeps what is there already as the settings say\n"
      "now: encrypted, by the new key, or in clear; what was broken off goes on where it was.",
      records_options},
+    {"sign", yq_run_sign,
+     "list [--state STATE] [--all] [--limit N]\nshow REPORT\nstart REPORT\ncancel REPORT\n"
+     "qr REPORT [--out FILE]",
+     "reports on their way to a doctor's signature",
+     "Where a platform has \"sign\" in platforms.json, final reports that come without a signature "
+     "are\n"
+     "signed by its service. list tells which are not yet, and why; show tells of one, whatever "
+     "became\n"
+     "of it. start begins anew, also for reports from before signing was switched on; cancel stops "
+     "it.\n"
+     "qr prints the text of the QR code, or writes it as a picture.",
+     sign_options},
     {"link", yq_run_link,
      "list [--exam ID|--report ID|--study UID] [--guesses|--unlinked|--all] [--limit N]\n"
      "set NUMBER|two of --exam ID, --report ID, --study UID\n"

@@ -16,6 +16,7 @@
 #include "home.h"
 #include "poller.h"
 #include "registrar.h"
+#include "signer.h"
 #include "watcher.h"
 #include "yq/attachment.h"
 #include "yq/clock.h"
@@ -38,6 +39,7 @@ struct node {
     struct yq_auditor *auditor;
     struct yq_post *post;
     struct yq_registrar *registrar;
+    struct yq_signer_thread *signer;
     struct yq_watcher *watcher;
     struct yq_mllp *mllp;
     struct yq_pollers *pollers;
@@ -362,6 +364,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
         return yq_cli_fail_err(&err);
     if (!yq_registrar_start(&node->home.house, &node->registrar, &err))
         return yq_cli_fail_err(&err);
+    if (!yq_signer_start(&node->home.house, &node->signer, &err))
+        return yq_cli_fail_err(&err);
     if (!yq_watcher_start(&node->home.house, &node->watcher, &err))
         return yq_cli_fail_err(&err);
     unsigned http = node->http ? yq_http_port(node->http) : 0;
@@ -377,6 +381,7 @@ static void close_doors(struct node *node)
     yq_pollers_close(node->pollers, &node->left);
     yq_watcher_stop(node->watcher);
     yq_registrar_stop(node->registrar);
+    yq_signer_stop(node->signer);
     if (node->mllp)
         yq_mllp_close(node->mllp);
     if (node->post)

@@ -497,5 +497,11 @@ bool yq_record_in(struct yq_house *house, const struct yq_origin *origin, const 
     fini(&intake);
     if (ok)
         yq_link_records(house, submissions, count);
+    for (size_t i = 0; ok && i < count; i++) {
+        if (submissions[i].record->kind != YQ_KIND_REPORT)
+            continue;
+        yq_bell_ring(&house->signing);
+        break;
+    }
     return ok;
 }

@@ -29,4 +29,13 @@ bool shanxi_envelope(const struct yq_conf *conf, struct yq_keychain *keys,
 enum yq_verdict shanxi_send(const struct yq_errand_out *errand, const struct yq_piece *piece,
                             const struct yq_composed *composed, char *reason, size_t reason_size);
 
+/* ---- signatures (verify.c) ---- */
+
+/* Adds serious findings for what keeps the report with its signature from going: it waits for its
+ * signature (this node has it signed), or the signature does not hold, here or by the platform's
+ * services as `verify` says. None: it may go. What was checked is remembered. False: it cannot be
+ * said now (a service or the catalog is away), try again. The errand's keys have "sign_key". */
+bool shanxi_signature_ready(const struct yq_errand_out *errand, const char *report,
+                            struct yq_findings *findings, struct yq_err *err);
+
 #endif

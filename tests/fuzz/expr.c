@@ -27,6 +27,11 @@ static bool convert(void *context, const char *from, const char *to, const char 
 
 static void count(void *context, const char *text) { *(size_t *)context += strlen(text); }
 
+static void count_code(void *context, const char *from, const char *to)
+{
+    *(size_t *)context += strlen(from) + strlen(to);
+}
+
 static void one(const char *text, struct yq_surroundings *around)
 {
     struct yq_expr *expr;
@@ -36,7 +41,10 @@ static void one(const char *text, struct yq_surroundings *around)
     size_t names = 0;
     if (yq_expr_parse(text, &expr, &err)) {
         yq_expr_names(expr, count, &names);
-        if (names > strlen(text))
+        if (names > strlen(text) || (yq_expr_name(expr) && strlen(yq_expr_name(expr)) != names))
+            abort();
+        yq_expr_codes(expr, count_code, &names);
+        if (names > 2 * strlen(text))
             abort();
         bool fine = yq_expr_value(expr, around, &out, &there, &err);
         if (fine ? there != (out.length > 0) : !err.text[0] || err.code == YQ_BUG)

@@ -82,9 +82,8 @@ struct yq_province {
                       uint64_t *missing, struct yq_err *err);
     /* Appends what goes over the wire for a composed message, sealed and signed, for people who
      * want to see it; NULL: messages go as they are. */
-    bool (*envelope)(struct yq_house *house, const struct yq_conf *conf,
-                     const struct yq_platform *platform, const struct yq_buf *message,
-                     struct yq_buf *out, struct yq_err *err);
+    bool (*envelope)(const struct yq_conf *conf, struct yq_keychain *keys,
+                     const struct yq_buf *message, struct yq_buf *out, struct yq_err *err);
     const struct yq_sign_service *signing; /* who signs reports for it (sign.h); NULL: nobody */
     const struct yq_service *services;     /* what it asks of us */
     size_t service_count;
@@ -97,9 +96,9 @@ const struct yq_province *yq_province_of(const struct yq_house *house, enum yq_p
 /* house->keychains */
 struct yq_keychains *yq_keychains_new(void); /* NULL without memory */
 void yq_keychains_free(struct yq_keychains *chains);
-/* The keys that are set of a platform: "key", "public_key", "access_key", "channel_key", "iv", "sign_key"; any
- * thread, and as long as the house lives, whatever becomes of the configuration. YQ_BAD_INPUT: a
- * place that is not understood. */
+/* The keys that are set of a platform: "key", "public_key", "access_key", "channel_key", "iv",
+ * "sign_key"; any thread, and as long as the house lives, whatever becomes of the configuration.
+ * YQ_BAD_INPUT: a place that is not understood. */
 yq_must_check bool yq_platform_keys(struct yq_house *house, const struct yq_conf *conf,
                                     const struct yq_platform *platform, struct yq_keychain **out,
                                     struct yq_err *err);

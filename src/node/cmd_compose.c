@@ -115,10 +115,12 @@ static bool print(struct composing *c, const struct yq_composed *composed, struc
     if (!province || !province->envelope)
         return yq_fail(err, YQ_ABSENT, "node",
                        "messages to %s are not sealed as a whole: --plain shows them", c->province);
-    if (!province->envelope(&c->home.house, c->conf, c->platform, &composed->message, &sealed, err))
-        return false;
-    puts(yq_buf_text(&sealed));
-    return true;
+    struct yq_keychain *keys = NULL;
+    bool ok = yq_platform_keys(&c->home.house, c->conf, c->platform, &keys, err) &&
+              province->envelope(c->conf, keys, &composed->message, &sealed, err);
+    if (ok)
+        puts(yq_buf_text(&sealed));
+    return ok;
 }
 
 static int run(struct composing *c, struct yq_err *err)

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "cli.h"
+#include "home.h"
 #include "output.h"
-#include "yq/check.h"
+#include "yq/fields.h"
 #include "yq/record.h"
 
 /* ---- rows that are printed in one of three ways ---- */
@@ -229,26 +230,35 @@ static int list_interfaces(const struct yq_cli *cli, const char *platform)
     return any ? status : yq_cli_usage(cli, "there is no platform %s", platform);
 }
 
+/* As they are in force: with the own lines of the hospital whose folder the options name. */
 static int list_fields(const struct yq_cli *cli, const struct yq_interface *interface)
 {
-    static const char *const heads[] = {"FIELD",    "中文",       "TYPE",   "LENGTH",
-                                        "REQUIRED", "DICTIONARY", "SOURCE", "NOTE"};
-    static const char *const keys[] = {"name",     "chinese",    "type",   "length",
-                                       "required", "dictionary", "source", "note"};
-    struct listing l = {.heads = heads, .keys = keys, .columns = 8};
+    static const char *const heads[] = {"FIELD",      "中文", "TYPE",     "LENGTH", "REQUIRED",
+                                        "DICTIONARY", "GATE", "OWN LINE", "SOURCE", "NOTE"};
+    static const char *const keys[] = {"name",       "chinese", "type", "length", "required",
+                                       "dictionary", "gate",    "own",  "source", "note"};
+    struct listing l = {.heads = heads, .keys = keys, .columns = 10};
+    struct yq_conf *conf yq_cleanup(yq_home_conf_free) = NULL;
+    struct yq_err err;
     if (!interface->count)
         return yq_cli_fail("the document has no field table for %s/%s (%s)", interface->platform,
                            interface->name, interface->clause);
+    if (!yq_home_conf(cli, &conf, &err))
+        return yq_cli_fail_err(&err);
+    const struct yq_fields *fields = yq_conf_fields(conf, interface);
     start(&l, cli);
-    for (size_t i = 0; i < interface->count; i++) {
-        const struct yq_field *f = &interface->fields[i];
-        char length[32] = "", required[160];
+    for (size_t i = 0; fields && i < fields->count; i++) {
+        const struct yq_field *f = &fields->lines[i].field;
+        char length[32] = "", required[160], own[16] = "";
         if (f->length)
             snprintf(length, sizeof length, "%u%s", f->length, f->bytes ? " bytes" : "");
         snprintf(required, sizeof required, "%s%s%s", f->required, *f->when ? " when " : "",
                  f->when);
-        row(&l, (const char *const[]){f->name, f->chinese, f->type, length, required, f->dictionary,
-                                      f->source, f->note});
+        if (fields->lines[i].own)
+            snprintf(own, sizeof own, "%u", fields->lines[i].own);
+        row(&l,
+            (const char *const[]){f->name, f->chinese, f->type, length, required, f->dictionary,
+                                  yq_gate_name(fields->lines[i].gate), own, f->source, f->note});
     }
     return finish(&l);
 }

@@ -2,14 +2,16 @@
 holds them back; and the hospital's own lines over the province's tables."""
 import base64
 import csv
+import hashlib
 import json
 import os
 import random
+import subprocess
 
 import pytest
 
 import pdfs
-from conftest import ROOT, Node, free_ports, wait_until, yingqiao
+from conftest import ROOT, Node, free_ports, wait_until, write_json, yingqiao
 from rest import get, put
 
 HOSPITAL = "91350100M000100Y43"
@@ -183,6 +185,24 @@ def test_what_is_personal_is_masked_unless_asked_for(node, name):
     assert "composed, shown masked" in told
 
 
+def test_without_plain_it_is_the_envelope_as_it_goes(node, name):
+    """Opened with OpenSSL's own program, as chapter 三 says it is closed."""
+    put_exam(node, name, **recognised())
+    key = "2a77be8ebc9c90cd25ccd1d31dce7a77"
+    with open(os.path.join(node.conf_folder, "sx.key"), "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(key)
+    write_json(os.path.join(node.conf_folder, "platforms.json"), {"platforms": [
+        {"name": "north", "province": "shanxi", "enabled": False, "url": "http://127.0.0.1:1", "key": "hex file:sx.key", "pdf": "base64"}]})
+    envelope = yingqiao("compose", "north", name, data=node.data).json()
+    assert list(envelope) == ["hospitalCode", "data", "timestamp", "signature"] and envelope["hospitalCode"] == HOSPITAL
+    opened = subprocess.run(["openssl", "enc", "-d", "-sm4-ecb", "-K", key], input=base64.b64decode(envelope["data"]),
+                            capture_output=True, check=True).stdout
+    assert json.loads(opened) == compose(node, "north", name)[0]
+    signed = envelope["data"] + envelope["hospitalCode"] + envelope["timestamp"]
+    assert envelope["signature"] == hashlib.sha1(signed.encode()).hexdigest().upper()
+    assert "nothing holds it back" in yingqiao("validate", "north", name, data=node.data).out
+
+
 CHANGES = [  # what is done to the exam -> the member of which something is said, and what
     ({"phone": None}, ("patTelephone", "missing")),
     ({"sex": "女"}, ("sex", "not-in-dictionary")),
@@ -273,6 +293,13 @@ def test_the_three_settings_of_a_gate(node, name, tmp_path):
             assert (word in done.err) if word else ("patTelephone" not in done.err), done
     finally:
         os.remove(path)
+
+
+def test_fields_shows_own_lines_in_their_place(lone):
+    own(str(lone / "conf"), "exam-sync", "name,source,gate\norderName,exam.orderId,warn\n")
+    fields = {one["name"]: one for one in yingqiao("fields", "shanxi", "exam-sync", "--json", data=lone).json()}
+    assert (fields["orderName"]["source"], fields["orderName"]["gate"], fields["orderName"]["own"]) == ("exam.orderId", "warn", "2")
+    assert (fields["patName"]["gate"], fields["patName"]["own"]) == ("hold", "")
 
 
 def test_a_running_node_takes_up_a_changed_table_and_keeps_the_old_one_when_it_is_wrong(node, name):

@@ -103,19 +103,20 @@ static void compose(const struct yq_conf *conf, const struct yq_interface *inter
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct yq_conf conf;
+    struct yq_conf *conf = calloc(1, sizeof *conf);
     struct yq_fields *fields = NULL;
     struct yq_err err = {0};
-    if (size < 2 || size > 20000)
+    if (size < 2 || size > 20000 || !conf) {
+        free(conf);
         return 0;
+    }
     const struct yq_interface *interface = &yq_interfaces[data[0] % yq_interface_count];
     const uint8_t *end = memchr(data + 2, 0xfe, size - 2);
     size_t lines = end ? (size_t)(end - data - 2) : size - 2;
-    conf = (struct yq_conf){0};
     if (interface->count && yq_text_is_utf8((const char *)data + 2, lines)) {
         if (yq_fields_parse("own.csv", data + 2, lines, interface, &fields, &err)) {
-            conf.own_fields = &fields;
-            conf.own_field_count = 1;
+            conf->own_fields = &fields;
+            conf->own_field_count = 1;
         } else if (err.code != YQ_BAD_INPUT || strncmp(err.text, "own.csv:", 8) != 0) {
             abort();
         }
@@ -124,8 +125,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (record && end)
         fill(record, end + 1, size - 3 - lines);
     if (record)
-        compose(&conf, interface, record);
+        compose(conf, interface, record);
     yq_record_free(record);
     yq_fields_free(fields);
+    free(conf);
     return 0;
 }

@@ -109,7 +109,7 @@ yq_must_check bool yq_certificate_read(const void *certificate, size_t length,
 /* ---- seals in a PDF: its signature dictionaries (PDF 1.7, 12.8; GB/T 38540 where it is one) ----
  */
 
-#define YQ_PDF_SEALS_MOST 64
+#define YQ_PDF_SEALS_MOST 32
 
 struct yq_pdf_seal {
     struct yq_signer signer;
@@ -120,7 +120,7 @@ struct yq_pdf_seal {
     char doubt[160];      /* why it does not verify, or what is odd; "" */
 };
 /* *out malloc'ed, in the order of the file; *count 0: it has none. YQ_BAD_INPUT: this is no PDF;
- * YQ_FULL: more than YQ_PDF_SEALS_MOST. */
+ * YQ_FULL: more than YQ_PDF_SEALS_MOST, or made so that it takes unfair effort to find them. */
 yq_must_check bool yq_pdf_seals(const void *pdf, size_t length, const struct yq_trust *trust,
                                 struct yq_pdf_seal **out, size_t *count, struct yq_err *err);
 

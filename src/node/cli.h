@@ -109,6 +109,7 @@ int yq_run_hl7(struct yq_cli *cli);
 int yq_run_link(struct yq_cli *cli);
 int yq_run_report(struct yq_cli *cli);
 int yq_run_sign(struct yq_cli *cli);
+int yq_run_signature(struct yq_cli *cli);
 int yq_run_merge(struct yq_cli *cli);
 int yq_run_odbc(struct yq_cli *cli);
 int yq_run_records(struct yq_cli *cli);

@@ -126,6 +126,12 @@ static const struct yq_option records_options[] = {
     {"all", NULL, "reseal: also what seems to be as it should be"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option signature_options[] = {
+    {"file", "PDF", "the seals of this file, not those of a report"},
+    {"anchors", "FILE",
+     "certificates (PEM, DER) that signers' ones must lead to; otherwise those of the platform"},
+    {"platform", "NAME", "whose anchors count, where several platforms have some"},
+    {NULL, NULL, NULL}};
 static const struct yq_option rehearse_options[] = {
     {"port", "N", "where it listens on 127.0.0.1 (18080); 0: any"},
     {"key", "FILE",
@@ -523,6 +529,17 @@ const struct yq_verb yq_verbs[] = {
      "a\n"
      "line end at its end counts. Keys are not shown; exit status 1 where --check says wrong.",
      recipe_options},
+    {"signature", yq_run_signature,
+     "REPORT-ID [--anchors FILE|--platform NAME]\n"
+     "--file PDF [--anchors FILE|--platform NAME]",
+     "say whether a report's signature, time stamp and seals hold",
+     "Looks at the report's signed text, certificate, signature, time stamp and the seals of its\n"
+     "PDF, here, without asking a service: PKCS#1 and PKCS#7 with SM2 (GM/T 0010) or RSA, time\n"
+     "stamps (RFC 3161), seals in PDFs (PKCS#7, GB/T 38540). Certificates must lead to the\n"
+     "platform's anchors, where it has some, and have been valid at the time of the stamp. No\n"
+     "revocation lists are looked at. Says of each part whether it holds, in Chinese and English;\n"
+     "exit status 1 when one does not, or nothing is signed.",
+     signature_options},
     {"rehearse", yq_run_rehearse, "shanxi [--port N] [--key FILE] [--hospital CODE] [--fail RULES]",
      "play a province's platform, for a trial before the real one",
      "A stand-in on this machine (127.0.0.1) takes what the node sends and says of each call what "

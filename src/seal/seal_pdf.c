@@ -370,9 +370,12 @@ static void check_seal(const uint8_t *pdf, size_t length, const struct dictionar
     }
     struct pieces text = {{pdf, pdf + r[2]}, {(size_t)r[1], (size_t)r[3]}};
     int64_t said_ms = d->when.end ? read_date(pdf, d->when) : 0;
-    struct yq_trust then = {.anchors = trust ? trust->anchors : NULL,
-                            .at_ms = trust && trust->at_ms ? trust->at_ms : said_ms};
-    check_contents(&der, &text, &then, seal);
+    struct yq_trust then = {.anchors = trust ? trust->anchors : NULL, .at_ms = said_ms};
+    check_contents(&der, &text, trust, seal);
+    if (!seal->signer.signed_ms && said_ms && !(trust && trust->at_ms)) {
+        memset(&seal->signer, 0, sizeof seal->signer); /* the dictionary says when */
+        check_contents(&der, &text, &then, seal);
+    }
     if (!seal->signer.signed_ms)
         seal->signer.signed_ms = said_ms;
 }

@@ -44,7 +44,7 @@ static uint32_t escaped(const char *text)
     if (text[0] != '\\' || text[1] != 'u')
         return 0;
     for (int i = 2; i < 6; i++) {
-        int c = text[i];
+        int c = (unsigned char)text[i];
         int digit = c >= '0' && c <= '9'   ? c - '0'
                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
                     : c >= 'A' && c <= 'F' ? c - 'A' + 10

@@ -26,72 +26,6 @@ enum {
     BREATH_MS = 50,
 };
 
-/* ---- what the courier has with him ---- */
-
-struct report_means {
-    struct yq_platform as; /* it was opened for */
-    struct yq_web *web;
-    struct yq_keychain *keys;
-};
-
-static void means_free(struct report_means *means)
-{
-    if (means) {
-        yq_web_close(means->web);
-        yq_keychain_free(means->keys);
-    }
-    free(means);
-}
-
-void yq_courier_fini(struct yq_courier *courier)
-{
-    means_free(courier->means);
-    courier->means = NULL;
-}
-
-static bool add_keys(struct report_means *means, const struct yq_platform *platform,
-                     const char *folder, struct yq_err *err)
-{
-    const struct {
-        const char *name, *where;
-    } keys[] = {{"key", platform->key},
-                {"public_key", platform->public_key},
-                {"access_key", platform->access_key},
-                {"iv", platform->iv},
-                {"sign_key", platform->sign_key}};
-    means->keys = yq_keychain_new();
-    if (!means->keys)
-        return yq_fail(err, YQ_FULL, "walk", "no memory for keys");
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (*keys[i].where &&
-            !yq_keychain_add(means->keys, keys[i].name, keys[i].where, folder, err))
-            return false;
-    return true;
-}
-
-static bool open_means(struct yq_courier *courier, const struct yq_platform *platform,
-                       const char *folder, struct yq_err *err)
-{
-    if (courier->means && memcmp(&courier->means->as, platform, sizeof *platform) == 0)
-        return true;
-    yq_courier_fini(courier);
-    struct report_means *means = calloc(1, sizeof *means);
-    const struct yq_web_how how = {.ca = platform->tls_ca,
-                                   .certificate = platform->tls_certificate,
-                                   .key = platform->tls_key,
-                                   .any_certificate = !platform->tls_verify,
-                                   .total_ms = (unsigned)platform->timeout * 1000};
-    if (!means)
-        return yq_fail(err, YQ_FULL, "walk", "no memory for a courier");
-    memcpy(&means->as, platform, sizeof *platform);
-    if (!yq_web_open(&how, &means->web, err) || !add_keys(means, platform, folder, err)) {
-        means_free(means);
-        return false;
-    }
-    courier->means = means;
-    return true;
-}
-
 static bool is_stopped(void *errand) { return errand_stopped(errand); }
 
 /* ---- what is written down ---- */
@@ -227,17 +161,6 @@ static void again(struct carrying *carrying, const char *piece, const char *why,
     errand->end.next_ms = yq_now_ms() + errand_pause_ms(errand, tries);
 }
 
-static void away(struct carrying *carrying, const char *piece, const char *why)
-{
-    struct errand *errand = carrying->errand;
-    if (*piece)
-        mark(carrying, piece, YQ_SENT_WAITS, why);
-    give_reason(errand, "", why);
-    errand->end.how = YQ_SETTLE_BACK;
-    errand->end.lane = YQ_LANE_TROUBLE;
-    errand->end.lane_next_ms = yq_now_ms() + errand_pause_ms(errand, errand->job.lane_tries);
-}
-
 static void back(struct carrying *carrying) { carrying->errand->end.how = YQ_SETTLE_BACK; }
 
 /* ---- one piece ---- */
@@ -323,12 +246,18 @@ static void turned_down(struct carrying *carrying, const char *piece, const uint
     }
 }
 
-static void stumbled(struct carrying *carrying, const char *piece, const char *why)
+/* Nothing of use came back. Once is a matter of this exam, which is tried again; several times in a
+ * row, or when one was sent to see whether the platform is back, it is the platform's: its lane
+ * pauses, and what could not be sent waits as before. */
+static void stumbled(struct carrying *carrying, const char *piece, const char *why, bool reached)
 {
     struct errand *errand = carrying->errand;
+    bool away = report_way_stumbled(carrying->way) || errand->job.lane_tries;
     again(carrying, piece, why, carrying->sent_all ? 0 : errand->job.tries);
-    if (!report_way_stumbled(carrying->way))
+    if (!away)
         return;
+    if (!reached)
+        errand->end.how = YQ_SETTLE_BACK;
     errand->end.lane = YQ_LANE_TROUBLE;
     errand->end.lane_next_ms = yq_now_ms() + errand_pause_ms(errand, errand->job.lane_tries);
 }
@@ -355,8 +284,8 @@ static bool send(struct carrying *carrying, const struct yq_piece *piece,
     switch (verdict) {
     case YQ_TURNED_DOWN: turned_down(carrying, piece->name, sum, text); break;
     case YQ_HOLD_BACK: hold(carrying, piece->name, text); break;
-    case YQ_NOT_REACHED: away(carrying, piece->name, text); break;
-    default: stumbled(carrying, piece->name, text);
+    case YQ_NOT_REACHED: stumbled(carrying, piece->name, text, false); break;
+    default: stumbled(carrying, piece->name, text, true);
     }
     return false;
 }
@@ -552,6 +481,7 @@ static bool furnish(struct carrying *carrying, struct yq_err *err)
     struct errand *errand = carrying->errand;
     struct yq_courier *courier = errand->courier;
     const struct yq_platform *platform = errand->platform;
+    struct yq_keychain *keys = NULL;
     carrying->province = yq_province_of(courier->house, platform->province);
     if (!carrying->province || !carrying->province->pieces || !carrying->province->compose ||
         !carrying->province->send)
@@ -560,13 +490,14 @@ static bool furnish(struct carrying *carrying, struct yq_err *err)
     carrying->way = report_way_of(platform->name);
     if (!carrying->way)
         return yq_fail(err, YQ_FULL, "walk", "no memory for a courier");
-    if (!open_means(courier, platform, errand->conf->folder, err))
+    if (!report_means_open(courier, platform, err) ||
+        !yq_platform_keys(courier->house, errand->conf, platform, &keys, err))
         return false;
     carrying->out = (struct yq_errand_out){.house = courier->house,
                                            .conf = errand->conf,
                                            .platform = platform,
                                            .exam = &carrying->company,
-                                           .keys = courier->means->keys,
+                                           .keys = keys,
                                            .web = courier->means->web,
                                            .address = "",
                                            .stopped = is_stopped,

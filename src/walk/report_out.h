@@ -1,5 +1,5 @@
-/* report_out.h: what report_out.c (the order of things) and report_kept.c (what people are shown of
- * the calls) share. Private to room walk. */
+/* report_out.h: what report_out.c (the order of things), report_means.c (what a courier keeps) and
+ * report_kept.c (what people are shown of the calls) share. Private to room walk. */
 #ifndef YQ_WALK_REPORT_OUT_H
 #define YQ_WALK_REPORT_OUT_H
 
@@ -31,6 +31,16 @@ struct carrying { /* an exam with its courier */
     int64_t noted_ms;
     bool going_on;
 };
+
+/* ---- report_means.c ---- */
+
+struct report_means {
+    struct yq_buf as; /* what it was opened by */
+    struct yq_web *web;
+};
+/* Opens what the courier keeps, or opens it anew where the settings are others. */
+bool report_means_open(struct yq_courier *courier, const struct yq_platform *platform,
+                       struct yq_err *err);
 
 /* ---- report_kept.c ---- */
 

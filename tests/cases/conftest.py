@@ -129,7 +129,7 @@ class Node:
         """Another process may take a port between our asking for it and the node's: then other ports are tried."""
         for attempt in range(4):
             self.dicom_port, self.http_port, self.tls_port = free_ports(3)
-            begun = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+            begun = len(self.log())
             args = [self.binary, "serve", "--data", self.data]
             if self.conf:
                 args += ["--conf", self.conf]

@@ -148,6 +148,7 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "%s/catalog.sqlite", dir);
     ok(yq_catalog_open(path, &house.catalog, &err));
     house.provinces = provinces;
+    house.keychains = yq_keychains_new();
     configure("");
     return 0;
 }
@@ -159,6 +160,7 @@ static int tear_down(void **state)
     yq_buf_fini(&played.log);
     yq_catalog_close(house.catalog);
     yq_conf_box_free(house.conf);
+    yq_keychains_free(house.keychains);
     yq_claims_fini(&house.recording);
     yq_bell_fini(&house.outbox);
     ok(yq_catalog_discard(path, &err));
@@ -388,13 +390,19 @@ static void another_address_is_tried_before_the_lane_pauses(void **state)
     change();
     assert_string_equal(goes(), "");
     assert_int_equal(played.calls, 5);
+    assert_int_equal(lane().tries, 0); /* once is nothing ... */
+    exam("{\"examId\":\"E2\",\"itemName\":\"MR\"}");
+    exam("{\"examId\":\"E3\"}");
+    exam("{\"examId\":\"E4\"}");
+    goes();
+    assert_int_equal(played.calls, 9); /* ... three times in a row it is away */
     assert_int_equal(lane().tries, 1);
     assert_true(lane().next_ms > yq_now_ms());
     goes();
-    assert_int_equal(played.calls, 5); /* it pauses */
+    assert_int_equal(played.calls, 9); /* it pauses */
     played.dead = NULL;
     lane_free();
-    assert_string_equal(goes(), "exam ");
+    assert_string_equal(goes(), "exam exam exam exam ");
     assert_int_equal(lane().tries, 0);
 }
 

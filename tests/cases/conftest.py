@@ -54,13 +54,13 @@ def environment():
 
 
 def wait_until(condition, seconds=30, what="", every=0.02):
-    """The condition's value as soon as it is true."""
+    """The condition's value as soon as it is true. what: a text, or a function that makes it when it has failed."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain{': ' + what if what else ''}"
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what() if callable(what) else what}"
         time.sleep(every)
 
 
@@ -129,7 +129,7 @@ class Node:
         """Another process may take a port between our asking for it and the node's: then other ports are tried."""
         for attempt in range(4):
             self.dicom_port, self.http_port, self.tls_port = free_ports(3)
-            begun = len(self.log())
+            begun = len(self.log())  # in characters, as it is read
             args = [self.binary, "serve", "--data", self.data]
             if self.conf:
                 args += ["--conf", self.conf]

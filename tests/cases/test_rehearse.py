@@ -180,6 +180,12 @@ def test_the_same_again_is_remarked(shanxi):
     assert shanxi.summary()["reports"]["R1"]["same"] == 1  # what signs a URL is no content
 
 
+def test_a_change_that_is_older_is_remarked(shanxi):
+    assert shanxi.send("/exam-sync", exam())[0] == 1
+    assert shanxi.send("/exam-sync", exam(patTelephone="13900139000", lastChangeTime="2026-03-01 08:59:59"))[0] == 1
+    assert shanxi.complaints(serious=None) == [("/exam-sync", "E1", "lastChangeTime", "older")]
+
+
 FAULTS = {"500=next1": 500, "503=next1": 503, "500-after=next1": 500, "code0=next1": 0, "hang-up=next1": OSError,
           "cut-header=next1": json.JSONDecodeError, "cut-body=next1": http.client.IncompleteRead, "timeout:1=next1": OSError}
 

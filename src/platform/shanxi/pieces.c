@@ -80,6 +80,8 @@ bool shanxi_pieces(const struct yq_errand_out *errand, struct yq_piece *pieces, 
         add(pieces, room, count, merged ? SHANXI_MERGED : SHANXI_REPORT, errand->reports[i]);
     if (platform->images != YQ_IMAGES_LIST || errand->removed)
         return true;
+    if (merged && !errand->report_count) /* the platform does not know the exam yet */
+        return true;
     for (size_t i = 0; i < errand->study_count; i++)
         if (!add_series(errand, errand->studies[i], pieces, room, count, err))
             return false;
@@ -174,7 +176,7 @@ static bool give_paths(const struct yq_errand_out *errand, const char *series,
         yq_buf_putf(uids, "%s%s", i ? "\n" : "", entries[i].key.instance);
     }
     free(entries);
-    give(values, "files", yq_buf_text(urls), yq_buf_text(uids));
+    give(values, "filePaths", yq_buf_text(urls), yq_buf_text(uids));
     return ok;
 }
 
@@ -186,7 +188,7 @@ static void give_study_time(const char *const *row, struct values *values)
     yq_form_date(row[YQ_StudyDate], text);
     yq_buf_puts(text, " ");
     yq_form_time(row[YQ_StudyTime] ? row[YQ_StudyTime] : "000000", text);
-    give(values, "studyTime", yq_buf_text(text), NULL);
+    give(values, "studyDate", yq_buf_text(text), NULL);
 }
 
 static void give_row(const char *const *row, struct values *values)

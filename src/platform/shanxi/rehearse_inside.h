@@ -114,7 +114,8 @@ struct rehearse_thing {
     char *key, *content;         /* owned; content: the message as it came, the last one */
     char *belongs;               /* study UIDs of an exam, exams of a report, study of a series */
     size_t length;
-    uint64_t mark; /* of what it says */
+    uint64_t mark;    /* of what it says */
+    char changed[20]; /* its lastChangeTime */
     unsigned times, same;
     bool acknowledged; /* the answer to the last one went out whole */
     bool forgotten;

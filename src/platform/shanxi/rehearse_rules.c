@@ -58,10 +58,6 @@ void rehearse_check_exam(const struct rj *exam, const char *prefix, struct yq_fi
     if (*value(&b, "studyUid") && !rehearse_each(value(&b, "studyUid"), is_uid_word, NULL))
         say(&b, "studyUid", "format", "不是 DICOM UID（多个用英文逗号隔开）",
             "no DICOM UID (several: commas between)");
-    if (strcmp(value(&b, "checkFinishTime"), value(&b, "lastChangeTime")) > 0 &&
-        *value(&b, "lastChangeTime"))
-        rehearse_remark(findings, "lastChangeTime", "order", "最后更新时间早于检查时间",
-                        "changed last before it was done");
 }
 
 void rehearse_check_report(const struct rj *report, const char *prefix,

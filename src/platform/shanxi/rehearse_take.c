@@ -38,6 +38,18 @@ static void name_it(struct rehearse_visit *visit, const char *id)
     yq_copy(visit->id, sizeof visit->id, id);
 }
 
+/* Whoever goes by lastChangeTime would not take this over what it has. */
+static void check_change(struct rehearse_visit *visit, struct rehearse_thing *thing,
+                         const struct rj *content, bool same)
+{
+    const char *changed = key_of(content, "lastChangeTime");
+    if (!same && *changed && strcmp(changed, thing->changed) < 0)
+        rehearse_remark(&visit->findings, "lastChangeTime", "older",
+                        "内容变了，最后更新时间却比上次的早",
+                        "the content is another, and its lastChangeTime is before the last one");
+    yq_copy(thing->changed, sizeof thing->changed, changed);
+}
+
 struct rehearse_thing *rehearse_keep(struct rehearse_visit *visit, struct rehearse_shelf *shelf,
                                      const char *key, const struct rj *content)
 {
@@ -52,6 +64,7 @@ struct rehearse_thing *rehearse_keep(struct rehearse_visit *visit, struct rehear
         rehearse_remark(&visit->findings, "", "same", "内容与上次收下的相同，不必再送",
                         "the same content was taken before: it need not be sent again");
     }
+    check_change(visit, thing, content, same);
     char *copy = content->raw_length <= REHEARSE_CONTENT_MOST
                      ? strndup(content->raw, content->raw_length)
                      : NULL;

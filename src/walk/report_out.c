@@ -292,9 +292,9 @@ static bool send(struct carrying *carrying, const struct yq_piece *piece,
 
 static void say_gate(const struct yq_composed *composed, char *text, size_t size)
 {
-    const struct yq_finding *worst = NULL;
-    for (size_t i = 0; i < composed->findings.count && (!worst || !worst->serious); i++)
-        if (!worst || composed->findings.list[i].serious)
+    const struct yq_finding *worst = NULL; /* the first for which it is held */
+    for (size_t i = 0; i < composed->findings.count && !worst; i++)
+        if (composed->findings.list[i].held)
             worst = &composed->findings.list[i];
     if (!worst)
         (void)yq_copy(text, size, "the province would refuse it");

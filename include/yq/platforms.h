@@ -24,6 +24,9 @@ enum yq_images { YQ_IMAGES_NONE, YQ_IMAGES_LIST };
 enum yq_pdf_how { YQ_PDF_URL, YQ_PDF_BASE64 };
 enum yq_serve_how { YQ_SERVE_NOT, YQ_SERVE_PLAIN, YQ_SERVE_SEALED };
 enum yq_sign_how { YQ_SIGN_NONE, YQ_SIGN_PUSH, YQ_SIGN_QR };
+enum yq_content_how { YQ_CONTENT_ARRAY, YQ_CONTENT_TEXT };
+enum yq_signature_how { YQ_SIGNATURE_RULE, YQ_SIGNATURE_CHANNEL };
+enum yq_signed_what { YQ_SIGNED_BODY, YQ_SIGNED_PAIRS };
 enum yq_verify_how { YQ_VERIFY_NONE, YQ_VERIFY_LOCAL, YQ_VERIFY_SERVICE, YQ_VERIFY_BOTH };
 
 #define YQ_AT_SHANXI (1u << YQ_SHANXI)
@@ -60,6 +63,17 @@ enum yq_verify_how { YQ_VERIFY_NONE, YQ_VERIFY_LOCAL, YQ_VERIFY_SERVICE, YQ_VERI
     X(choice, serve, "serve", YQ_AT_ALL, "no", 0, 0,                                               \
       "no|plain|sealed: whether its queries are answered, and whether in the sealed envelope "     \
       "(plain rests on `hosts` alone, or on the signature where the interface has one)")           \
+    X(text, hospital_codes, "hospital_codes", YQ_AT_ALL, "", 0, 255,                               \
+      "codes by which it calls this hospital when it asks, with blanks between; empty: "           \
+      "hospital.code of node.json")                                                                \
+    X(choice, signed_content, "signed_content", YQ_AT_HEBEI, "body", 0, 0,                         \
+      "body|pairs: what apiSign of /api/getDicomFile is over: the body as it comes, or its "       \
+      "members as sorted name=value with & between")                                               \
+    X(choice, signature, "signature", YQ_AT_NEIJIANG, "rule", 0, 0,                                \
+      "rule|channel: Signature of /Viewer/DICOMStudyRetrieve is made as that of N401, or as an "   \
+      "AES channel")                                                                               \
+    X(number, clock_minutes, "clock_minutes", YQ_AT_SHANXI, "10", 1, 1440,                         \
+      "minutes by which the timestamp of a sealed query may differ from this node's clock")        \
     X(choice, series_content, "series_content", YQ_AT_SHANXI, "array", 0, 0,                       \
       "array|text: content of /series/get as a JSON array or as a string")                         \
     X(number, couriers, "couriers", YQ_AT_ALL, "2", 1, 32, "calls to it at the same time")         \

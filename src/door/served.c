@@ -92,6 +92,9 @@ static void tell(struct yq_house *house, const struct request *request,
     struct yq_origin from = request->from;
     struct yq_err failed = said->trouble;
     if (said->refused) {
+        if (failed.code != YQ_OK)
+            yq_log_err(YQ_LOG_WARN, "platform-not-answered", &failed, "platform=%s path=%s",
+                       platform->name, request->route->path);
         yq_log(YQ_LOG_WARN, "platform-refused", "platform=%s path=%s peer=%s reason=\"%s\"",
                platform->name, request->route->path, from.address, said->refused);
         yq_audit_refused(house->audit, &from, said->refused);
@@ -135,14 +138,6 @@ static void ask(struct yq_inquiry *inquiry, const struct request *request, struc
     yq_reply_body(reply, said.status, said.type ? said.type : "application/json;charset=UTF-8");
 }
 
-static const struct yq_platform *find_platform(const struct yq_conf *conf, const char *name)
-{
-    for (size_t i = 0; i < conf->platform_count; i++)
-        if (strcmp(conf->platforms[i].name, name) == 0)
-            return &conf->platforms[i];
-    return NULL;
-}
-
 static void answer(struct yq_house *house, const struct request *request, struct reply *reply)
 {
     struct yq_err err = {0};
@@ -153,7 +148,7 @@ static void answer(struct yq_house *house, const struct request *request, struct
     const struct yq_conf *conf = yq_conf_hold(house->conf);
     struct yq_inquiry inquiry = {.house = house,
                                  .conf = conf,
-                                 .platform = find_platform(conf, request->platform),
+                                 .platform = yq_conf_platform(conf, request->platform),
                                  .from = &request->from,
                                  .body = yq_buf_text(&request->body),
                                  .length = request->body.length,

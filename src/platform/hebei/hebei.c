@@ -2,4 +2,12 @@
  * (H6). */
 #include "hebei.h"
 
-const struct yq_province hebei = {.id = YQ_HEBEI};
+static const struct yq_service services[] = {
+    {.path = "/api/getDicomFile",
+     .post = true,
+     .help = "H6: the DICOM files of a study, each with its URL",
+     .body_most = 64 << 10,
+     .answer = hebei_dicom_file}};
+
+const struct yq_province hebei = {
+    .id = YQ_HEBEI, .services = services, .service_count = sizeof services / sizeof *services};

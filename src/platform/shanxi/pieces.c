@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../asked.h"
 #include "shanxi.h"
 #include "yq/attachment.h"
 #include "yq/form.h"
@@ -166,15 +167,18 @@ static bool give_paths(const struct yq_errand_out *errand, const char *series,
     struct yq_query query yq_cleanup(yq_query_fini) = {.level = YQ_SERIES};
     struct yq_entry *entries = NULL;
     size_t count = 0;
-    int64_t until_ms = yq_attachment_url_until(errand->house);
+    struct yq_handing handing = {.expires = 0};
     struct yq_buf *urls = new_text(values), *uids = new_text(values);
     bool ok = yq_query_add(&query, YQ_SeriesInstanceUID, series, true, err) &&
-              yq_catalog_list(errand->house->catalog, &query, &entries, &count, err);
+              yq_catalog_list(errand->house->catalog, &query, &entries, &count, err) &&
+              yq_handing_begin(errand->house, 0, &handing, err);
     for (size_t i = 0; ok && i < count; i++) {
         yq_buf_puts(urls, i ? "\n" : "");
-        ok = yq_handout_url(errand->house, &entries[i].key, until_ms, urls, err);
+        ok = yq_handing_put(&handing, &entries[i].key, urls) ||
+             yq_fail(err, YQ_FULL, ROOM, "no memory for a URL");
         yq_buf_putf(uids, "%s%s", i ? "\n" : "", entries[i].key.instance);
     }
+    yq_handing_end(&handing);
     free(entries);
     give(values, "filePaths", yq_buf_text(urls), yq_buf_text(uids));
     return ok;
@@ -207,8 +211,7 @@ static void give_row(const char *const *row, struct values *values)
     for (size_t i = 0; i < sizeof from / sizeof *from; i++)
         give(values, from[i].name, row[from[i].attr], NULL);
     struct yq_buf *name = new_text(values);
-    if (row[YQ_PatientName])
-        yq_form_person(row[YQ_PatientName], name);
+    asked_person(row[YQ_PatientName], name);
     give(values, "patientName", yq_buf_text(name), NULL);
     give_study_time(row, values);
 }
@@ -243,13 +246,15 @@ bool shanxi_compose(const struct yq_errand_out *errand, const struct yq_piece *p
     static const char *const interfaces[] = {[SHANXI_EXAM] = "exam-sync",
                                              [SHANXI_REPORT] = "report-sync",
                                              [SHANXI_MERGED] = "examMergeReport-sync",
-                                             [SHANXI_SERIES] = "images-list"};
+                                             [SHANXI_SERIES] = "images-list",
+                                             [SHANXI_LISTED] = "series-get-item"};
     const struct yq_interface *interface = yq_interface_find("shanxi", interfaces[piece->what]);
     if (!interface)
         return yq_fail(err, YQ_BUG, ROOM, "no field table %s", interfaces[piece->what]);
     switch (piece->what) {
     case SHANXI_EXAM: return compose_exam(errand, interface, out, err);
-    case SHANXI_SERIES: return compose_series(errand, piece, interface, out, err);
+    case SHANXI_SERIES:
+    case SHANXI_LISTED: return compose_series(errand, piece, interface, out, err);
     default: return compose_report(errand, piece, interface, out, err);
     }
 }

@@ -10,4 +10,4 @@ const struct yq_province shanxi = {.id = YQ_SHANXI,
                                    .reconcile = shanxi_reconcile,
                                    .signing = &shanxi_signing,
                                    .services = shanxi_services,
-                                   .service_count = 0};
+                                   .service_count = SHANXI_SERVICES};

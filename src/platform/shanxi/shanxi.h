@@ -7,7 +7,7 @@
 
 extern const struct yq_province shanxi;
 extern const struct yq_service shanxi_services[]; /* serve.c: S7, S8, S9 */
-extern const size_t shanxi_service_count;
+enum { SHANXI_SERVICES = 3 };
 /* S13: reconcile.c */
 bool shanxi_reconcile(struct yq_house *house, const struct yq_conf *conf,
                       const struct yq_platform *platform, const char *date, uint64_t *told,
@@ -15,7 +15,13 @@ bool shanxi_reconcile(struct yq_house *house, const struct yq_conf *conf,
 
 /* ---- pieces of an exam (pieces.c) ---- */
 
-enum { SHANXI_EXAM, SHANXI_REPORT, SHANXI_MERGED, SHANXI_SERIES };
+enum {
+    SHANXI_EXAM,
+    SHANXI_REPORT,
+    SHANXI_MERGED,
+    SHANXI_SERIES,
+    SHANXI_LISTED /* a series, as S9 has it */
+};
 bool shanxi_pieces(const struct yq_errand_out *errand, struct yq_piece *pieces, size_t room,
                    size_t *count, struct yq_err *err);
 bool shanxi_compose(const struct yq_errand_out *errand, const struct yq_piece *piece,

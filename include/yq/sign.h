@@ -43,6 +43,7 @@ const char *yq_sign_doctor(const struct yq_record *report);
 /* ---- a province's service ---- */
 
 struct yq_sign_call {
+    const struct yq_conf *conf;
     const struct yq_platform *platform;
     struct yq_keychain *keys; /* sign_key */
     struct yq_web *web;

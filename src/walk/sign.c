@@ -29,7 +29,6 @@ static void leave_seats(struct yq_sign_desk *desk)
 {
     for (size_t i = 0; i < desk->count; i++) {
         yq_web_close(desk->seats[i].web);
-        yq_keychain_free(desk->seats[i].keys);
         yq_anchors_free(desk->seats[i].anchors);
     }
     desk->count = 0;
@@ -38,51 +37,28 @@ static void leave_seats(struct yq_sign_desk *desk)
     desk->conf = NULL;
 }
 
-static bool path_of(const struct yq_conf *conf, const char *file, char *out, struct yq_err *err)
-{
-    if (*file && *file != '/')
-        return yq_path_join(out, conf->folder, file, err);
-    return yq_copy(out, YQ_PATH_MOST, file) ||
-           yq_fail(err, YQ_BAD_INPUT, "walk", "a path is too long");
-}
-
 static bool read_anchors(struct sign_seat *seat, const struct yq_conf *conf, struct yq_err *err)
 {
     char path[YQ_PATH_MOST];
     struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
-    if (!*seat->platform->anchors)
+    const char *file = seat->platform->anchors;
+    if (!*file)
         return true;
-    return path_of(conf, seat->platform->anchors, path, err) &&
-           yq_file_read(path, ANCHORS_MOST, &bytes, err) &&
+    if (*file == '/' ? !yq_copy(path, sizeof path, file)
+                     : !yq_path_join(path, conf->folder, file, err))
+        return yq_fail(err, YQ_BAD_INPUT, "walk", "the path of anchors is too long");
+    return yq_file_read(path, ANCHORS_MOST, &bytes, err) &&
            yq_anchors_read(bytes.bytes, bytes.length, &seat->anchors, err);
 }
 
-static bool open_web(struct sign_seat *seat, const struct yq_conf *conf, struct yq_err *err)
+static bool take_seat(struct yq_house *house, struct sign_seat *seat, const struct yq_conf *conf,
+                      struct yq_err *err)
 {
-    const struct yq_platform *platform = seat->platform;
-    char ca[YQ_PATH_MOST], certificate[YQ_PATH_MOST], key[YQ_PATH_MOST];
-    if (!path_of(conf, platform->tls_ca, ca, err) ||
-        !path_of(conf, platform->tls_certificate, certificate, err) ||
-        !path_of(conf, platform->tls_key, key, err))
-        return false;
-    const struct yq_web_how how = {.ca = ca,
-                                   .certificate = certificate,
-                                   .key = key,
-                                   .any_certificate = !platform->tls_verify,
-                                   .total_ms = (unsigned)platform->timeout * 1000};
-    return yq_web_open(&how, &seat->web, err);
-}
-
-static bool take_seat(struct sign_seat *seat, const struct yq_conf *conf, struct yq_err *err)
-{
-    seat->keys = yq_keychain_new();
-    if (!seat->keys)
-        return yq_fail(err, YQ_FULL, "walk", "no memory for keys");
     if (!*seat->platform->sign_app || !*seat->platform->sign_key)
         return yq_fail(err, YQ_BAD_INPUT, "walk",
                        "sign is on, but sign_app or sign_key is not set");
-    return yq_keychain_add(seat->keys, "sign_key", seat->platform->sign_key, conf->folder, err) &&
-           read_anchors(seat, conf, err) && open_web(seat, conf, err);
+    return yq_platform_keys(house, conf, seat->platform, &seat->keys, err) &&
+           read_anchors(seat, conf, err) && yq_platform_web(seat->platform, &seat->web, err);
 }
 
 static const struct yq_sign_service *service_of(const struct yq_house *house,
@@ -110,7 +86,7 @@ static void take_seats(struct yq_sign_desk *desk)
                                    .service = service_of(desk->house, &conf->platforms[i])};
         if (!seat->service)
             continue;
-        if (take_seat(seat, conf, &err)) {
+        if (take_seat(desk->house, seat, conf, &err)) {
             desk->count++;
             continue;
         }
@@ -118,17 +94,31 @@ static void take_seats(struct yq_sign_desk *desk)
                    "platform=%s next=\"no report is signed until platforms.json is corrected\"",
                    seat->platform->name);
         yq_web_close(seat->web);
-        yq_keychain_free(seat->keys);
         yq_anchors_free(seat->anchors);
     }
 }
 
+/* A platform that signs for the first time begins with what comes from now on. */
+static bool begin_here(struct yq_house *house, const char *platform, int64_t *from,
+                       struct yq_err *err)
+{
+    if (!yq_signing_position(house->catalog, platform, from, err))
+        return false;
+    return *from >= 0 || (yq_signing_end(house->catalog, from, err) &&
+                          yq_signing_move(house->catalog, platform, *from, err));
+}
+
 bool yq_sign_desk_open(struct yq_house *house, struct yq_sign_desk **out, struct yq_err *err)
 {
+    int64_t ignored;
     *out = calloc(1, sizeof **out);
     if (!*out)
         return yq_fail(err, YQ_FULL, "walk", "no memory for signing");
     (*out)->house = house;
+    take_seats(*out); /* before anything comes */
+    for (size_t i = 0; i < (*out)->count; i++)
+        if (!begin_here(house, (*out)->seats[i].platform->name, &ignored, err))
+            yq_log_err(YQ_LOG_WARN, "signer", err, "next=\"it is tried again\"%s", "");
     return true;
 }
 
@@ -246,11 +236,8 @@ static bool look_at_reports(struct yq_house *house, const struct sign_seat *seat
     size_t count = 0;
     int64_t from, end;
     const char *name = seat->platform->name;
-    if (!yq_signing_position(house->catalog, name, &from, err) ||
-        !yq_signing_end(house->catalog, &end, err))
+    if (!begin_here(house, name, &from, err) || !yq_signing_end(house->catalog, &end, err))
         return false;
-    if (from < 0)
-        return yq_signing_move(house->catalog, name, end, err);
     if (from >= end)
         return true;
     if (!yq_ledger_versions(house->catalog, from, VERSIONS, &list, &count, err))

@@ -222,7 +222,8 @@ static bool call(struct step *step, calling *service, const char *what, enum yq_
     const struct sign_round *round = step->round;
     if (!put_trace(step, what, trace))
         return yq_fail(err, YQ_FULL, "walk", "no memory for a call");
-    const struct yq_sign_call how = {.platform = round->seat->platform,
+    const struct yq_sign_call how = {.conf = round->conf,
+                                     .platform = round->seat->platform,
                                      .keys = round->seat->keys,
                                      .web = round->seat->web,
                                      .trace = trace,

@@ -1,6 +1,7 @@
 """Reports are signed through the platform's service (Shanxi S10): pushed to a phone or by a QR code; what must not be believed is
 not; a crash, a correction and a dead service lose nothing."""
 import base64
+import csv
 import io
 import itertools
 import json
@@ -8,8 +9,8 @@ import os
 
 import pytest
 import rest
-from conftest import wait_until, write_json
-from signing import APP, SECRET, Keys, Service
+from conftest import ROOT, wait_until, write_json
+from signing import APP, SECRET, Keys, Service, opened
 
 PLATFORM = {"name": "shanxi", "province": "shanxi", "url": "http://127.0.0.1:1/", "upload": "none", "reconcile": "",
             "backfill_months": 0, "sign": "push", "sign_app": APP, "sign_key": "file:sign.key", "retry_seconds": 1,
@@ -35,12 +36,12 @@ def hospital(nodes, service, tmp_path):
     """hospital(**platform's keys): a node whose platform signs."""
     def begin(**platform):
         conf = tmp_path / "conf"
-        conf.mkdir()
+        conf.mkdir(exist_ok=True)
         (conf / "sign.key").write_text(SECRET + "\n")
         os.chmod(conf / "sign.key", 0o600)
         (conf / "signers.csv").write_text("doctor,name,userId\nD7,李医生,548a43ae04f1\n")
         write_json(str(conf / "platforms.json"), {"platforms": [PLATFORM | {"sign_url": service.url} | platform]})
-        return nodes(conf=str(conf))
+        return nodes(conf=str(conf), hospital__code="12140000405701234X")
     return begin
 
 
@@ -327,3 +328,94 @@ def test_who_may_not_see_the_patient_sees_no_code(hospital, service):
     seen = rest.tell(node, "GET", "reports/R1/signing", **headers)
     assert seen.status == 200 and "qr" not in seen.json()
     assert rest.tell(node, "GET", "reports/R1/signing/qr", **headers).status == 403
+
+
+# ---- before it goes up: S11, S12 ----
+
+SM4 = "2a77be8ebc9c90cd25ccd1d31dce7a77"
+
+
+@pytest.fixture
+def connected(hospital, service, tmp_path):
+    """The same, with a platform that takes exams and reports, and holds back nothing but signatures."""
+    def begin(**platform):
+        own = tmp_path / "conf" / "platforms" / "shanxi"
+        os.makedirs(own)
+        for name in ("exam-sync", "report-sync"):
+            with open(os.path.join(ROOT, "data", "platforms", "shanxi", f"{name}.csv")) as file:
+                (own / f"{name}.csv").write_text("name,gate\n" + "".join(f"{line['name']},off\n" for line in csv.DictReader(file)))
+        (tmp_path / "conf" / "shanxi.key").write_text(SM4)
+        os.chmod(tmp_path / "conf" / "shanxi.key", 0o600)
+        node = hospital(url=service.url, upload="separate", key="hex file:shanxi.key", delay=0, **platform)
+        assert rest.put(node, "exams/E1", {"accessionNumber": ["A1"], "patientId": "P1", "patientName": "测试甲"}).status == 201
+        return node
+    return begin
+
+
+def sent(service):
+    return [opened(request, SM4) for path, request in list(service.calls) if path == "/report/sync"]
+
+
+def block(keys, text, stamped=None):
+    text = text.encode()
+    return {"signedText": text.decode(), "certificate": keys.certificate(), "signatureFormat": "1",
+            "signatureValue": keys.sign(text), "timestampValue": keys.stamp(stamped or text)}
+
+
+def queue_says(node, what):
+    wait_until(lambda: what in node.cli("--conf", node.conf, "queue", "list", "--all").out, 30,
+               node.cli("--conf", node.conf, "queue", "list", "--all").out)
+
+
+def test_a_report_waits_for_its_signature_and_goes_up_with_it(connected, service, keys):
+    node = connected(verify="local")
+    id = bring(node, service)
+    queue_says(node, "the doctor has not signed yet")
+    assert not sent(service)
+    service.finish(id)
+    message = wait_until(lambda: sent(service), 30)[-1]
+    assert keys.verifies(message["CAData"].encode(), message["SignValue"]) and str(message["SignType"]) == "1"
+    assert keys.stamps(message["CAData"].encode(), message["Timestampvalue"]) and message["ClientCert"] == keys.certificate()
+    assert service.count("verifyDataSign") == 0
+
+
+def test_a_signature_of_the_hospital_is_checked_here_and_there_once(connected, service, keys):
+    node = connected(verify="both", sign="none")
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1|测试甲|胸部"))).status == 201
+    wait_until(lambda: sent(service), 30)
+    asked = service.last("pkcs1/verifyDataSign")
+    assert asked["oriData"] == "R1|测试甲|胸部" and asked["base64Cert"] == keys.certificate() and asked["base64"] is False
+    assert service.count("verifyDataSign") == service.count("verifyTS") == 1 and service.count("SEF_VerifySeal") == 0
+    assert rest.patch(node, "reports/R1", {"remark": "changed"}).status == 200
+    wait_until(lambda: len(sent(service)) == 2, 30)
+    assert service.count("verifyDataSign") == service.count("verifyTS") == 1, "not twice"
+
+
+@pytest.mark.parametrize("verdicts, said", [({"pkcs1": "false"}, "does not verify"), ({"ts": "-3"}, "trusted root"),
+                                            ({"ts": "-6"}, "had expired")])
+def test_what_the_service_refuses_is_held(connected, service, keys, verdicts, said):
+    service.verdicts = verdicts
+    node = connected(verify="service", sign="none")
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1"))).status == 201
+    queue_says(node, said)
+    assert not sent(service)
+
+
+def test_what_does_not_hold_here_is_held(connected, service, keys):
+    node = connected(verify="local", sign="none")
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1") | {"signedText": "R2"})).status == 201
+    queue_says(node, "the signature was not accepted")
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1", b"R2"))).status == 200
+    queue_says(node, "time stamp")
+    assert not sent(service)
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1"))).status == 200
+    wait_until(lambda: sent(service), 30)
+
+
+def test_a_verifying_service_that_is_away_is_asked_again(connected, service, keys):
+    node = connected(verify="service", sign="none")
+    service.broken = True
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1"))).status == 201
+    wait_until(lambda: service.count("exam-sync"), 30)
+    service.broken = False
+    wait_until(lambda: sent(service), 60)

@@ -142,6 +142,27 @@ static bool open_report(const struct yq_errand_out *errand, const char *id,
            (!removed || yq_record_put(company->records[0], "status", "withdrawn", err));
 }
 
+/* What keeps its signature from going comes first: people are told that, and not that CAData is
+ * missing. */
+static bool look_at_signature(const struct yq_errand_out *errand, const char *report,
+                              struct yq_composed *out, struct yq_err *err)
+{
+    struct yq_findings found yq_cleanup(yq_findings_fini) = {0};
+    if (!shanxi_signature_ready(errand, report, &found, err))
+        return false;
+    out->held += found.count;
+    for (size_t i = 0; i < out->findings.count; i++) {
+        struct yq_finding *more = yq_findings_add(&found);
+        if (more)
+            *more = out->findings.list[i];
+    }
+    found.failed = found.failed || out->findings.failed;
+    const struct yq_findings before = out->findings;
+    out->findings = found;
+    found = before;
+    return true;
+}
+
 static bool compose_report(const struct yq_errand_out *errand, const struct yq_piece *piece,
                            const struct yq_interface *interface, struct yq_composed *out,
                            struct yq_err *err)
@@ -157,7 +178,8 @@ static bool compose_report(const struct yq_errand_out *errand, const struct yq_p
     else if (err->code != YQ_ABSENT)
         return false;
     return yq_compose(errand->house, errand->conf, errand->platform, interface, &company,
-                      values.list, values.count, false, out, err);
+                      values.list, values.count, false, out, err) &&
+           look_at_signature(errand, piece->id, out, err);
 }
 
 /* One URL for each of the series' instances, and their UIDs, by which contents are told apart. */

@@ -10,14 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "yq/recipes.h"
+
 enum { BODY_MOST = 64 << 20, MESSAGE_MOST = 120 };
 
 static const char *const algorithms[] = {"HmacSHA256", "HmacSHA1", "HmacMD5"};
-static const char *const recipes[] = {
-    "pairs(sorted, present) | hmac-sha256(sign_key) | base64",
-    "pairs(sorted, present) | hmac-sha1(sign_key) | base64",
-    "pairs(sorted, present) | hmac-md5(sign_key) | base64",
-};
 
 /* ---- recipes ---- */
 
@@ -35,27 +32,26 @@ static size_t put_ingredients(const struct service_param *params, size_t count,
 static bool sign_params(const struct service_call *call, const struct service_param *params,
                         size_t count, struct yq_buf *out, struct yq_err *err)
 {
-    struct yq_recipe *recipe = NULL;
+    char name[32];
+    const struct yq_recipe *recipe;
     struct yq_ingredient values[SERVICE_PARAMS_MOST];
     size_t used = put_ingredients(params, count, values);
-    bool ok = yq_recipe_parse(recipes[call->platform->sign_algorithm], &recipe, err) &&
-              yq_recipe_make(recipe, call->keys, values, used, out, err);
-    yq_recipe_free(recipe);
-    return ok;
+    (void)snprintf(name, sizeof name, "coss-%s", algorithms[call->platform->sign_algorithm]);
+    return yq_recipe_of(call->conf, YQ_SHANXI, name, &recipe, err) &&
+           yq_recipe_make(recipe, call->keys, values, used, out, err);
 }
 
-bool service_hmac_fits(struct yq_keychain *keys, const struct service_param *params, size_t count,
-                       const char *shown, struct yq_err *err)
+bool service_result_fits(const struct yq_conf *conf, struct yq_keychain *keys,
+                         const struct service_param *params, size_t count, const char *shown,
+                         struct yq_err *err)
 {
-    struct yq_recipe *recipe = NULL;
+    const struct yq_recipe *recipe;
     struct yq_ingredient values[SERVICE_PARAMS_MOST];
     for (size_t i = 0; i < count; i++) /* the empty ones too: they are named in the document */
         values[i] =
             (struct yq_ingredient){params[i].name, params[i].value, strlen(params[i].value)};
-    bool ok = yq_recipe_parse("pairs(sorted) | hmac-sha256(sign_key) | base64", &recipe, err) &&
-              yq_recipe_check(recipe, keys, values, count, shown, strlen(shown), err);
-    yq_recipe_free(recipe);
-    return ok;
+    return yq_recipe_of(conf, YQ_SHANXI, "coss-result", &recipe, err) &&
+           yq_recipe_check(recipe, keys, values, count, shown, strlen(shown), err);
 }
 
 bool service_base64(const void *bytes, size_t length, struct yq_buf *out, struct yq_err *err)

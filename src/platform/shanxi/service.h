@@ -13,6 +13,7 @@ struct service_param {
     bool bare;                /* a number, true or false: without quotes in JSON */
 };
 struct service_call {
+    const struct yq_conf *conf;
     const struct yq_platform *platform;
     struct yq_keychain *keys; /* sign_key */
     struct yq_web *web;
@@ -27,9 +28,11 @@ struct service_call {
  * caller) is its data; for others the whole. */
 enum yq_sign_said service_call(const struct service_call *call, struct yq_answer **data,
                                struct yq_err *err);
-/* Whether `shown` is the HMAC-SHA256 of these in Base64, in constant time. */
-bool service_hmac_fits(struct yq_keychain *keys, const struct service_param *params, size_t count,
-                       const char *shown, struct yq_err *err);
+/* Whether `shown` is what vouches for these values of a result (recipe coss-result); in constant
+ * time. */
+bool service_result_fits(const struct yq_conf *conf, struct yq_keychain *keys,
+                         const struct service_param *params, size_t count, const char *shown,
+                         struct yq_err *err);
 /* Appends the Base64 of text. */
 bool service_base64(const void *bytes, size_t length, struct yq_buf *out, struct yq_err *err);
 

@@ -16,7 +16,8 @@ static enum yq_sign_said call_of(const struct yq_sign_call *call, const char *pa
                                  const struct service_param *params, size_t count,
                                  struct yq_answer **data, struct yq_err *err)
 {
-    const struct service_call how = {.platform = call->platform,
+    const struct service_call how = {.conf = call->conf,
+                                     .platform = call->platform,
                                      .keys = call->keys,
                                      .web = call->web,
                                      .path = path,
@@ -93,7 +94,7 @@ static enum yq_sign_said check_voucher(const struct yq_sign_call *call,
                                            {"result", voucher->result, false},
                                            {"userId", voucher->user, false}};
     if (strcmp(voucher->app, call->platform->sign_app) == 0 &&
-        service_hmac_fits(call->keys, params, COUNT(params), voucher->hmac, &why))
+        service_result_fits(call->conf, call->keys, params, COUNT(params), voucher->hmac, &why))
         return YQ_SIGN_SAYS;
     if (why.code != YQ_OK && why.code != YQ_REFUSED) {
         *err = why; /* our key cannot be read: nothing is wrong with the result */

@@ -145,7 +145,8 @@ static enum outcome ask(struct checking *c, const char *path, const struct servi
 {
     struct yq_err why = {0};
     const struct yq_errand_out *errand = c->errand;
-    const struct service_call call = {.platform = errand->platform,
+    const struct service_call call = {.conf = errand->conf,
+                                      .platform = errand->platform,
                                       .keys = errand->keys,
                                       .web = errand->web,
                                       .path = path,

@@ -302,12 +302,13 @@ static bool check_signer(const struct cms *cms, const YQ_SIGNED_BY *by, const st
     signing_algorithm(key, digest, signer);
     signing_judge(certificate, cms->certificates, stamp ? SIGNING_STAMPS : SIGNING_DOCUMENTS, trust,
                   signer);
-    if (stamp && !names_certificate(by, certificate))
-        return yq_fail(err, YQ_REFUSED, "seal", "the time stamp names another certificate");
     if (by->attributes)
-        return check_attributes(cms, by, key, digest, text, err);
-    return signing_fits(key, digest, by->algorithm, text, ASN1_STRING_get0_data(by->signature),
-                        (size_t)ASN1_STRING_length(by->signature)) ||
+        return check_attributes(cms, by, key, digest, text, err) &&
+               (!stamp || names_certificate(by, certificate) ||
+                yq_fail(err, YQ_REFUSED, "seal", "the time stamp names another certificate"));
+    return (!stamp &&
+            signing_fits(key, digest, by->algorithm, text, ASN1_STRING_get0_data(by->signature),
+                         (size_t)ASN1_STRING_length(by->signature))) ||
            yq_fail(err, YQ_REFUSED, "seal", "the signature does not fit the text and the key");
 }
 

@@ -12,6 +12,7 @@
 /* after the above */
 #include <cmocka.h>
 
+#include "shanxi_samples.h"
 #include "yq/signature.h"
 
 static char dir[64];
@@ -428,22 +429,7 @@ static void s11_pkcs1(void **state)
     refused(yq_pkcs1_verify(&what, "12345677", 8, NULL, &signer, &err), YQ_REFUSED);
 }
 
-/* S11, PKCS#7: 13 places repaired; its text is "123", not the "12345678" of the request. */
-static const char s11[] =
-    "MIIDYgYKKoEcz1UGAQQCAqCCA1IwggNOAgEBMQ4wDAYIKoEcz1UBgxEFADATBgoqgRzPVQYBBAIBoAUEAzEyM6CCAk"
-    "AwggI8MIIB36ADAgECAg0rYGQ5Bkm7xip3BdZeMAwGCCqBHM9VAYN1BQAwYTELMAkGA1UEBgwCQ04xDTALBgNVBAoM"
-    "BEJKQ0ExJTAjBgNVBAsMHEJKQ0EgQW55d3JpdGUgVHJ1c3QgU2VydmljZXMxHDAaBgNVBAMME1RydXN0LVNpZ24gU0"
-    "0yIENBLTEwHhcNMjEwMzMxMDg1NTM0WhcNMjIwMzMxMDg1NTM0WjAtMRAwDgYDVQQuEwd6aGVud2VpMQwwCgYDVQQD"
-    "DANjYWkxCzAJBgNVBAYMAkFMMFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAE918AnFSlArF0Th0eqeMJXmpGy9pxUN"
-    "equlyLwqHkRxivMoZM2NT256jxXH81Ai18S6nZrlhbMmjx8IoibpvXlaOBrTCBqjALBgNVHQ8EBAMCBsAwHQYDVR0O"
-    "BBYEFCeb2XMLqlQ2WQOxUszDP4eyjl5DMB8GA1UdIwQYMBaAFJTuX61tvSQesVzoa3rtw+Np+OywMEAGA1UdIAQ5MD"
-    "cwNQYJKoEchu8yAgICMCgwJgYIKwYBBQUHAgEWGmh0dHA6Ly93d3cuYmpjYS5vcmcuY24vY3BzMBkGBipWCwcBCAQP"
-    "5q2j5bi45Lyg5YWIb2lkMAwGCCqBHM9VAYN1BQADSQAwRgIhAPjRQjJicSang34sU8ZrVGIz6FBNq15rlCKqiOkSvy"
-    "ObAiEA17G3PfeyriRpMsQqH3qaDsAOwIY3taFx1yQft2KDsY4xgd8wgdwCAQEwcjBhMQswCQYDVQQGDAJDTjENMAsG"
-    "A1UECgwEQkpDQTElMCMGA1UECwwcQkpDQSBBbnl3cml0ZSBUcnVzdCBTZXJ2aWNlczEcMBoGA1UEAwwTVHJ1c3QtU2"
-    "lnbiBTTTIgQ0EtMQINK2BkOQZJu8YqdwXWXjAMBggqgRzPVQGDEQUAMA0GCSqBHM9VAYItAwUABEYwRAIgJ22YudII"
-    "tPI/ArwGQExYz/hywsCCrUR4qJ/Gcy0dJroCICiRrXtsijU4q+shcsKRXaoQvTMq2ryCJkRsyQ8+til8";
-
+/* S11, PKCS#7: its text is "123", not the "12345678" of the request beside it. */
 static void s11_pkcs7(void **state)
 {
     struct yq_signer signer;
@@ -461,6 +447,33 @@ static void s11_pkcs7(void **state)
     refused(yq_pkcs7_verify(&what, NULL, &signer, &err), YQ_REFUSED);
 }
 
+/* S10, S11: the stamps hold but for the digest of a certificate that the scan has damaged. */
+static void s10_s11_stamps(void **state)
+{
+    const struct {
+        const char *token;
+        size_t length;
+        int64_t at_ms;
+    } samples[] = {{stamp_made, sizeof stamp_made - 1, 1628498675000},
+                   {stamp_checked, sizeof stamp_checked - 1, 1625130200000}};
+    struct yq_stamp said;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        refused(yq_stamp_verify(samples[i].token, samples[i].length, "test", 4, NULL, &said, &err),
+                YQ_REFUSED);
+        assert_non_null(
+            strstr(err.text, "names another certificate")); /* the last thing looked at */
+        assert_int_equal(said.at_ms, samples[i].at_ms);
+        assert_string_equal(said.digest, "sha256");
+        assert_string_equal(said.policy, "1.2");
+        assert_string_equal(said.signer.serial, "1B4000000000000DD1D0");
+        assert_string_equal(said.signer.subject, "CN=rsa1024,OU=111111,O=BJCA,C=CN");
+        refused(yq_stamp_verify(samples[i].token, samples[i].length, "Test", 4, NULL, &said, &err),
+                YQ_REFUSED);
+        assert_non_null(strstr(err.text, "another text"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +486,7 @@ int main(void)
         cmocka_unit_test(openssl_stamps_and_checks_stamps),
         cmocka_unit_test(s11_pkcs1),
         cmocka_unit_test(s11_pkcs7),
+        cmocka_unit_test(s10_s11_stamps),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

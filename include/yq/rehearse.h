@@ -25,6 +25,7 @@ struct yq_rehearse_how {
     unsigned seed;    /* of what happens by chance */
     bool quick;       /* envelopes are opened in this process: for load */
     bool fetch;       /* the URLs that it is given are fetched */
+    bool signatures;  /* those of the reports are verified */
     /* A line for people, without line end; calls do not overlap. NULL: nothing is said. */
     void (*say)(void *context, const char *line);
     void *context;

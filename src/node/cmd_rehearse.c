@@ -136,6 +136,7 @@ int yq_run_rehearse(struct yq_cli *cli)
     how.seed = (unsigned)(seed ? seed : yq_now_ms() | 1);
     how.quick = yq_cli_flag(cli, "quick");
     how.fetch = !yq_cli_flag(cli, "no-fetch");
+    how.signatures = !yq_cli_flag(cli, "no-signatures");
     const char *log = yq_cli_value(cli, "log");
     FILE *file = log ? fopen(log, "ae") : NULL;
     if (log && !file)

@@ -144,6 +144,7 @@ static const struct yq_option rehearse_options[] = {
     {"fail", "RULES", "when to fail and how: 500=0.1,timeout:5=1/20,code0/report/sync=next3"},
     {"seed", "N", "of what fails by chance: the same gives the same run"},
     {"no-fetch", NULL, "PDFs and images are not fetched from the addresses that are given"},
+    {"no-signatures", NULL, "the signatures of reports are not verified"},
     {"quick", NULL, "for load: messages are opened in this process, by the code that seals them"},
     {"log", "FILE", "what is printed is written there too"},
     {NULL, NULL, NULL},
@@ -545,7 +546,7 @@ const struct yq_verb yq_verbs[] = {
      "A stand-in on this machine (127.0.0.1) takes what the node sends and says of each call what "
      "a\n"
      "strict province would: envelope, signature, time, every field by its table, order of calls,\n"
-     "the same content sent twice; PDFs and images are fetched from their addresses. It opens\n"
+     "the same content sent twice, signatures; PDFs and images are fetched. It opens\n"
      "messages with OpenSSL's program \"openssl\", whose command line shows the key while it "
      "runs:\n"
      "use a key that is for rehearsals only. Ctrl-C ends it, with a summary; GET /summary has it "

@@ -44,9 +44,10 @@ def envelope(message, key=KEY, hospital=HOSPITAL, **changed):
 
 
 class Province:
-    """The stand-in, running. `port`, `url`; ended by stop() or as a context."""
+    """The stand-in, running. `port`, `url`; ended by stop() or as a context. signatures: whether it verifies those of the reports."""
 
-    def __init__(self, folder, *options, hospital=HOSPITAL, province="shanxi"):
+    def __init__(self, folder, *options, hospital=HOSPITAL, province="shanxi", signatures=False):
+        options = options if signatures else (*options, "--no-signatures")
         self.log = os.path.join(str(folder), f"{province}.log")
         self.errors = os.path.join(str(folder), f"{province}.err")
         with open(self.log, "wb") as out, open(self.errors, "wb") as err:

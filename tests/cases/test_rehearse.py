@@ -280,7 +280,7 @@ def test_another_key_from_a_file(tmp_path):
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory):
-    with Province(tmp_path_factory.mktemp("signing"), "--sign-key", CODE, "--polls", 2) as running:
+    with Province(tmp_path_factory.mktemp("signing"), "--sign-key", CODE, "--polls", 2, signatures=True) as running:
         yield running
 
 
@@ -407,7 +407,28 @@ def shop(tmp_path):
     server.server_close()
 
 
-def test_pdfs_and_images_are_fetched(signer, shop):
+def test_signatures_of_reports_are_verified(signer):
+    text = "双肺纹理清晰。"
+    said = sign(signer, text.encode())
+    stamp = ask(signer, "/coss/service/v1/createAndGetTssInfo", oriData=text, attachCert="true")["data"]["tsResp"]
+    block = dict(CAData=text, ClientCert=said["signCert"], SignValue=said["signResult"], Timestampvalue=stamp)
+    assert signer.send("/exam-sync", exam("E1"))[0] == 1
+    assert signer.send("/report/sync", report(**block)) == (1, "成功")
+    assert signer.complaints() == []
+    for changed, said in (({"CAData": "另一份"}, ("SignValue", "signature")), ({"ClientCert": "MIIB"}, ("ClientCert", "certificate")),
+                          ({"SignValue": "MEUC"}, ("SignValue", "signature")), ({"Timestampvalue": "MIIG"}, ("Timestampvalue", "time-stamp"))):
+        assert signer.send("/report/sync", report(**{**block, **changed}))[0] == 0
+        assert signer.complaints()[-1][2:] == said
+    assert signer.send("/report/sync", report(**{**block, "SignType": 2}))[0] == 1
+    assert ("SignValue", "stand-in") in [c[2:] for c in signer.complaints(serious=False)]
+
+
+def test_pdfs_and_images_are_fetched(tmp_path, shop):
+    with Province(tmp_path) as signer:
+        look_at_fetches(signer, shop)
+
+
+def look_at_fetches(signer, shop):
     one = exam("E1")
     assert signer.send("/exam-sync", one)[0] == 1
     for name, what in (("a.pdf", None), ("a.txt", "pdf"), ("b.pdf", "fetch")):

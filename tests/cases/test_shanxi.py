@@ -12,7 +12,7 @@ import samples
 from conftest import finish, free_ports, wait_until, write_json
 from hospital import platform, report_to
 from hospital import Hospital, SETTINGS
-from province import CODE, Province, first_code
+from province import APP, CODE, Province, first_code
 from test_hl7 import msh, send
 from test_odbc import driver
 
@@ -24,7 +24,7 @@ ZSX = {  # what no usual segment has: the hospital's interface engine puts it in
     "report": ["positive", "signedText", "certificate", "signatureFormat", "signatureValue", "timestampValue"],
 }
 COLUMNS = ["reportId", "examId", "status", "findings", "impression", "positive", "reportDoctorName", "reportTime", "auditDoctorName",
-           "auditTime", "pdf", "signedText", "certificate", "signatureFormat", "signatureValue", "timestampValue"]
+           "auditTime", "auditDoctorCode", "pdf", "signedText", "certificate", "signatureFormat", "signatureValue", "timestampValue"]
 SIGNATURE = {"certificate": "MIIB", "signatureFormat": "1", "signatureValue": "MEUC", "timestampValue": "MIIG"}
 
 
@@ -87,7 +87,7 @@ class Ris:
         self.changes += 1
         row = {"reportId": f"R{number}", "examId": f"E{of or number}", "status": status, "findings": "双肺清晰。",
                "impression": impression, "positive": "1", "reportDoctorName": "李医生", "reportTime": f"{DAY} 09:00:00",
-               "auditDoctorName": "王医生", "auditTime": f"{DAY} 09:30:00", "pdf": pdfs.pdf(text=f"R{number}"),
+               "auditDoctorName": "王医生", "auditTime": f"{DAY} 09:30:00", "auditDoctorCode": "1002", "pdf": pdfs.pdf(text=f"R{number}"),
                **({"signedText": "双肺清晰。", **SIGNATURE} if self.signs else {})}
         self.sql("DELETE FROM reports WHERE reportId = ?", row["reportId"])
         self.sql(f"INSERT INTO reports ({', '.join(row)}, changed) VALUES ({', '.join('?' * len(row))}, ?)", *row.values(),
@@ -112,6 +112,9 @@ def hospital(tmp_path):
         conf = tmp_path / "node" / "data" / "conf"
         (conf / "mapping").mkdir(parents=True)
         report_to(str(conf), platform(province, images="list", **changed))
+        (conf / "sign.key").write_text(CODE + "\n")
+        (conf / "sign.key").chmod(0o600)
+        (conf / "signers.csv").write_text("doctor,name,userId\n1002,王医生,548a43ae04f1\n")
         write_json(str(conf / "sources.json"), ris.sources())
         for name, text in ris.mappings().items():
             (conf / "mapping" / f"{name}.csv").write_text(text)
@@ -132,8 +135,9 @@ def report_of(said, number):
 
 @pytest.mark.parametrize("mode", ["separate", "merged"])
 def test_a_hospital_reports_from_end_to_end(hospital, tmp_path, mode):
-    with Province(tmp_path) as province:
-        node, ris = hospital(province, upload=mode)
+    with Province(tmp_path, "--sign-key", CODE, "--polls", 1, signatures=mode == "separate") as province:
+        signing = {"sign": "push", "sign_app": APP, "sign_key": "file:sign.key"} if mode == "separate" else {}
+        node, ris = hospital(province, signs=not signing, upload=mode, **signing)
         studies = {number: samples.uid() for number in (1, 2)}
         for number, study in studies.items():
             assert send(node, ris.order(number, study)).code == "AA"
@@ -160,4 +164,6 @@ def test_a_hospital_reports_from_end_to_end(hospital, tmp_path, mode):
                           "the withdrawn report")
         assert gone["reports"]["R2"]["content"]["checkStatus"] == 5
         wait_until(lambda: not node.queue(), 30, "an empty queue")
-        assert province.complaints(serious=None) == []
+        assert province.complaints() == []
+        # the document's own samples of certificate and time stamp are longer than the document allows
+        assert {remark[2:] for remark in province.complaints(serious=None)} <= {("Timestampvalue", "too-long"), ("ClientCert", "too-long")}

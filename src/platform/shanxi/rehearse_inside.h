@@ -193,6 +193,9 @@ void rehearse_check_hospital(struct yq_rehearse *r, const char *code, const char
 void rehearse_answer_code(struct rehearse_visit *visit);
 /* rehearse_fetch.c: the addresses are fetched, unless it was told not to. */
 void rehearse_fetch_pdf(struct rehearse_visit *visit, const struct rj *report, const char *prefix);
+/* rehearse_verify.c: whether the report's own signature holds. */
+void rehearse_check_signature(struct rehearse_visit *visit, const struct rj *report,
+                              const char *prefix);
 void rehearse_fetch_series(struct rehearse_visit *visit, const struct rj *series);
 /* A request to the signing service, read: its members checked against the interface's table and
  * the common ones, its signature by the secure code. False: no JSON. rehearse_service.c */

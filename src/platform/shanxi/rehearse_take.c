@@ -167,6 +167,7 @@ static void check_report(struct rehearse_visit *visit, const struct rj *report, 
         rehearse_complain(&visit->findings, "risStudyId", "order",
                           "报告先于检查到达：平台没有此检查",
                           "the report comes before its exam: there is no such exam here");
+    rehearse_check_signature(visit, report, prefix);
     rehearse_fetch_pdf(visit, report, prefix);
 }
 

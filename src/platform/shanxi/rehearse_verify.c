@@ -34,12 +34,10 @@ static bool put_public_key(struct rehearse_visit *v, const char *base64)
 }
 
 /* The public key, as PEM in verify.pem. */
-static bool take_key(struct rehearse_visit *v, const struct rj *request)
+static bool take_key(struct rehearse_visit *v, const char *certificate, const char *key)
 {
     char der[128], pem[128];
     struct yq_buf none yq_cleanup(yq_buf_fini) = {0};
-    const char *certificate = rj_text(rj_member(request, "base64Cert"));
-    const char *key = rj_text(rj_member(request, "pubKey"));
     rehearse_path_of(v->r, "verify.der", der);
     rehearse_path_of(v->r, "verify.pem", pem);
     const char *const from[] = {"x509",    "-inform", "DER",  "-in", der,
@@ -51,19 +49,18 @@ static bool take_key(struct rehearse_visit *v, const struct rj *request)
     return put_public_key(v, key) && rehearse_openssl(convert, NULL, 0, &none);
 }
 
-static bool verify(struct rehearse_visit *v, const struct rj *request, const struct yq_buf *text)
+/* The key is there already. */
+static bool verify(struct rehearse_visit *v, bool rsa, const char *value, const struct yq_buf *text)
 {
     char pem[128], signature[128];
     struct yq_buf said yq_cleanup(yq_buf_fini) = {0};
-    bool rsa = strcasecmp(rj_text(rj_member(request, "signAlgIdentifier")), "SHA256WithRSA") == 0;
     rehearse_path_of(v->r, "verify.pem", pem);
     rehearse_path_of(v->r, "verify.sig", signature);
     const char *const sm2[] = {"dgst",       "-sm3",    "-verify",
                                pem,          "-sigopt", "distid:1234567812345678",
                                "-signature", signature, NULL};
     const char *const pkcs1[] = {"dgst", "-sha256", "-verify", pem, "-signature", signature, NULL};
-    return take_key(v, request) &&
-           put_file(v, "verify.sig", rj_text(rj_member(request, "signValue"))) &&
+    return put_file(v, "verify.sig", value) &&
            rehearse_openssl(rsa ? pkcs1 : sm2, text->bytes, text->length, &said);
 }
 
@@ -96,9 +93,13 @@ void rehearse_verify_1(struct rehearse_visit *v)
             !*rj_text(rj_member(json.values, "pubKey")))
             rehearse_complain(&v->findings, "base64Cert", "missing", "base64Cert 与 pubKey 二选一",
                               "one of base64Cert and pubKey is required");
+        bool rsa =
+            strcasecmp(rj_text(rj_member(json.values, "signAlgIdentifier")), "SHA256WithRSA") == 0;
         take_text(json.values, &text);
         pthread_mutex_lock(&v->r->signing);
-        fits = verify(v, json.values, &text);
+        fits = take_key(v, rj_text(rj_member(json.values, "base64Cert")),
+                        rj_text(rj_member(json.values, "pubKey"))) &&
+               verify(v, rsa, rj_text(rj_member(json.values, "signValue")), &text);
         pthread_mutex_unlock(&v->r->signing);
     }
     put_verdict(v, &json, fits);
@@ -150,6 +151,65 @@ void rehearse_verify_stamp(struct rehearse_visit *v)
         pthread_mutex_unlock(&v->r->signing);
     }
     rehearse_answer_service(v, json.count ? json.values : NULL, answer);
+}
+
+/* ---- members 66 to 70 of a report ---- */
+
+static const char *of(const struct rj *report, const char *member)
+{
+    return rj_text(rj_member(report, member));
+}
+
+static bool is_stamp(struct rehearse_visit *v, const char *stamp)
+{
+    char path[128];
+    struct yq_buf said yq_cleanup(yq_buf_fini) = {0};
+    rehearse_path_of(v->r, "verify.tst", path);
+    const char *const token[] = {"ts", "-reply", "-in", path, "-token_in", "-text", NULL};
+    const char *const response[] = {"ts", "-reply", "-in", path, "-text", NULL};
+    return put_file(v, "verify.tst", stamp) &&
+           (rehearse_openssl(token, NULL, 0, &said) || rehearse_openssl(response, NULL, 0, &said));
+}
+
+static void check_value(struct rehearse_visit *v, const struct rj *report, const char *prefix)
+{
+    struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+    struct yq_findings *f = &v->findings;
+    char member[40];
+    yq_buf_puts(&text, of(report, "CAData"));
+    if (!take_key(v, of(report, "ClientCert"), "")) {
+        snprintf(member, sizeof member, "%.20sClientCert", prefix);
+        rehearse_complain(f, member, "certificate", "不是 Base64 的数字证书",
+                          "is no certificate in Base64");
+    } else if (!verify(v, false, of(report, "SignValue"), &text) &&
+               !verify(v, true, of(report, "SignValue"), &text)) {
+        snprintf(member, sizeof member, "%.20sSignValue", prefix);
+        rehearse_complain(f, member, "signature", "签名值与签名原文、证书不符",
+                          "the signature fits neither text nor certificate");
+    }
+}
+
+void rehearse_check_signature(struct rehearse_visit *v, const struct rj *report, const char *prefix)
+{
+    char member[40];
+    const struct rj *type = rj_member(report, "SignType");
+    if (!v->r->how.signatures || v->r->quick || !*of(report, "SignValue") ||
+        !*of(report, "ClientCert"))
+        return;
+    pthread_mutex_lock(&v->r->signing);
+    if (type && type->type == RJ_NUMBER && strcmp(type->text, "1") == 0) {
+        check_value(v, report, prefix);
+    } else {
+        snprintf(member, sizeof member, "%.20sSignValue", prefix);
+        rehearse_remark(&v->findings, member, "stand-in", "演练不验 PKCS7 签名",
+                        "the stand-in does not verify PKCS#7");
+    }
+    if (*of(report, "Timestampvalue") && !is_stamp(v, of(report, "Timestampvalue"))) {
+        snprintf(member, sizeof member, "%.20sTimestampvalue", prefix);
+        rehearse_complain(&v->findings, member, "time-stamp", "不是 Base64 的时间戳",
+                          "is no time stamp in Base64");
+    }
+    pthread_mutex_unlock(&v->r->signing);
 }
 
 /* ---- S12 ---- */

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 
+import deliveries
 import messages
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -342,6 +343,10 @@ def measure_messages(run, results):
     messages.measure(run, results, Own, free_port)
 
 
+def measure_deliveries(run, results):
+    deliveries.measure(run, results, BUILD, Own)
+
+
 PICTURES = [  # name, corpus, connections, WADO-URI of ours, path of Orthanc's (None: the same)
     ("CT 512x512", "ct", (1, 8), "", None),
     ("CT, JPEG lossless", "jpl", (1, 8), "", None),
@@ -551,6 +556,18 @@ def report_messages(results, out):
         out.append(table(["", "median", "min-max"], rows))
 
 
+def report_deliveries(results, out):
+    rows = []
+    for couriers in (1, 2, 8):
+        what = f"deliveries, {couriers} couriers"
+        if results.median(what, "yingqiao"):
+            rows.append([str(couriers)] + [number(results.median(part, "yingqiao")) for part in (
+                what, f"{what}: cpu", f"{what}: kB", f"{what}: longest pause", f"{what}: MB before", f"{what}: MB after")])
+    if rows:
+        out.append("## Sealed deliveries: exams and their reports to a platform on loopback that takes everything\n")
+        out.append(table(["couriers", "per s", "ms of processor each", "kB each", "longest pause, ms", "MB before", "MB after"], rows))
+
+
 def machine():
     model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) // 1048576
@@ -567,8 +584,8 @@ def touch_memory(gigabytes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two minutes: fewer rounds, a small catalog")
-    parser.add_argument("--only", default="store,retrieve,pictures,catalog,house,records,messages",
-                        help="store,retrieve,pictures,catalog,house,records,messages")
+    parser.add_argument("--only", default="store,retrieve,pictures,catalog,house,records,messages,deliveries",
+                        help="store,retrieve,pictures,catalog,house,records,messages,deliveries")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--studies", type=int, help="of the large catalog")
     run = parser.parse_args()
@@ -576,6 +593,7 @@ def main():
     run.studies = run.studies or (4000 if run.quick else 100000)
     run.images, run.seconds = (240, 1) if run.quick else (800, 2)
     run.records = 10000 if run.quick else 100000
+    run.exams = 2000 if run.quick else 5000
     run.requests = 10000 if run.quick else 100000
     out = ROOT / "build/bench"
     out.mkdir(parents=True, exist_ok=True)
@@ -598,6 +616,7 @@ def main():
     report_house(results, lines)
     report_records(results, lines)
     report_messages(results, lines)
+    report_deliveries(results, lines)
     (out / "report.md").write_text("\n".join(lines))
     shutil.rmtree(work, ignore_errors=True)
     print("\n".join(lines))

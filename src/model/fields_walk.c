@@ -22,7 +22,8 @@ struct place { /* one level of objects */
     const char *list, *value; /* "node.examInfo" and its value at hand; NULL: of no such list */
     const char *prefix;       /* of findings: "setInfoList[3]." */
     unsigned depth;
-    bool identity; /* what stands for values where messages are compared */
+    enum yq_gate gate; /* of the fields that the objects stand in: the laxest */
+    bool identity;     /* what stands for values where messages are compared */
 };
 struct walking {
     const struct yq_pen *pen;
@@ -193,6 +194,11 @@ struct looking {
     struct yq_findings *findings;
 };
 
+static enum yq_gate gate_of(const struct yq_field_line *line, const struct place *place)
+{
+    return line->gate > place->gate ? line->gate : place->gate;
+}
+
 static void say(const struct looking *l, const char *what, const char *chinese, const char *english)
 {
     char path[192];
@@ -202,7 +208,7 @@ static void say(const struct looking *l, const char *what, const char *chinese, 
     snprintf(path, sizeof path, "%s%s", l->place->prefix, line->field.name);
     check_say(l->findings, serious, path, what, chinese, english);
     if (l->findings->count > before)
-        l->findings->list[before].held = serious && line->gate == YQ_GATE_HOLD;
+        l->findings->list[before].held = serious && gate_of(line, l->place) == YQ_GATE_HOLD;
 }
 
 /* "exam.visitType=1 2": does one of the words stand there? Of a record that is not here: no. With
@@ -474,6 +480,7 @@ static void walk_objects(const struct walking *w, const struct place *place,
     if (!fields || place->depth == DEPTH_MOST)
         return;
     within.depth++;
+    within.gate = gate_of(line, place);
     if (!line->several) {
         snprintf(prefix, sizeof prefix, "%.80s%.60s.", place->prefix, line->field.name);
         within.prefix = prefix;
@@ -482,7 +489,8 @@ static void walk_objects(const struct walking *w, const struct place *place,
     }
     const char *value = raw_value(line, place, &rooms->made);
     if (!value) {
-        if (l.findings && line->gate != YQ_GATE_OFF && is_known(line, place) && is_wanted(&l))
+        if (l.findings && gate_of(line, place) != YQ_GATE_OFF && is_known(line, place) &&
+            is_wanted(&l))
             say_missing(&l);
         return;
     }
@@ -506,7 +514,7 @@ static void walk_place(const struct walking *w, const struct yq_fields *fields,
         if (!line->source)
             continue;
         const char *value = joined(line, raw_value(line, place, &rooms->made), &rooms->whole);
-        if (w->findings && line->gate != YQ_GATE_OFF && (value || is_known(line, place)))
+        if (w->findings && gate_of(line, place) != YQ_GATE_OFF && (value || is_known(line, place)))
             check_value(&l, value);
         if (w->pen && value)
             write_value(w, place, line, value, rooms);

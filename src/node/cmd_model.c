@@ -281,6 +281,17 @@ static void field_page(const struct yq_interface *interface)
     }
 }
 
+static void outside_page(void)
+{
+    static const char *const heads[] = {"name", "中文", "setting in node.json"};
+    puts("\n## Names in sources that are of no record\n");
+    markdown_heads(heads, 3);
+    for (size_t i = 0; i < yq_outside_count; i++) {
+        const struct yq_outside_name *o = &yq_outside_names[i];
+        markdown_row((const char *const[]){o->name, o->chinese, o->setting}, 3);
+    }
+}
+
 static int platform_page(const struct yq_cli *cli, const char *platform)
 {
     bool any = false;
@@ -313,6 +324,8 @@ static int platform_page(const struct yq_cli *cli, const char *platform)
         else
             puts("The document gives no fields.");
     }
+    if (any && strcmp(platform, "shanxi") == 0) /* the one whose messages are composed */
+        outside_page();
     return any ? YQ_EXIT_FINE : yq_cli_usage(cli, "there is no platform %s", platform);
 }
 

@@ -296,7 +296,9 @@ static void print_tallies(const struct tallies *tallies, const char *platform)
         yq_table_add(&table, t->finding.member);
         yq_table_add(&table, t->finding.what);
         yq_table_addf(&table, "%llu", (unsigned long long)t->records);
-        yq_table_add(&table, t->finding.serious ? "yes" : "");
+        yq_table_add(&table, !t->finding.serious                ? ""
+                             : t->interface && !t->finding.held ? "sent"
+                                                                : "yes");
         yq_table_add(&table, t->finding.chinese);
     }
     if (tallies->count)

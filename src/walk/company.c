@@ -115,17 +115,23 @@ static void date_record(struct yq_record *record, int64_t received_ms)
         yq_log_err(YQ_LOG_WARN, "code-not-taken", &err, "member=updatedTime%s", "");
 }
 
+static const char *birth_of(const struct yq_record *record)
+{
+    return record && yq_member_find(record->kind, "birthDate") >= 0
+               ? yq_record_get(record, "birthDate")
+               : NULL;
+}
+
 /* Years, for infants months, for the newborn days, from the birth date to the exam. */
-static void age_record(struct yq_record *record)
+static void age_record(struct yq_record *record, const struct yq_record *patient)
 {
     static const char *const moments[] = {"examTime", "registrationTime", "requestTime"};
     struct tm born = {0}, then = {0};
     struct yq_err err = {0};
     char number[16];
-    const char *birth = record->kind == YQ_KIND_EXAM || record->kind == YQ_KIND_REPORT
-                            ? yq_record_get(record, "birthDate")
-                            : NULL;
-    const char *when = NULL;
+    const char *birth = birth_of(record) ? birth_of(record) : birth_of(patient), *when = NULL;
+    if (record->kind != YQ_KIND_EXAM && record->kind != YQ_KIND_REPORT)
+        return;
     for (size_t i = 0; birth && !when && i < sizeof moments / sizeof *moments; i++)
         if (yq_member_find(record->kind, moments[i]) >= 0)
             when = yq_record_get(record, moments[i]);
@@ -155,7 +161,6 @@ static void add(struct yq_house *house, struct yq_company *company, struct yq_re
     }
     yq_record_nationalize(house, entry->source, take);
     date_record(take, entry->received_ms);
-    age_record(take);
     company->records[company->count++] = take;
 }
 
@@ -273,7 +278,12 @@ static bool add_others(struct yq_house *house, struct yq_company *company, struc
         if (company->records[i]->kind == YQ_KIND_EXAM &&
             !add_studies(house, company->records[i], err))
             return false;
-    return add_patient(house, company, err);
+    if (!add_patient(house, company, err))
+        return false;
+    const struct yq_record *last = company->records[company->count - 1];
+    for (size_t i = 0; i < company->count; i++)
+        age_record(company->records[i], last->kind == YQ_KIND_PATIENT ? last : NULL);
+    return true;
 }
 
 bool yq_company_of(struct yq_house *house, struct yq_record *take,

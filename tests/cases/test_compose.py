@@ -232,8 +232,9 @@ def test_a_patient_who_pays_alone_has_the_documents_fixed_values(node, name):
 
 
 def test_what_the_exam_lacks_is_the_patients_and_the_age_is_worked_out(node, name):
-    put(node, f"patients/P{name}", {"phone": "13800000009", "idType": "01", "idNumber": "11010519491231002X"})
-    put_exam(node, name, **recognised(), patientId=f"P{name}", phone=None, age=None, ageUnit=None, birthDate="2025-12-02",
+    put(node, f"patients/P{name}", {"phone": "13800000009", "idType": "01", "idNumber": "11010519491231002X",
+                                   "birthDate": "2025-12-02"})
+    put_exam(node, name, **recognised(), patientId=f"P{name}", phone=None, age=None, ageUnit=None, birthDate=None,
              idNumber=None, idType=None)
     message, _ = compose(node, "shanxi", name)
     assert (message["patTelephone"], message["idCard"], message["cardType"]) == ("13800000009", "11010519491231002X", "01")

@@ -255,6 +255,30 @@ static void a_gate_holds_warns_or_is_off(void **state)
     yq_company_fini(&company);
 }
 
+static void a_gate_of_objects_is_that_of_all_in_them(void **state)
+{
+    (void)state;
+    static const char *const gates[] = {"hold", "warn", "off"};
+    for (size_t i = 0; i < 3; i++) {
+        char lines[64];
+        struct yq_company company = {
+            {record(YQ_KIND_REPORT, "{\"reportId\":\"R1\"}"), record(YQ_KIND_EXAM, some_exam)}, 2};
+        struct yq_composed out;
+        snprintf(lines, sizeof lines, "name,gate\npatient,%s\n", gates[i]);
+        conf->own_field_count = 0;
+        own("examMergeReport-sync", lines);
+        ok(yq_compose(NULL, conf, &platform, yq_interface_find("shanxi", "examMergeReport-sync"),
+                      &company, NULL, 0, false, &out, &err));
+        assert_int_equal(finding(&out, "patient.cardType") != NULL, i < 2);
+        assert_int_equal(i < 2 && finding(&out, "patient.cardType")->held, i == 0);
+        assert_true(finding(&out, "report.findings")->held);
+        yq_composed_fini(&out);
+        yq_company_fini(&company);
+        yq_fields_free(conf->own_fields[0]);
+        conf->own_field_count = 0;
+    }
+}
+
 static void what_goes_away_need_not_be_whole(void **state)
 {
     (void)state;
@@ -347,6 +371,7 @@ int main(void)
         TEST(the_pdf_is_there_in_one_of_two_ways),
         TEST(both_in_one),
         TEST(a_gate_holds_warns_or_is_off),
+        TEST(a_gate_of_objects_is_that_of_all_in_them),
         TEST(what_goes_away_need_not_be_whole),
         TEST(how_fast),
     };

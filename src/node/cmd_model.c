@@ -7,6 +7,7 @@
 #include "home.h"
 #include "output.h"
 #include "yq/fields.h"
+#include "yq/recipe.h"
 #include "yq/record.h"
 
 /* ---- rows that are printed in one of three ways ---- */
@@ -292,6 +293,26 @@ static void outside_page(void)
     }
 }
 
+static void recipe_page(const char *platform)
+{
+    static const char *const heads[] = {"name", "recipe", "note"};
+    bool any = false;
+    for (size_t i = 0; i < yq_recipe_line_count; i++) {
+        const struct yq_recipe_line *line = &yq_recipe_lines[i];
+        if (strcmp(line->province, platform) != 0)
+            continue;
+        if (!any) {
+            printf("\n## Recipes: how things are signed and sealed\n\n"
+                   "`yingqiao recipe %s` lists and tries them; a hospital's own lines:\n"
+                   "`platforms/%s/recipes.csv` in the folder of the configuration.\n\n",
+                   platform, platform);
+            markdown_heads(heads, 3);
+        }
+        any = true;
+        markdown_row((const char *const[]){line->name, line->text, line->note}, 3);
+    }
+}
+
 static int platform_page(const struct yq_cli *cli, const char *platform)
 {
     bool any = false;
@@ -326,6 +347,7 @@ static int platform_page(const struct yq_cli *cli, const char *platform)
     }
     if (any && strcmp(platform, "shanxi") == 0) /* the one whose messages are composed */
         outside_page();
+    recipe_page(platform);
     return any ? YQ_EXIT_FINE : yq_cli_usage(cli, "there is no platform %s", platform);
 }
 

@@ -47,7 +47,7 @@ def start(folder, *platforms, **settings):
 # ---- records ----
 
 def exam(number, **changed):
-    return {"examId": f"E{number}", "status": "4", "accessionNumber": f"A{number}", "studyInstanceUid": f"1.2.276.99.1.{number}",
+    return {"examId": f"E{number}", "status": "examined", "accessionNumber": f"A{number}", "studyInstanceUid": f"1.2.276.99.1.{number}",
             "requestNumber": f"L{number}", "orderId": f"O{number}", "patientId": f"P{number}", "hisPatientId": f"H{number}",
             "patientName": "赵六", "idType": "01", "idNumber": "11010519491231002X", "sex": "2", "birthDate": "1949-12-31", "age": "76",
             "ageUnit": "Y", "phone": "13800138000", "visitType": "1", "outpatientNumber": f"M{number}", "feeSource": "07",

@@ -11,7 +11,7 @@ from hospital import exam, platform, put, report, start
 from province import Province
 
 EXAMS = int(os.environ.get("YQ_EXAMS", "500"))
-KILLS = 5
+KILLS = max(5, EXAMS // 500)
 PART = max(EXAMS // 10, 1)
 
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "consignment.h"
+#include "yq/clock.h"
 #include "yq/register.h"
 
 static bool list(struct connection *reader, int64_t quiet_ms, int64_t after_id,
@@ -47,6 +48,10 @@ bool yq_register_next(struct yq_catalog *catalog, int64_t quiet_ms, int64_t afte
     return ok;
 }
 
+/* After a reindex, or in an archive that is looked at for the first time, every study is looked at:
+ * what came long ago is no news for platforms. Those it was news for had it then. */
+enum { NEWS_DAYS = 31 };
+
 struct done {
     const struct yq_unregistered *list;
     size_t count;
@@ -60,8 +65,9 @@ static bool note(struct connection *writer, void *with, struct yq_err *err)
     for (size_t i = 0; set && i < done->count; i++) {
         sqlite3_bind_int64(set, 1, done->list[i].changed_ms);
         sqlite3_bind_int64(set, 2, done->list[i].id);
+        bool news = done->list[i].changed_ms > yq_now_ms() - NEWS_DAYS * (int64_t)86400000;
         if (!statement_run(writer, set, err) ||
-            !consignment_note(writer, 0, done->list[i].study, err))
+            (news && !consignment_note(writer, 0, done->list[i].study, err)))
             return false;
     }
     return set;

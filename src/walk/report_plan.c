@@ -12,7 +12,7 @@
 #include "yq/deliver.h"
 #include "yq/log.h"
 
-enum { PORTION = 500, PUT_OFF_TIMES = 10, PUT_OFF_LEAST_MS = 60000 };
+enum { PORTION = 2000, PUT_OFF_TIMES = 10, PUT_OFF_LEAST_MS = 60000 };
 
 struct plan {
     const struct yq_conf *conf;

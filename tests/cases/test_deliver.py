@@ -208,13 +208,18 @@ def test_what_changes_while_it_is_sent_goes_again(node, platforms):
     assert platform.latest()["exam E1"]["examDeptName"] == "二"
 
 
-def test_a_removed_exam_is_marked_at_the_platform(node, platforms):
+def test_what_is_removed_here_is_marked_at_the_platform(node, platforms):
     platform = platforms()
     configure(node, {"name": "shanxi", "url": platform.url})
     exam(node, "E1")
-    waits_for(platform, "exam E1")
+    report(node, "R1", "E1")
+    waits_for(platform, "exam E1", "report R1")
+    assert str(platform.latest()["report R1"].get("checkStatus")) != "5"
+    assert tell(node, "DELETE", "reports/R1").status in (200, 204)
+    waits_for(platform, "exam E1", "report R1", "report R1")
+    assert str(platform.latest()["report R1"]["checkStatus"]) == "5"
     assert tell(node, "DELETE", "exams/E1").status in (200, 204)
-    waits_for(platform, "exam E1", "exam E1")
+    wait_until(lambda: platform.told().count("exam E1") == 2, 20)
     assert str(platform.latest()["exam E1"]["disableFlag"]) == "1"
 
 

@@ -26,6 +26,8 @@ yq_must_check bool yq_consignment_lost(struct yq_catalog *catalog, const char *p
                                        const int64_t *exams, size_t count, int urgency,
                                        struct yq_err *err);
 
+/* Notes what was held because of what it says: settings, tables or codes may be others now. */
+yq_must_check bool yq_consignments_reconsider(struct yq_catalog *catalog, struct yq_err *err);
 struct yq_due_record { /* a note, and one of the exams that it is about: a note may be several */
     int64_t id;
     int64_t exam;   /* row; 0: none is here */

@@ -29,6 +29,9 @@ bool yq_deliver(struct yq_courier *courier);
 bool yq_deliver_plan(struct yq_house *house);
 /* Whether changes are to be noted for platforms, by a configuration that comes into force. */
 void yq_deliver_wants(struct yq_house *house, const struct yq_conf *conf);
+/* The configuration is another one than before: what was held for what it says is looked at again.
+ */
+void yq_deliver_reconsider(struct yq_house *house);
 /* Puts into the log what was dropped meanwhile, by whatever process. */
 void yq_deliver_tell_dropped(struct yq_house *house);
 /* When a lane may go again: `now_ms` or earlier: now. INT64_MAX: not before something changes.

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "consignment.h"
 #include "yq/clock.h"
 #include "yq/codes.h"
 
@@ -124,7 +124,7 @@ static bool set(struct connection *writer, void *with, struct yq_err *err)
         if (!statement_run(writer, put, err))
             return false;
     }
-    return true;
+    return consignment_reconsider(writer, err); /* what was held for want of a code */
 }
 
 bool yq_codes_set(struct yq_catalog *catalog, const struct yq_code_line *codes, size_t count,

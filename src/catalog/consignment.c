@@ -44,6 +44,26 @@ bool consignment_note(struct connection *writer, int64_t record, const char *stu
     return !wanted || put_note(writer, record, study ? study : "", "", 1, err);
 }
 
+bool consignment_reconsider(struct connection *writer, struct yq_err *err)
+{
+    sqlite3_stmt *put = connection_statement(writer, ST_DUE_HELD, err);
+    if (!put)
+        return false;
+    sqlite3_bind_int64(put, 1, yq_now_ms());
+    return statement_run(writer, put, err);
+}
+
+static bool reconsider(struct connection *writer, void *with, struct yq_err *err)
+{
+    (void)with;
+    return consignment_reconsider(writer, err);
+}
+
+bool yq_consignments_reconsider(struct yq_catalog *catalog, struct yq_err *err)
+{
+    return commit_simple(catalog, reconsider, NULL, err);
+}
+
 struct wanting {
     const char *platform;
     const int64_t *rows;

@@ -9,5 +9,7 @@
 /* A record, or a study (record 0), is another one than the platforms were told. */
 bool consignment_note(struct connection *writer, int64_t record, const char *study,
                       struct yq_err *err);
+/* What is held for what it says is looked at again. */
+bool consignment_reconsider(struct connection *writer, struct yq_err *err);
 
 #endif

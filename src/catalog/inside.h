@@ -76,6 +76,7 @@ enum statement { /* prepared once per connection; the texts are in schema.c */
                  ST_OUTBOX_LANE_WELL,
                  ST_OUTBOX_LANE_TROUBLE,
                  ST_DUE_PUT,
+                 ST_DUE_HELD,
                  ST_DUE_NEXT,
                  ST_DUE_TAKE,
                  ST_EXAMS_OF_REPORT,

@@ -391,6 +391,10 @@ static const char *const fixed_sql[ST_COUNT] = {
                                "reason = ?4 WHERE kind = ?1 AND destination = ?2",
     [ST_DUE_PUT] = "INSERT OR REPLACE INTO consignment_due(record, study, platform, urgency, "
                    "noted_ms) VALUES(?, ?, ?, ?, ?)",
+    [ST_DUE_HELD] = "INSERT OR REPLACE INTO consignment_due(record, study, platform, urgency, "
+                    "noted_ms) SELECT CAST(substr(study, 6) AS INTEGER), '', destination, 1, ?1 "
+                    "FROM outbox_job WHERE kind = 2 AND state = 4 AND wakes = 1 AND study LIKE "
+                    "'exam:%'",
     [ST_DUE_NEXT] =
         "SELECT d.id, d.record, d.study, d.platform, d.urgency, d.noted_ms, coalesce(r.kind, -1), "
         "r.removed FROM consignment_due AS d LEFT JOIN record AS r ON r.id = d.record ORDER BY "

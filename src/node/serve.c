@@ -137,6 +137,7 @@ static void reload(struct node *node)
     size_t peers = fresh->peer_count, rules = fresh->rule_count;
     yq_conf_swap(node->home.house.conf, fresh);
     tell_trail(node);
+    yq_deliver_reconsider(&node->home.house);
     yq_bell_ring(&node->home.house.outbox); /* hours and peers may be others now */
     yq_log(YQ_LOG_INFO, "conf-reloaded", "peers=%zu rules=%zu%s%s", peers, rules,
            *restart ? " needs-restart=" : "", restart);
@@ -359,6 +360,7 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
     if ((conf->hl7_port || conf->hl7_tls_port) &&
         !yq_mllp_open(&node->home.house, &node->mllp, &err))
         return yq_cli_fail_err(&err);
+    yq_deliver_reconsider(&node->home.house); /* settings may be others than when it stopped */
     if (!yq_post_open(&node->home.house, &node->post, &err) ||
         !yq_pollers_open(&node->home.house, &node->pollers, &err))
         return yq_cli_fail_err(&err);

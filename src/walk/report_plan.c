@@ -106,3 +106,11 @@ void yq_deliver_wants(struct yq_house *house, const struct yq_conf *conf)
         any = any || conf->platforms[i].enabled;
     yq_consignments_wanted(house->catalog, any);
 }
+
+void yq_deliver_reconsider(struct yq_house *house)
+{
+    struct yq_err err = {0};
+    if (yq_consignments_are_wanted(house->catalog) &&
+        !yq_consignments_reconsider(house->catalog, &err))
+        yq_log_err(YQ_LOG_WARN, "queue-plan", &err, "%s", "advice=\"yingqiao queue retry\"");
+}

@@ -322,6 +322,43 @@ def test_what_the_province_would_refuse_is_held_until_it_is_mended(node, platfor
     waits_for(platform, "exam E1")
 
 
+def only(node, interface, *fields):
+    """The gate looks at these fields only."""
+    path = f"{node.data}/conf/platforms/shanxi/{interface}.csv"
+    lines = [line for line in open(path, encoding="utf-8") if line.split(",")[0] not in fields]
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(lines)
+
+
+def test_a_setting_that_was_missing_lets_what_was_held_go(node, platforms):
+    platform = platforms()
+    configure(node, {"name": "shanxi", "url": platform.url})
+    only(node, "exam-sync", "fixmedinsCode")
+    begun = len(node.log())
+    wait_until(lambda: "conf-reloaded" in node.log()[begun:], 20)
+    exam(node, "E1")
+    entry, = settled(node)
+    assert entry["state"] == "held" and "fixmedinsCode" in entry["why"], entry
+    write_json(f"{node.data}/conf/node.json", {"hospital": {"insurance_code": "H14010000001"}})
+    waits_for(platform, "exam E1")
+    assert platform.latest()["exam E1"]["fixmedinsCode"] == "H14010000001"
+
+
+def test_a_code_that_is_mapped_lets_what_was_held_go(node, platforms):
+    platform = platforms()
+    configure(node, {"name": "shanxi", "url": platform.url})
+    only(node, "exam-sync", "maritalStatus")
+    begun = len(node.log())
+    wait_until(lambda: "conf-reloaded" in node.log()[begun:], 20)
+    exam(node, "E1", maritalStatus="已")
+    exam(node, "E2")
+    waits_for(platform, "exam E2")
+    wait_until(lambda: entry_of(node, "E1")["state"] == "held", 20)
+    node.cli("codes", "set", "marital-status", "已", "marital-status", "20")
+    waits_for(platform, "exam E2", "exam E1")
+    assert platform.latest()["exam E1"]["maritalStatus"] == "20"
+
+
 def test_hold_release_drop_by_the_platforms_name(node, platforms):
     platform = platforms()
     configure(node, {"name": "shanxi", "url": platform.url})

@@ -13,8 +13,9 @@
 
 #include "yq/clock.h"
 #include "yq/log.h"
+#include "yq/proof.h"
 
-enum { SEATS_MOST = 16, ANCHORS_MOST = 1 << 20 };
+enum { SEATS_MOST = 16 };
 
 struct yq_sign_desk {
     struct yq_house *house;
@@ -37,20 +38,6 @@ static void leave_seats(struct yq_sign_desk *desk)
     desk->conf = NULL;
 }
 
-static bool read_anchors(struct sign_seat *seat, const struct yq_conf *conf, struct yq_err *err)
-{
-    char path[YQ_PATH_MOST];
-    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
-    const char *file = seat->platform->anchors;
-    if (!*file)
-        return true;
-    if (*file == '/' ? !yq_copy(path, sizeof path, file)
-                     : !yq_path_join(path, conf->folder, file, err))
-        return yq_fail(err, YQ_BAD_INPUT, "walk", "the path of anchors is too long");
-    return yq_file_read(path, ANCHORS_MOST, &bytes, err) &&
-           yq_anchors_read(bytes.bytes, bytes.length, &seat->anchors, err);
-}
-
 static bool take_seat(struct yq_house *house, struct sign_seat *seat, const struct yq_conf *conf,
                       struct yq_err *err)
 {
@@ -58,7 +45,8 @@ static bool take_seat(struct yq_house *house, struct sign_seat *seat, const stru
         return yq_fail(err, YQ_BAD_INPUT, "walk",
                        "sign is on, but sign_app or sign_key is not set");
     return yq_platform_keys(house, conf, seat->platform, &seat->keys, err) &&
-           read_anchors(seat, conf, err) && yq_platform_web(seat->platform, &seat->web, err);
+           yq_proof_anchors(seat->platform, &seat->anchors, err) &&
+           yq_platform_web(seat->platform, &seat->web, err);
 }
 
 static const struct yq_sign_service *service_of(const struct yq_house *house,

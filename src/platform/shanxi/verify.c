@@ -8,19 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "service.h"
 #include "shanxi.h"
 #include "yq/attachment.h"
 #include "yq/clock.h"
 #include "yq/file.h"
-#include "yq/signature.h"
+#include "yq/proof.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { PDF_MOST = 16 << 20, ANCHORS_MOST = 1 << 20 };
+enum { PDF_MOST = 16 << 20 };
 
 struct checking {
     const struct yq_errand_out *errand;
@@ -28,16 +26,8 @@ struct checking {
     int64_t row;
     const char *text, *certificate, *signature, *stamp; /* "" where the report has none */
     bool pkcs7;
-    struct yq_anchors *anchors;
-    struct yq_buf pdf; /* with seals in it; empty: there is none to check */
     char reason[YQ_SIGNING_REASON_SIZE];
 };
-
-static void checking_fini(struct checking *c)
-{
-    yq_anchors_free(c->anchors);
-    yq_buf_fini(&c->pdf);
-}
 
 /* Three outcomes: good; bad, with a reason; not known now, with *err. */
 enum outcome { GOOD, BAD, UNKNOWN };
@@ -48,16 +38,6 @@ static enum outcome bad(struct checking *c, const char *what, const char *why)
     return BAD;
 }
 
-/* An error of a check: of the signature, or of this machine. */
-static enum outcome judge(struct checking *c, const char *what, const struct yq_err *why,
-                          struct yq_err *err)
-{
-    if (why->code == YQ_REFUSED || why->code == YQ_BAD_INPUT)
-        return bad(c, what, why->text);
-    *err = *why;
-    return UNKNOWN;
-}
-
 static bool is_on(const struct checking *c, enum yq_verify_how how)
 {
     int verify = c->errand->platform->verify;
@@ -66,76 +46,26 @@ static bool is_on(const struct checking *c, enum yq_verify_how how)
 
 /* ---- here ---- */
 
-static enum outcome check_signer(struct checking *c, const char *what,
-                                 const struct yq_signer *signer)
+/* Whoever is said to be believed (anchors) has to have signed. */
+static enum outcome check_here(struct checking *c, struct yq_err *err)
 {
-    return !c->anchors || signer->trusted ? GOOD : bad(c, what, signer->doubt);
-}
-
-static enum outcome check_signature(struct checking *c, struct yq_err *err)
-{
-    struct yq_err why = {0};
-    struct yq_signer signer;
-    const struct yq_trust trust = {.anchors = c->anchors};
-    const struct yq_pkcs7 pkcs7 = {.signature = c->signature,
-                                   .signature_length = strlen(c->signature),
-                                   .text = c->text,
-                                   .length = strlen(c->text)};
-    const struct yq_pkcs1 pkcs1 = {.certificate = c->certificate,
-                                   .certificate_length = strlen(c->certificate),
-                                   .signature = c->signature};
-    bool ok = c->pkcs7 ? yq_pkcs7_verify(&pkcs7, &trust, &signer, &why)
-                       : yq_pkcs1_verify(&pkcs1, c->text, strlen(c->text), &trust, &signer, &why);
-    return ok ? check_signer(c, "certificate", &signer) : judge(c, "signature", &why, err);
-}
-
-static enum outcome check_stamp(struct checking *c, struct yq_err *err)
-{
-    struct yq_err why = {0};
-    struct yq_stamp stamp;
-    const struct yq_trust trust = {.anchors = c->anchors};
-    if (!*c->stamp)
-        return GOOD;
-    if (!yq_stamp_verify(c->stamp, strlen(c->stamp), c->text, strlen(c->text), &trust, &stamp,
-                         &why))
-        return judge(c, "time stamp", &why, err);
-    return check_signer(c, "certificate of the time stamp", &stamp.signer);
-}
-
-/* Reads the report's PDF; what has no seals in it is let go. */
-static enum outcome check_pdf(struct checking *c, struct yq_err *err)
-{
-    struct yq_attachment about;
-    struct yq_pdf_seal *seals = NULL;
-    struct yq_err why = {0};
-    size_t count = 0;
-    int file = -1;
-    const char *pdf = yq_record_get(c->report, "pdf");
-    const struct yq_trust trust = {.anchors = c->anchors};
-    if (!pdf || !yq_attachment_open(c->errand->house, pdf, &file, &about, &why))
-        return !pdf || why.code == YQ_ABSENT ? GOOD : (*err = why, UNKNOWN);
-    int fd yq_cleanup(yq_close) = file;
-    if (about.size > PDF_MOST)
-        return GOOD;
-    uint8_t *bytes = yq_buf_raw(&c->pdf, (size_t)about.size);
-    if (!bytes || pread(fd, bytes, (size_t)about.size, 0) != (ssize_t)about.size) {
-        yq_fail(err, bytes ? YQ_IO : YQ_FULL, "platform", "the report's PDF cannot be read");
-        return UNKNOWN;
-    }
-    if (!yq_pdf_seals(bytes, (size_t)about.size, &trust, &seals, &count, &why))
-        return judge(c, "seals of the PDF", &why, err);
+    struct yq_anchors *anchors = NULL;
     enum outcome outcome = GOOD;
-    for (size_t i = 0; i < count && outcome == GOOD && is_on(c, YQ_VERIFY_LOCAL); i++) {
-        if (!seals[i].verifies)
-            outcome =
-                bad(c, "seal of the PDF", *seals[i].doubt ? seals[i].doubt : "it does not verify");
-        else
-            outcome = check_signer(c, "seal of the PDF", &seals[i].signer);
+    struct yq_proofs *proofs = malloc(sizeof *proofs);
+    bool ok = proofs ? yq_proof_anchors(c->errand->platform, &anchors, err) &&
+                           yq_proof_report(c->errand->house, c->report, anchors, proofs, err)
+                     : yq_fail(err, YQ_FULL, "platform", "no memory for a check");
+    for (size_t i = 0; ok && i < proofs->count && outcome == GOOD; i++) {
+        const struct yq_proof *proof = &proofs->list[i];
+        if (proof->state == YQ_PROOF_WRONG || (proof->state == YQ_PROOF_DOUBT && anchors)) {
+            outcome = BAD;
+            (void)snprintf(c->reason, sizeof c->reason, "%s: %.110s (%.120s)", proof->part,
+                           proof->english, proof->chinese);
+        }
     }
-    if (!count)
-        yq_buf_clear(&c->pdf);
-    free(seals);
-    return outcome;
+    yq_anchors_free(anchors);
+    free(proofs);
+    return ok ? outcome : UNKNOWN;
 }
 
 /* ---- by the service ---- */
@@ -260,23 +190,52 @@ static enum outcome read_seals(struct checking *c, const struct yq_answer *answe
     return count ? GOOD : bad(c, "seal verifying service", "it finds no seal in the PDF");
 }
 
+/* The report's PDF, where it has seals; else nothing. */
+static enum outcome read_pdf(struct checking *c, struct yq_buf *pdf, struct yq_err *err)
+{
+    struct yq_attachment about;
+    struct yq_pdf_seal *seals = NULL;
+    struct yq_err why = {0};
+    size_t count = 0, got = 0;
+    int fd yq_cleanup(yq_close) = -1;
+    const char *name = yq_record_get(c->report, "pdf");
+    if (!name)
+        return GOOD;
+    if (!yq_attachment_open(c->errand->house, name, &fd, &about, &why))
+        return why.code == YQ_ABSENT ? GOOD : (*err = why, UNKNOWN);
+    if (about.size > PDF_MOST)
+        return bad(c, "seal verifying service", "the PDF is too large for it (16 MB)");
+    uint8_t *bytes = yq_buf_raw(pdf, (size_t)about.size);
+    if (!bytes || !yq_read_at(fd, bytes, (size_t)about.size, 0, &got, err)) {
+        if (!bytes)
+            yq_fail(err, YQ_FULL, "platform", "no memory for a PDF");
+        return UNKNOWN;
+    }
+    bool read = yq_pdf_seals(bytes, got, NULL, &seals, &count, &why);
+    free(seals);
+    if (!read || !count)
+        yq_buf_clear(pdf); /* what cannot be read has none that the service could find */
+    return GOOD;
+}
+
 static enum outcome ask_seals(struct checking *c, struct yq_err *err)
 {
     char trace[33], now[24];
     struct yq_answer *answer = NULL;
-    struct yq_buf base64 yq_cleanup(yq_buf_fini) = {0};
-    if (!c->pdf.length)
-        return GOOD;
+    struct yq_buf base64 yq_cleanup(yq_buf_fini) = {0}, pdf yq_cleanup(yq_buf_fini) = {0};
+    enum outcome outcome = read_pdf(c, &pdf, err);
+    if (outcome != GOOD || !pdf.length)
+        return outcome;
     put_trace(c, trace);
     (void)snprintf(now, sizeof now, "%" PRId64, yq_now_ms());
-    if (!service_base64(c->pdf.bytes, c->pdf.length, &base64, err))
+    if (!service_base64(pdf.bytes, pdf.length, &base64, err))
         return UNKNOWN;
     const struct service_param params[] = {{"transId", trace, false},
                                            {"requestTime", now, true},
                                            {"fileDataType", "0", true},
                                            {"filename", "report.pdf", false},
                                            {"fileData", yq_buf_text(&base64), false}};
-    enum outcome outcome = ask(c, "/sef/v1/SEF_VerifySeal", params, COUNT(params), &answer, err);
+    outcome = ask(c, "/sef/v1/SEF_VerifySeal", params, COUNT(params), &answer, err);
     if (outcome == GOOD)
         outcome = read_seals(c, answer);
     yq_answer_free(answer);
@@ -287,15 +246,9 @@ static enum outcome ask_seals(struct checking *c, struct yq_err *err)
 
 static enum outcome check(struct checking *c, struct yq_err *err)
 {
-    static enum outcome (*const here[])(struct checking *, struct yq_err *) = {check_signature,
-                                                                               check_stamp};
     static enum outcome (*const there[])(struct checking *,
                                          struct yq_err *) = {ask_signature, ask_stamp, ask_seals};
-    enum outcome outcome = GOOD;
-    for (size_t i = 0; i < COUNT(here) && outcome == GOOD && is_on(c, YQ_VERIFY_LOCAL); i++)
-        outcome = here[i](c, err);
-    if (outcome == GOOD)
-        outcome = check_pdf(c, err);
+    enum outcome outcome = is_on(c, YQ_VERIFY_LOCAL) ? check_here(c, err) : GOOD;
     for (size_t i = 0; i < COUNT(there) && outcome == GOOD && is_on(c, YQ_VERIFY_SERVICE); i++)
         outcome = there[i](c, err);
     return outcome;
@@ -318,27 +271,13 @@ static bool put_digest(const struct checking *c, uint8_t sum[32])
     return digest;
 }
 
-static bool read_anchors(struct checking *c, struct yq_err *err)
-{
-    char path[YQ_PATH_MOST];
-    struct yq_buf bytes yq_cleanup(yq_buf_fini) = {0};
-    const char *file = c->errand->platform->anchors;
-    if (!*file)
-        return true;
-    if (*file == '/' ? !yq_copy(path, sizeof path, file)
-                     : !yq_path_join(path, c->errand->conf->folder, file, err))
-        return yq_fail(err, YQ_BAD_INPUT, "platform", "the path of anchors is too long");
-    return yq_file_read(path, ANCHORS_MOST, &bytes, err) &&
-           yq_anchors_read(bytes.bytes, bytes.length, &c->anchors, err);
-}
-
 static void add_finding(struct yq_findings *findings, const char *field, const char *what,
                         const char *chinese, const char *english)
 {
     struct yq_finding *finding = yq_findings_add(findings);
     if (!finding)
         return;
-    finding->serious = true;
+    finding->serious = finding->held = true;
     (void)yq_copy(finding->member, sizeof finding->member, field);
     (void)yq_copy(finding->what, sizeof finding->what, what);
     (void)yq_copy(finding->chinese, sizeof finding->chinese, chinese);
@@ -365,8 +304,6 @@ static bool check_once(struct checking *c, struct yq_findings *findings, struct 
     if (!known && err->code != YQ_ABSENT)
         return false;
     if (!known || memcmp(seen.digest, sum, sizeof sum) != 0) {
-        if (!read_anchors(c, err))
-            return false;
         enum outcome outcome = check(c, err);
         if (outcome == UNKNOWN)
             return false;
@@ -434,15 +371,14 @@ bool shanxi_signature_ready(const struct yq_errand_out *errand, const char *repo
         return false;
     bool ok = true;
     if (record) {
-        struct checking c yq_cleanup(checking_fini) = {
-            .errand = errand,
-            .report = record,
-            .row = entry.row,
-            .text = value_of(record, "signedText"),
-            .certificate = value_of(record, "certificate"),
-            .signature = value_of(record, "signatureValue"),
-            .stamp = value_of(record, "timestampValue"),
-            .pkcs7 = strcmp(value_of(record, "signatureFormat"), "2") == 0};
+        struct checking c = {.errand = errand,
+                             .report = record,
+                             .row = entry.row,
+                             .text = value_of(record, "signedText"),
+                             .certificate = value_of(record, "certificate"),
+                             .signature = value_of(record, "signatureValue"),
+                             .stamp = value_of(record, "timestampValue"),
+                             .pkcs7 = strcmp(value_of(record, "signatureFormat"), "2") == 0};
         ok = look_at_job(&c, entry.source, &waits, findings, err);
         if (ok && !waits && *c.signature && errand->platform->verify != YQ_VERIFY_NONE)
             ok = check_once(&c, findings, err);

@@ -38,6 +38,10 @@ void yq_answer_free(struct yq_answer *answer);
 bool yq_answer_get(const struct yq_answer *answer, const char *path, struct yq_buf *out);
 /* How many elements the array at this path has; 0 where there is none. */
 size_t yq_answer_count(const struct yq_answer *answer, const char *path);
+/* Gives each text and number of the array at this path to `take`, in one pass; false: there is no
+ * array. */
+bool yq_answer_each(const struct yq_answer *answer, const char *path,
+                    void (*take)(void *context, const char *value), void *context);
 /* The name of the n-th member of the object at this path; NULL: there are not so many. */
 const char *yq_answer_name(const struct yq_answer *answer, const char *path, size_t n);
 /* What stands there, for people and programs that want to tell "1" from 1. */

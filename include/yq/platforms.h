@@ -22,6 +22,7 @@ enum yq_province_id { /* key "province" */
 enum yq_upload { YQ_UPLOAD_SEPARATE, YQ_UPLOAD_MERGED, YQ_UPLOAD_NONE };
 enum yq_images { YQ_IMAGES_NONE, YQ_IMAGES_LIST };
 enum yq_pdf_how { YQ_PDF_URL, YQ_PDF_BASE64 };
+enum yq_reconcile_id { YQ_RECONCILE_STUDY, YQ_RECONCILE_EXAM, YQ_RECONCILE_ACCESSION };
 enum yq_serve_how { YQ_SERVE_NOT, YQ_SERVE_PLAIN, YQ_SERVE_SEALED };
 enum yq_sign_how { YQ_SIGN_NONE, YQ_SIGN_PUSH, YQ_SIGN_QR };
 enum yq_content_how { YQ_CONTENT_ARRAY, YQ_CONTENT_TEXT };
@@ -101,6 +102,10 @@ enum yq_verify_how { YQ_VERIFY_NONE, YQ_VERIFY_LOCAL, YQ_VERIFY_SERVICE, YQ_VERI
       "exams per minute that a backfill puts into the queue at most")                              \
     X(text, reconcile, "reconcile", YQ_AT_SHANXI, "02:30", 0, 5,                                   \
       "when yesterday's exams are compared with it every night; empty: never")                     \
+    X(choice, reconcile_id, "reconcile_id", YQ_AT_SHANXI, "study", 0, 0,                           \
+      "study|exam|accession: under which id an exam is told then: its study UID, its exam id, "    \
+      "its "                                                                                       \
+      "accession number")                                                                          \
     X(choice, sign, "sign", YQ_AT_SHANXI, "none", 0, 0,                                            \
       "none|push|qr: reports without a signature are signed by the platform's service: pushed to " \
       "the doctor's phone, or as a QR code")                                                       \

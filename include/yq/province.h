@@ -65,7 +65,20 @@ enum yq_verdict {                 /* what became of a piece */
                                   is missing */
 };
 
-struct yq_sign_service;
+struct yq_sign_service; /* sign.h */
+
+struct yq_comparing { /* of a day, with a platform (reconcile.c) */
+    struct yq_house *house;
+    const struct yq_conf *conf;
+    const struct yq_platform *platform;
+    struct yq_keychain *keys;
+    struct yq_web *web;
+    const char *address, *date; /* "2026-03-01" */
+    bool (*stopped)(void *context);
+    void *context;
+    uint64_t told, missing, unknown; /* out: catchup.h */
+};
+
 struct yq_province {
     enum yq_province_id id;
     /* The pieces that are to go now, in their order. *count 0: nothing yet. */
@@ -75,17 +88,16 @@ struct yq_province {
                     struct yq_composed *out, struct yq_err *err);
     enum yq_verdict (*send)(const struct yq_errand_out *errand, const struct yq_piece *piece,
                             const struct yq_composed *composed, char *reason, size_t reason_size);
-    /* Yesterday's (or another day's) exams compared with the platform; NULL: it has no such thing.
-     * *missing counts what it lacks and was put into the queue again. */
-    bool (*reconcile)(struct yq_house *house, const struct yq_conf *conf,
-                      const struct yq_platform *platform, const char *date, uint64_t *told,
-                      uint64_t *missing, struct yq_err *err);
     /* Appends what goes over the wire for a composed message, sealed and signed, for people who
      * want to see it; NULL: messages go as they are. */
     bool (*envelope)(const struct yq_conf *conf, struct yq_keychain *keys,
                      const struct yq_buf *message, struct yq_buf *out, struct yq_err *err);
     const struct yq_sign_service *signing; /* who signs reports for it (sign.h); NULL: nobody */
-    const struct yq_service *services;     /* what it asks of us */
+    /* A day's exams compared with what the platform has; NULL: it has no such thing. What it lacks
+     * is put into the queue again. YQ_PEER_GONE, YQ_TIMEOUT, YQ_REFUSED: not reached at this
+     * address. */
+    bool (*reconcile)(struct yq_comparing *comparing, struct yq_err *err);
+    const struct yq_service *services; /* what it asks of us */
     size_t service_count;
 };
 /* house->provinces[id]; NULL: nothing is known of it. */

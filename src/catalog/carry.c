@@ -16,7 +16,7 @@ static const char *const tables[] = {
     "record_link_due", "patient_merge", "patient_merge_item", "attachment",      "attachment_use",
     "registered",      "code_map",      "code_seen",          "source_position", "source_aside",
     "hl7_message",     "signing_job",   "signing_position",   "signature_seen",  "consignment_due",
-    "consignment",     "platform_call",
+    "consignment",     "platform_call", "reconciliation",     "backfill",
 };
 
 bool carry_takes(const char *table)

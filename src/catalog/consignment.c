@@ -64,6 +64,12 @@ bool yq_consignments_reconsider(struct yq_catalog *catalog, struct yq_err *err)
     return commit_simple(catalog, reconsider, NULL, err);
 }
 
+bool consignment_want(struct connection *writer, int64_t record, const char *platform, int urgency,
+                      struct yq_err *err)
+{
+    return put_note(writer, record, "", platform, urgency, err);
+}
+
 struct wanting {
     const char *platform;
     const int64_t *rows;

@@ -11,5 +11,8 @@ bool consignment_note(struct connection *writer, int64_t record, const char *stu
                       struct yq_err *err);
 /* What is held for what it says is looked at again. */
 bool consignment_reconsider(struct connection *writer, struct yq_err *err);
+/* A note by hand: yq_consignment_want. */
+bool consignment_want(struct connection *writer, int64_t record, const char *platform, int urgency,
+                      struct yq_err *err);
 
 #endif

@@ -164,6 +164,15 @@ static const char other_tables[] =
     " n INTEGER NOT NULL, at_ms INTEGER NOT NULL, exam INTEGER NOT NULL, piece TEXT NOT NULL,"
     " url TEXT NOT NULL, status INTEGER NOT NULL, took_us INTEGER NOT NULL,"
     " failed INTEGER NOT NULL, request BLOB, answer BLOB, UNIQUE(platform, n));"
+    /* yq/catchup.h; done_ms 0: not yet */
+    "CREATE TABLE IF NOT EXISTS reconciliation(platform TEXT NOT NULL, date TEXT NOT NULL,"
+    " told INTEGER NOT NULL, missing INTEGER NOT NULL, unknown INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, tried_ms INTEGER NOT NULL, done_ms INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL, reason TEXT, PRIMARY KEY(platform, date)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS backfill(id INTEGER PRIMARY KEY, platform TEXT NOT NULL,"
+    " first TEXT NOT NULL, last TEXT NOT NULL, day TEXT NOT NULL, row INTEGER NOT NULL,"
+    " rate INTEGER NOT NULL, automatic INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " n_queued INTEGER NOT NULL, made_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS pulse(id INTEGER PRIMARY KEY CHECK(id = 1), at INTEGER NOT NULL);";
 

@@ -100,9 +100,8 @@ static const cJSON *find(const struct yq_answer *answer, const char *path)
     return at;
 }
 
-bool yq_answer_get(const struct yq_answer *answer, const char *path, struct yq_buf *out)
+static bool put(const cJSON *at, struct yq_buf *out)
 {
-    const cJSON *at = find(answer, path);
     if (!at || cJSON_IsNull(at))
         return false;
     if (cJSON_IsString(at)) {
@@ -123,6 +122,26 @@ bool yq_answer_get(const struct yq_answer *answer, const char *path, struct yq_b
         cJSON_free(text);
     }
     return !out->failed;
+}
+
+bool yq_answer_get(const struct yq_answer *answer, const char *path, struct yq_buf *out)
+{
+    return put(find(answer, path), out);
+}
+
+bool yq_answer_each(const struct yq_answer *answer, const char *path,
+                    void (*take)(void *context, const char *value), void *context)
+{
+    const cJSON *array = find(answer, path), *at;
+    if (!cJSON_IsArray(array))
+        return false;
+    cJSON_ArrayForEach(at, array)
+    {
+        struct yq_buf text yq_cleanup(yq_buf_fini) = {0};
+        if ((cJSON_IsString(at) || cJSON_IsNumber(at)) && put(at, &text))
+            take(context, yq_buf_text(&text));
+    }
+    return true;
 }
 
 size_t yq_answer_count(const struct yq_answer *answer, const char *path)

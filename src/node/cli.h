@@ -112,6 +112,8 @@ int yq_run_sign(struct yq_cli *cli);
 int yq_run_signature(struct yq_cli *cli);
 int yq_run_merge(struct yq_cli *cli);
 int yq_run_odbc(struct yq_cli *cli);
+int yq_run_reconcile(struct yq_cli *cli);
+int yq_run_backfill(struct yq_cli *cli);
 int yq_run_records(struct yq_cli *cli);
 int yq_run_delete(struct yq_cli *cli);
 int yq_run_reindex(struct yq_cli *cli);

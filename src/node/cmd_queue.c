@@ -12,6 +12,7 @@
 #include "output.h"
 #include "yq/clock.h"
 #include "yq/deliver.h"
+#include "yq/reconcile.h"
 
 enum { SHOWN_MOST = 1000 };
 
@@ -144,6 +145,26 @@ static int read_filter(struct yq_cli *cli, const struct asked *asked, struct yq_
     return YQ_EXIT_FINE;
 }
 
+/* What is on its way into the queue. */
+static void tell_backfills(struct yq_home *home, const char *to)
+{
+    struct yq_backfill *backfills = NULL;
+    struct yq_err ignored;
+    size_t count = 0;
+    if (!yq_backfills(home->house.catalog, &backfills, &count, &ignored))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        char text[160];
+        if (backfills[i].state != YQ_BACKFILL_RUNS ||
+            (to && strcmp(to, backfills[i].platform) != 0))
+            continue;
+        yq_backfill_explain(&backfills[i], text, sizeof text);
+        printf("backfill of %s, %s to %s: %s\n", backfills[i].platform, backfills[i].from,
+               backfills[i].to, text);
+    }
+    free(backfills);
+}
+
 static int list(struct yq_cli *cli, struct yq_home *home, const struct asked *asked)
 {
     struct lanes lanes yq_cleanup(lanes_fini) = {0};
@@ -163,6 +184,8 @@ static int list(struct yq_cli *cli, struct yq_home *home, const struct asked *as
         printf("nothing %s\n", filter.by_state || filter.destination ? "of that kind" : "waits");
     else if (!cli->json && filter.limit && count == filter.limit)
         printf("the first %zu; --limit 0 shows all\n", count);
+    if (!cli->json)
+        tell_backfills(home, asked->to);
     return ok ? YQ_EXIT_FINE : YQ_EXIT_FAILED;
 }
 

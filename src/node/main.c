@@ -86,6 +86,19 @@ static const struct yq_option queue_options[] = {
     {"reason", "TEXT", "drop, hold: why; it is kept"},
     {NULL, NULL, NULL},
 };
+static const struct yq_option reconcile_options[] = {
+    {"date", "DAY", "the day, 2026-03-01; otherwise yesterday in Beijing"},
+    {"list", NULL, "the days that were compared, and what came of it"},
+    {NULL, NULL, NULL},
+};
+static const struct yq_option backfill_options[] = {
+    {"from", "DAY", "the first day, 2026-03-01"},
+    {"to", "DAY", "the last day"},
+    {"rate", "N", "exams a minute at most; otherwise backfill_rate of platforms.json"},
+    {"list", NULL, "the backfills of this platform, and how far they are"},
+    {"stop", NULL, "stop the one that is under way"},
+    {NULL, NULL, NULL},
+};
 static const struct yq_option delivered_options[] = {
     {"accession", "NUMBER", "the exams with this accession number"},
     {NULL, NULL, NULL},
@@ -368,6 +381,25 @@ const struct yq_verb yq_verbs[] = {
      "masked\n"
      "before it was kept. --show tells all of one.",
      requests_options},
+    {"reconcile", yq_run_reconcile, "PLATFORM [--date DAY]\nPLATFORM --list",
+     "compare a day's exams with what a platform has",
+     "Tells the platform the exams of that day, by modality with all their ids, and puts what it "
+     "says\n"
+     "it lacks into the queue again. The node does it every night for the day before "
+     "(`reconcile` in\n"
+     "DIR/conf/platforms.json), and for the days of a week that it missed.",
+     reconcile_options},
+    {"backfill", yq_run_backfill,
+     "PLATFORM --from DAY --to DAY [--rate N]\nPLATFORM --list\nPLATFORM --stop",
+     "send the exams of weeks and months to a platform",
+     "The running node puts the exams of these days into the platform's queue, the oldest first, "
+     "so\n"
+     "many a minute, behind what comes meanwhile; it goes on where it was after a restart. What "
+     "the\n"
+     "platform has already is not sent again. A platform that is connected for the first time "
+     "gets the\n"
+     "last `backfill_months` by itself (DIR/conf/platforms.json).",
+     backfill_options},
     {"report", yq_run_report, "pdf ID [VERSION] [--out FILE|--url HOURS]\nattach ID FILE",
      "the PDF of a report",
      "pdf gives the PDF of the report's latest version, or of another one, or a signed URL of it "

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "auditor.h"
+#include "catchup.h"
 #include "cli.h"
 #include "home.h"
 #include "poller.h"
@@ -43,6 +44,7 @@ struct node {
     struct yq_watcher *watcher;
     struct yq_mllp *mllp;
     struct yq_pollers *pollers;
+    struct yq_catchup *catchup;
     size_t left; /* threads that no driver gives back */
     uint64_t conf_stamp;
     int64_t read_ms; /* when the configuration was */
@@ -368,7 +370,8 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
         return yq_cli_fail_err(&err);
     if (!yq_signer_start(&node->home.house, &node->signer, &err))
         return yq_cli_fail_err(&err);
-    if (!yq_watcher_start(&node->home.house, &node->watcher, &err))
+    if (!yq_watcher_start(&node->home.house, &node->watcher, &err) ||
+        !yq_catchup_start(&node->home.house, &node->catchup, &err))
         return yq_cli_fail_err(&err);
     unsigned http = node->http ? yq_http_port(node->http) : 0;
     yq_log(YQ_LOG_INFO, "serving",
@@ -381,6 +384,7 @@ static int open_doors(struct node *node, const struct yq_conf *conf)
 static void close_doors(struct node *node)
 {
     yq_pollers_close(node->pollers, &node->left);
+    yq_catchup_stop(node->catchup);
     yq_watcher_stop(node->watcher);
     yq_registrar_stop(node->registrar);
     yq_signer_stop(node->signer);

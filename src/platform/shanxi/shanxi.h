@@ -9,9 +9,15 @@ extern const struct yq_province shanxi;
 extern const struct yq_service shanxi_services[]; /* serve.c: S7, S8, S9 */
 enum { SHANXI_SERVICES = 3 };
 /* S13: reconcile.c */
-bool shanxi_reconcile(struct yq_house *house, const struct yq_conf *conf,
-                      const struct yq_platform *platform, const char *date, uint64_t *told,
-                      uint64_t *missing, struct yq_err *err);
+bool shanxi_reconcile(struct yq_comparing *comparing, struct yq_err *err);
+/* What it answers: gives each id that the platform lacks to `take`. */
+typedef void shanxi_id(void *context, const char *id);
+/* Of the answer as it came: `data` is what is still sealed. */
+bool shanxi_statistics_read(const char *text, size_t length, struct yq_buf *data, shanxi_id *take,
+                            void *context, struct yq_err *err);
+/* Of what was sealed: an array, or {"study_uids": [...]}. */
+bool shanxi_missing_read(const char *text, size_t length, shanxi_id *take, void *context,
+                         struct yq_err *err);
 
 /* ---- pieces of an exam (pieces.c) ---- */
 

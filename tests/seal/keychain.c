@@ -1,5 +1,6 @@
 /* Keys where they are said to be: who may read them, what is taken of them, and that nothing of
  * them gets into an error. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -226,6 +227,68 @@ static void hangs(void **state)
     assert_in_range(yq_monotonic_ms() - began, 0, 2000);
 }
 
+/* ---- many threads ---- */
+
+enum { THREADS = 4, TIMES = 4000 };
+static const struct yq_recipe *sealing, *signing;
+
+/* Seals and opens, signs and checks, while the key's file is written anew. */
+static void *work(void *context)
+{
+    bool *fine = context;
+    struct yq_err why = {0};
+    struct yq_ingredient text = {NULL, "a text", 6};
+    for (int i = 0; i < TIMES && *fine; i++) {
+        struct yq_buf out = {0}, plain = {0};
+        *fine = yq_recipe_make(sealing, keys, &text, 1, &out, &why) &&
+                yq_recipe_open(sealing, keys, out.bytes, out.length, &plain, &why) &&
+                plain.length == 6 && memcmp(plain.bytes, "a text", 6) == 0;
+        yq_buf_clear(&out);
+        /* the key may be another one by the time it is checked */
+        *fine = *fine &&
+                (i % 20 ||
+                 (yq_recipe_make(signing, keys, &text, 1, &out, &why) &&
+                  (yq_recipe_check(signing, keys, &text, 1, yq_buf_text(&out), out.length, &why) ||
+                   why.code == YQ_REFUSED)));
+        yq_buf_fini(&out);
+        yq_buf_fini(&plain);
+    }
+    return NULL;
+}
+
+static void threads(void **state)
+{
+    (void)state;
+    static const char *const all[] = {
+        "3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8",
+        "128B2FA8BD433C6C068C8D803DFF79792A519A55171B1B650C23661D15897263"};
+    struct yq_recipe *made[2];
+    pthread_t thread[THREADS];
+    bool fine[THREADS];
+    setenv("YQ_TEST_SM4", "0123456789abcdef", 1);
+    ok(yq_keychain_add(keys, "sm4", "env:YQ_TEST_SM4", "", &err));
+    ok(yq_keychain_add(keys, "key", "file:key", dir, &err));
+    ok(yq_recipe_parse("text | sm4-ecb(sm4) | base64", &made[0], &err));
+    ok(yq_recipe_parse("text | sm2-sign(key) | hex", &made[1], &err));
+    sealing = made[0];
+    signing = made[1];
+    write_key(all[0], 64, 0600);
+    for (int i = 0; i < THREADS; i++) {
+        fine[i] = true;
+        assert_int_equal(pthread_create(&thread[i], NULL, work, &fine[i]), 0);
+    }
+    for (int i = 1; i < 30; i++) {
+        write_key(all[i % 2], 64, 0600);
+        usleep(50000);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        assert_true(fine[i]);
+    }
+    yq_recipe_free(made[0]);
+    yq_recipe_free(made[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(places, setup, teardown),
         cmocka_unit_test_setup_teardown(programs, setup, teardown),
         cmocka_unit_test_setup_teardown(hangs, setup, teardown),
+        cmocka_unit_test_setup_teardown(threads, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

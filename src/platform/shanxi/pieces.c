@@ -150,6 +150,8 @@ static bool look_at_signature(const struct yq_errand_out *errand, const char *re
     struct yq_findings found yq_cleanup(yq_findings_fini) = {0};
     if (!shanxi_signature_ready(errand, report, &found, err))
         return false;
+    for (size_t i = 0; i < found.count; i++)
+        found.list[i].held = true;
     out->held += found.count;
     for (size_t i = 0; i < out->findings.count; i++) {
         struct yq_finding *more = yq_findings_add(&found);

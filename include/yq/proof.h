@@ -46,6 +46,10 @@ yq_must_check bool yq_proof_report(struct yq_house *house, const struct yq_recor
 yq_must_check bool yq_proof_pdf(const void *pdf, size_t length, const struct yq_trust *trust,
                                 struct yq_proofs *out, struct yq_err *err);
 
+/* The Chinese for what room seal says is wrong or doubtful; a general sentence for what it has not
+ * said; "" for "". */
+const char *yq_proof_chinese(const char *english);
+
 /* For a province's gate: adds a finding for each part that is wrong (serious), or of which the
  * signer leads to none of the anchors (serious, as somebody said whom to believe). What is not
  * there is no finding: the field tables say what must be. */

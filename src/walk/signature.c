@@ -82,7 +82,7 @@ static const struct {
     {"a certificate in the seal", "电子签章中的证书损坏"},
 };
 
-static const char *in_chinese(const char *english)
+const char *yq_proof_chinese(const char *english)
 {
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
         if (strncmp(english, sentences[i].english, strlen(sentences[i].english)) == 0)
@@ -94,7 +94,7 @@ static void say(struct yq_proof *proof, enum yq_proof_state state, const char *e
 {
     proof->state = state;
     snprintf(proof->english, sizeof proof->english, "%s", english);
-    snprintf(proof->chinese, sizeof proof->chinese, "%s", in_chinese(english));
+    snprintf(proof->chinese, sizeof proof->chinese, "%s", yq_proof_chinese(english));
 }
 
 static struct yq_proof *add(struct yq_proofs *proofs, const char *part, const char *member)

@@ -7,7 +7,7 @@
 #define YQ_TEST_SHANXI_SAMPLES_H
 
 /* tsResp of createAndGetTssInfo: 2021-08-09 08:44:35 */
-static const char stamp_made[] =
+__attribute__((unused)) static const char stamp_made[] =
     "MIIGkAYJKoZIhvcNAQcCoIIGgTCCBn0CAQMxDzANBglghkgBZQMEAgEFADCBswYLKoZIhvcNAQkQAQSggaMEgaAwgZ"
     "0CAQEGASowMTANBglghkgBZQMEAgEFAAQgn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCggCBAX14QEYDzIw"
     "MjEwODA5MDg0NDM1WgIGAXsqFcgpoEOkQTA/MQswCQYDVQQGEwJDTjENMAsGA1UECgwEQkpDQTEPMA0GA1UECwwGMT"
@@ -34,7 +34,7 @@ static const char stamp_made[] =
     "AEgYA9KB+eTuLTkRw5t2AVYG/Zbo9u0cex+DBruXOBvNk5Rb21fzqhfqUdUcT/Bd+TT419akq58Hj1WVK6h+zeFkko"
     "e7QvwUMrl3YW0j7I9Fm4T8Ct0R8s/AcUfAlLcxQMlL5mqbmGWS9l3Yr/malvqTkOUFHXN/AV7vxibXTHJ1sIhg==";
 /* tsResp of verifyTS: 2021-07-01 09:03:20 */
-static const char stamp_checked[] =
+__attribute__((unused)) static const char stamp_checked[] =
     "MIIGkAYJKoZIhvcNAQcCoIIGgTCCBn0CAQMxDzANBglghkgBZQMEAgEFADCBswYLKoZIhvcNAQkQAQSggaMEgaAwgZ"
     "0CAQEGASowMTANBglghkgBZQMEAgEFAAQgn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCggCBAX14QEYDzIw"
     "MjEwNzAxMDkwMzIwWgIGAXphTuvJoEOkQTA/MQswCQYDVQQGEwJDTjENMAsGA1UECgwEQkpDQTEPMA0GA1UECwwGMT"
@@ -62,7 +62,7 @@ static const char stamp_checked[] =
     "1t33J4fbmvphqsDecd7h6N3xwxE/n6btQPf6W/KSt+iR78z9CPsTq4IaTDW7R18Nch4YhjamAzCwkWf7MyvI7w==";
 /* signValue of pkcs7/verifyDataSign, text "123"; the CA's signature of its certificate is unproved
  */
-static const char s11[] =
+__attribute__((unused)) static const char s11[] =
     "MIIDYgYKKoEcz1UGAQQCAqCCA1IwggNOAgEBMQ4wDAYIKoEcz1UBgxEFADATBgoqgRzPVQYBBAIBoAUEAzEyM6CCAk"
     "AwggI8MIIB36ADAgECAg0rYGQ5Bkm7xip3BdZeMAwGCCqBHM9VAYN1BQAwYTELMAkGA1UEBgwCQ04xDTALBgNVBAoM"
     "BEJKQ0ExJTAjBgNVBAsMHEJKQ0EgQW55d3JpdGUgVHJ1c3QgU2VydmljZXMxHDAaBgNVBAMME1RydXN0LVNpZ24gU0"

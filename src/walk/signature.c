@@ -372,7 +372,7 @@ bool yq_report_signature(struct yq_house *house, const struct yq_company *compan
         snprintf(f->member, sizeof f->member, "%s", p->member);
         snprintf(f->what, sizeof f->what, "%s-%s", p->part,
                  p->state == YQ_PROOF_WRONG ? "wrong" : "not-trusted");
-        f->serious = p->state == YQ_PROOF_WRONG || anchors;
+        f->serious = f->held = p->state == YQ_PROOF_WRONG || anchors;
         snprintf(f->chinese, sizeof f->chinese, "%s", p->chinese);
         snprintf(f->english, sizeof f->english, "%s", p->english);
     }

@@ -49,6 +49,8 @@ static const struct {
     {"this is no certificate", "证书不是 X.509 数字证书"},
     {"this is neither a certificate", "证书既不是数字证书也不是公钥"},
     {"this is no PDF", "不是 PDF 文件"},
+    {"the PDF cannot be searched", "PDF 结构异常，无法查找其中的签章"},
+    {"the PDF has too many seals", "PDF 中签章过多，不作校验"},
     {"the certificate is neither DER", "证书不是 Base64、PEM 或 DER"},
     {"the certificate's key", "证书的公钥类型不认识"},
     {"the certificate was not valid yet", "签名时证书尚未生效"},
@@ -281,6 +283,18 @@ bool yq_proof_pdf(const void *pdf, size_t length, const struct yq_trust *trust,
     return true;
 }
 
+/* A PDF that cannot be searched for seals does not hold, whatever is in it. */
+static bool prove_bytes(const struct yq_buf *pdf, const struct yq_trust *trust,
+                        struct yq_proofs *out, struct yq_err *err)
+{
+    if (yq_proof_pdf(pdf->bytes, pdf->length, trust, out, err))
+        return true;
+    if (err->code != YQ_BAD_INPUT && err->code != YQ_FULL)
+        return false;
+    say(add(out, "seal", "pdf"), YQ_PROOF_WRONG, err->text);
+    return true;
+}
+
 static bool prove_attached(struct yq_house *house, const char *name, const struct yq_trust *trust,
                            struct yq_proofs *out, struct yq_err *err)
 {
@@ -292,9 +306,11 @@ static bool prove_attached(struct yq_house *house, const char *name, const struc
         return false;
     uint8_t *room = about.size <= PDF_MOST ? yq_buf_raw(&pdf, (size_t)about.size) : NULL;
     if (!room)
-        return yq_fail(err, YQ_FULL, "walk", "the report's PDF is too large to be checked");
-    return yq_read_at(fd, room, (size_t)about.size, 0, &got, err) &&
-           yq_proof_pdf(room, got, trust, out, err);
+        return yq_fail(err, YQ_IO, "walk", "the report's PDF is too large to be checked");
+    if (!yq_read_at(fd, room, (size_t)about.size, 0, &got, err))
+        return false;
+    pdf.length = got;
+    return prove_bytes(&pdf, trust, out, err);
 }
 
 /* ---- the whole ---- */

@@ -412,6 +412,18 @@ def test_what_does_not_hold_here_is_held(connected, service, keys):
     wait_until(lambda: sent(service), 30)
 
 
+def test_whom_to_believe_may_change(connected, service, keys, tmp_path):
+    anchors = tmp_path / "anchors.pem"
+    anchors.write_bytes(open(keys.at("tsa.pem"), "rb").read())
+    node = connected(verify="local", sign="none", anchors=str(anchors))
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1"))).status == 201
+    queue_says(node, "leads to none of the certificates that are believed")
+    assert not sent(service)
+    anchors.write_bytes(anchors.read_bytes() + open(keys.at("doctor.pem"), "rb").read())
+    assert rest.patch(node, "reports/R1", {"remark": "again"}).status == 200
+    wait_until(lambda: sent(service), 30)
+
+
 def test_a_verifying_service_that_is_away_is_asked_again(connected, service, keys):
     node = connected(verify="service", sign="none")
     service.broken = True

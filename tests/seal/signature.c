@@ -409,6 +409,38 @@ static void openssl_stamps_and_checks_stamps(void **state)
     over(&rsa);
 }
 
+/* ---- PDFs that are not as they should be (good ones: tests/cases/test_signature.py) ---- */
+
+static void pdfs_that_are_none_or_too_much(void **state)
+{
+    static const char seal[] =
+        "1 0 obj\n<</Type/Sig /ByteRange [0 1 2 3] /Contents <00>>>\nendobj\n";
+    struct yq_buf pdf = {0};
+    struct yq_pdf_seal *seals;
+    size_t count;
+    (void)state;
+    refused(yq_pdf_seals("", 0, NULL, &seals, &count, &err), YQ_BAD_INPUT);
+    refused(yq_pdf_seals("no PDF at all", 13, NULL, &seals, &count, &err), YQ_BAD_INPUT);
+    yq_buf_puts(&pdf, "%PDF-1.4\n");
+    for (int i = 0; i < YQ_PDF_SEALS_MOST; i++)
+        yq_buf_puts(&pdf, seal);
+    ok(yq_pdf_seals(pdf.bytes, pdf.length, NULL, &seals, &count, &err));
+    assert_int_equal(count, YQ_PDF_SEALS_MOST);
+    for (size_t i = 0; i < count; i++)
+        assert_true(!seals[i].verifies && !seals[i].whole && *seals[i].doubt);
+    free(seals);
+    yq_buf_puts(&pdf, seal);
+    refused(yq_pdf_seals(pdf.bytes, pdf.length, NULL, &seals, &count, &err), YQ_FULL);
+    assert_null(seals);
+    /* each place makes the search go to the end of the file: an end is made of that */
+    yq_buf_clear(&pdf);
+    yq_buf_puts(&pdf, "%PDF-1.4\n");
+    for (int i = 0; i < 40000; i++)
+        yq_buf_puts(&pdf, "1 0 obj\n<< /A ( /ByteRange ");
+    refused(yq_pdf_seals(pdf.bytes, pdf.length, NULL, &seals, &count, &err), YQ_FULL);
+    yq_buf_fini(&pdf);
+}
+
 /* ---- the document's samples ---- */
 
 /* S11, PKCS#1: two characters repaired. */
@@ -484,6 +516,7 @@ int main(void)
         cmocka_unit_test(anchors_are_many_or_none),
         cmocka_unit_test(stamps_are_made_and_checked),
         cmocka_unit_test(openssl_stamps_and_checks_stamps),
+        cmocka_unit_test(pdfs_that_are_none_or_too_much),
         cmocka_unit_test(s11_pkcs1),
         cmocka_unit_test(s11_pkcs7),
         cmocka_unit_test(s10_s11_stamps),

@@ -18,7 +18,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { PDF_MOST = 16 << 20 };
+enum { PDF_MOST = 16 << 20, ANCHORS_MOST = 1 << 20 };
 
 struct checking {
     const struct yq_errand_out *errand;
@@ -259,13 +259,16 @@ static bool put_digest(const struct checking *c, uint8_t sum[32])
     char how[32];
     const char *pdf = yq_record_get(c->report, "pdf");
     (void)snprintf(how, sizeof how, "%d%d", c->errand->platform->verify, c->pkcs7);
-    const char *const parts[] = {how,           c->errand->platform->anchors,
-                                 c->text,       c->certificate,
-                                 c->signature,  c->stamp,
-                                 pdf ? pdf : ""};
+    const char *file = c->errand->platform->anchors;
+    struct yq_buf believed yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err ignored;
+    const char *const parts[] = {how,          file,     c->text,       c->certificate,
+                                 c->signature, c->stamp, pdf ? pdf : ""};
     struct yq_digest *digest yq_cleanup(yq_digest_cleanup) = yq_digest_new(YQ_SHA256);
     for (size_t i = 0; digest && i < COUNT(parts); i++)
         yq_digest_add(digest, parts[i], strlen(parts[i]) + 1);
+    if (digest && *file && yq_file_read(file, ANCHORS_MOST, &believed, &ignored))
+        yq_digest_add(digest, believed.bytes, believed.length); /* whom to believe may change */
     if (digest)
         yq_digest_end(digest, sum);
     return digest;

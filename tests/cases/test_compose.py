@@ -49,7 +49,7 @@ def exam_of(name):
         "inpatientNumber": "ZY1", "patientDepartmentCode": "K01", "patientDepartmentName": "呼吸内科", "wardCode": "B3",
         "ward": "三病区", "room": "301", "bed": "12", "requestName": "CT 申请单", "requestDepartmentCode": "K01",
         "requestDepartmentName": "呼吸内科", "requestDoctorCode": "D1", "requestDoctorName": "申请甲", "requestDoctorIdType": "01",
-        "requestDoctorIdNumber": "110105194912310021", "requestDoctorInsuranceCode": "D140100000002",
+        "requestDoctorIdNumber": "110105194912310046", "requestDoctorInsuranceCode": "D140100000002",
         "requestTime": "2026-03-01 08:00:00", "requestAuditDoctorCode": "D2", "requestAuditDoctorName": "核对乙",
         "requestAuditTime": "2026-03-01 08:05:00", "billingDoctorName": "开单丙", "itemCode": ["CT01"], "itemName": ["胸部平扫"],
         "nationalItemCode": ["CTPS0001"], "nationalItemName": ["胸部CT平扫"], "recognizable": True, "bodyPart": ["胸部"],
@@ -62,8 +62,8 @@ def exam_of(name):
         "scheduleStaffCode": "S1", "scheduleStaffName": "预约丁", "arrivalTime": "2026-03-01 08:50:00",
         "examTime": "2026-03-01 09:02:00", "examEndTime": "2026-03-01 09:10:00", "examDepartmentCode": "FS",
         "examDepartmentName": "放射科", "examDoctorCode": "D3", "examDoctorName": "检查戊", "examDoctorIdType": "01",
-        "examDoctorIdNumber": "110105194912310022", "examDoctorInsuranceCode": "D140100000003", "operatorCode": "T1",
-        "operatorName": "技师己", "operatorIdType": "01", "operatorIdNumber": "110105194912310023",
+        "examDoctorIdNumber": "110105194912310054", "examDoctorInsuranceCode": "D140100000003", "operatorCode": "T1",
+        "operatorName": "技师己", "operatorIdType": "01", "operatorIdNumber": "110105194912310062",
         "operatorInsuranceCode": "D140100000004", "deviceCode": "SB1", "deviceName": "64 排 CT", "deviceRoom": "CT 一室",
         "deviceType": "CT", "filmType": "2", "cost": 360.5,
         "settlements": [{"settlementId": "S1", "medicalListCode": "001", "feeDetailNumber": "F1", "bodyPartCode": ["B020ZYZZZ"]}]}
@@ -79,9 +79,9 @@ EXAM = [
     ("hosplv", "02"), ("hospitalName", "影桥医院"), ("hospitalCode", HOSPITAL), ("applyNo", "YZ1"), ("applyName", "CT 申请单"),
     ("labNum", "RQ1"), ("studyUid", "1.2.840.5,1.2.840.6"), ("risStudyId", None), ("isEmergency", 0),
     ("diagnosticDeptName", "放射科"), ("diagnosticDeptCode", "FS"), ("diagnosticDoctorCode", "D3"),
-    ("diagnosticDoctorIndustryCode", "D140100000003"), ("diagnosticDoctorType", "01"), ("diagnosticDoctorNo", "110105194912310022"),
+    ("diagnosticDoctorIndustryCode", "D140100000003"), ("diagnosticDoctorType", "01"), ("diagnosticDoctorNo", "110105194912310054"),
     ("diagnosticDoctorName", "检查戊"), ("deptName", "呼吸内科"), ("deptNum", "K01"), ("applyDoctorCode", "D1"),
-    ("applyDoctorIndustryCode", "D140100000002"), ("applyDoctorIdType", "01"), ("applyDoctorIdNo", "110105194912310021"),
+    ("applyDoctorIndustryCode", "D140100000002"), ("applyDoctorIdType", "01"), ("applyDoctorIdNo", "110105194912310046"),
     ("applyDoctorName", "申请甲"), ("applyTime", "2026-03-01 08:00:00"), ("applyVerifyTime", "2026-03-01 08:05:00"),
     ("applyVerifyDoctorCode", "D2"), ("applyVerifyDoctorName", "核对乙"), ("inhospExamItemCode", "CT01"),
     ("inhospExamItemName", "胸部平扫"), ("examItemName", "胸部CT平扫"), ("examItemCode", "CTPS0001"), ("examWay", "1,2"),
@@ -95,7 +95,7 @@ EXAM = [
     ("reserveTime", "2026-03-01 09:00:00/2026-03-01 09:15:00"), ("reserveStaffCode", "S1"), ("reserveStaffName", "预约丁"),
     ("arrivalTime", "2026-03-01 08:50:00"), ("checkFinishTime", "2026-03-01 09:10:00"), ("examDeptCode", "FS"),
     ("examDeptName", "放射科"), ("examDoctorCode", "T1"), ("examDoctorIndustryCode", "D140100000004"), ("examDoctorIdType", "01"),
-    ("examDoctorIdNo", "110105194912310023"), ("examDoctorName", "技师己"), ("deviceCode", "SB1"), ("deviceRoom", "CT 一室"),
+    ("examDoctorIdNo", "110105194912310062"), ("examDoctorName", "技师己"), ("deviceCode", "SB1"), ("deviceRoom", "CT 一室"),
     ("device", "64 排 CT"), ("deviceType", "CT"), ("examStatus", 4), ("accessionNumber", "A100,A101"),
     ("lastChangeTime", "2026-03-01 12:00:00"), ("disableFlag", 0), ("efilmType", 2), ("chargeType", "01"), ("examCharge", "360.5"),
     ("billgDrCode", "D140100000002"), ("billgDrName", "开单丙"),
@@ -330,3 +330,31 @@ def test_what_cannot_be_composed_is_told(node, name):
                               (("shanxi", name), 1, "platforms.json has no shanxi")):
         done = yingqiao("compose", *words, data=node.data, code=code)
         assert said in done.err, done
+
+
+def test_what_is_held_goes_when_the_table_or_a_setting_allows_it(tmp_path):
+    """Nobody listens at the platform's address: that an exam is tried shows that it is held no more."""
+    node = Node(tmp_path)
+    conf = os.path.join(node.data, "conf")
+    try:
+        with open(os.path.join(conf, "sx.key"), "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write("2a77be8ebc9c90cd25ccd1d31dce7a77")
+        settings = {name.split(".")[1]: value for name, value in SETTINGS.items()}
+        write_json(os.path.join(conf, "platforms.json"), {"platforms": [
+            {"name": "sx", "province": "shanxi", "url": f"http://127.0.0.1:{free_ports(1)[0]}", "key": "hex file:sx.key", "delay": 0,
+             "reconcile": "", "backfill_months": 0}]})
+        write_json(os.path.join(conf, "node.json"), {"hospital": {**settings, "insurance_division": ""}})
+        node.configure()
+        put_exam(node, "E1", **recognised(), phone=None)
+
+        def state(reason):
+            jobs = [one for one in node.queue("--all") if reason in json.dumps(one, ensure_ascii=False)]
+            return jobs and jobs[0]["state"]
+
+        wait_until(lambda: state("hospital.insurance_division") == "held" or state("patTelephone") == "held", 30, "the gate")
+        own(conf, "exam-sync", "name,gate\npatTelephone,warn\n")
+        wait_until(lambda: state("hospital.insurance_division") == "held", 30, "what is left")
+        write_json(os.path.join(conf, "node.json"), {"hospital": settings})
+        wait_until(lambda: node.queue("--all")[0]["state"] != "held", 30, "it is tried")
+    finally:
+        node.stop()

@@ -431,3 +431,20 @@ def test_a_verifying_service_that_is_away_is_asked_again(connected, service, key
     wait_until(lambda: service.count("exam-sync"), 30)
     service.broken = False
     wait_until(lambda: sent(service), 60)
+
+
+@pytest.mark.parametrize("results, goes", [([0], True), ([0, 3], False), ([], False)])
+def test_the_seals_of_a_pdf_are_asked_about(connected, service, keys, tmp_path, results, goes):
+    import seals
+    authority = seals.Authority(tmp_path, seals.SM2).certify("doctor")
+    pdf = seals.sealed_pdf(lambda text: authority.pkcs7("doctor", text), b"GM.pkcs7.detached")
+    service.verdicts = {"seals": results}
+    node = connected(verify="service", sign="none", pdf="base64")
+    assert rest.put(node, "reports/R1", report(**block(keys, "R1"), pdfBase64=base64.b64encode(pdf).decode())).status == 201
+    wait_until(lambda: service.count("SEF_VerifySeal"), 30)
+    assert base64.b64decode(service.last("SEF_VerifySeal")["fileData"]) == pdf
+    if goes:
+        wait_until(lambda: sent(service), 30)
+    else:
+        queue_says(node, "seal")
+        assert not sent(service)

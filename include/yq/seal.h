@@ -55,6 +55,9 @@ yq_must_check bool yq_secret_open(const char *path, struct yq_secret *out, struc
  * finds the text. */
 void yq_secret_mark(const struct yq_secret *secret, const char *purpose, const void *text,
                     size_t length, uint8_t mark[32]);
+/* For many marks of one purpose: the key that the purpose makes, and marks under it. */
+void yq_secret_for(const struct yq_secret *secret, const char *purpose, struct yq_secret *out);
+void yq_secret_sign(const struct yq_secret *key, const void *text, size_t length, uint8_t mark[32]);
 void yq_secret_forget(struct yq_secret *secret);
 
 /* ---- keys for personal values at rest (keyring.c) ---- */

@@ -49,9 +49,9 @@ struct yq_service {
 
 /* Who makes URLs: the secret is read once, so that two thousand cost milliseconds. */
 struct yq_handing {
-    struct yq_secret secret;
-    char base[256];  /* records.url_base, without a slash at its end */
-    int64_t expires; /* seconds since 1970 */
+    struct yq_secret secret; /* of this purpose */
+    char base[256];          /* records.url_base, without a slash at its end */
+    int64_t expires;         /* seconds since 1970 */
 };
 /* `expires_ms` 0: records.url_hours from now. YQ_REFUSED: no place for a secret. */
 yq_must_check bool yq_handing_begin(struct yq_house *house, int64_t expires_ms,

@@ -142,6 +142,8 @@ const char *asked_sex(const char *sex)
 void asked_member(struct yq_buf *out, const char *name, const char *text)
 {
     bool first = out->length && out->bytes[out->length - 1] == '{';
-    yq_buf_putf(out, "%s\"%s\":", first ? "" : ",", name);
+    yq_buf_puts(out, first ? "\"" : ",\"");
+    yq_buf_puts(out, name);
+    yq_buf_puts(out, "\":");
     yq_json_put_text(out, text ? text : "");
 }

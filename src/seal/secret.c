@@ -95,17 +95,32 @@ bool yq_secret_open(const char *path, struct yq_secret *out, struct yq_err *err)
     return ok && read_it(path, out, err);
 }
 
+static void hmac(const uint8_t key[YQ_SECRET_SIZE], const void *text, size_t length,
+                 uint8_t sum[YQ_SECRET_SIZE])
+{
+    unsigned size = 0;
+    if (!HMAC(EVP_sha256(), key, YQ_SECRET_SIZE, text, length, sum, &size))
+        abort(); /* over memory it fails only when OpenSSL is broken */
+}
+
+/* The purpose makes a key of its own: no text of one purpose is like one of another. */
+void yq_secret_for(const struct yq_secret *secret, const char *purpose, struct yq_secret *out)
+{
+    hmac(secret->key, purpose, strlen(purpose), out->key);
+}
+
+void yq_secret_sign(const struct yq_secret *key, const void *text, size_t length, uint8_t mark[32])
+{
+    hmac(key->key, text, length, mark);
+}
+
 void yq_secret_mark(const struct yq_secret *secret, const char *purpose, const void *text,
                     size_t length, uint8_t mark[32])
 {
-    /* the purpose makes a key of its own: no text of one purpose is like one of another */
-    uint8_t key[32];
-    unsigned size = 0;
-    if (!HMAC(EVP_sha256(), secret->key, sizeof secret->key, (const uint8_t *)purpose,
-              strlen(purpose), key, &size) ||
-        !HMAC(EVP_sha256(), key, sizeof key, text, length, mark, &size))
-        abort(); /* over memory it fails only when OpenSSL is broken */
-    OPENSSL_cleanse(key, sizeof key);
+    struct yq_secret key;
+    yq_secret_for(secret, purpose, &key);
+    yq_secret_sign(&key, text, length, mark);
+    yq_secret_forget(&key);
 }
 
 void yq_secret_forget(struct yq_secret *secret) { OPENSSL_cleanse(secret, sizeof *secret); }

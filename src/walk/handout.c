@@ -21,11 +21,17 @@ static bool key_valid(const struct yq_key *key)
     return yq_uid_valid(key->study) && yq_uid_valid(key->series) && yq_uid_valid(key->instance);
 }
 
+/* The key of this purpose. */
 static bool open_secret(struct yq_house *house, struct yq_secret *out, struct yq_err *err)
 {
     if (!house->url_secret)
         return yq_fail(err, YQ_REFUSED, "walk", "this node has no place for a secret");
-    return yq_secret_open(house->url_secret, out, err);
+    struct yq_secret all;
+    if (!yq_secret_open(house->url_secret, &all, err))
+        return false;
+    yq_secret_for(&all, "object-url", out);
+    yq_secret_forget(&all);
+    return true;
 }
 
 static void sign(const struct yq_secret *secret, const struct yq_key *key, int64_t expires,
@@ -35,7 +41,7 @@ static void sign(const struct yq_secret *secret, const struct yq_key *key, int64
     char text[3 * YQ_UID_SIZE + 64];
     int length = snprintf(text, sizeof text, "GET\n/objects/%s/%s/%s\n%" PRId64, key->study,
                           key->series, key->instance, expires);
-    yq_secret_mark(secret, "object-url", text, (size_t)length, mark);
+    yq_secret_sign(secret, text, (size_t)length, mark);
     yq_hex(signature, mark, sizeof mark);
 }
 
@@ -63,8 +69,13 @@ bool yq_handing_put(const struct yq_handing *handing, const struct yq_key *key, 
     if (!key_valid(key))
         return false;
     sign(&handing->secret, key, handing->expires, signature);
-    yq_buf_putf(out, "%s/objects/%s/%s/%s?expires=%" PRId64 "&signature=%s", handing->base,
-                key->study, key->series, key->instance, handing->expires, signature);
+    char path[3 * YQ_UID_SIZE + 64];
+    int length =
+        snprintf(path, sizeof path, "/objects/%s/%s/%s?expires=%" PRId64 "&signature=", key->study,
+                 key->series, key->instance, handing->expires);
+    yq_buf_puts(out, handing->base);
+    yq_buf_put(out, path, (size_t)length);
+    yq_buf_puts(out, signature);
     return !out->failed;
 }
 

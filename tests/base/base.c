@@ -386,6 +386,41 @@ static void time_is_written_in_utc(void **state)
     assert_true(yq_now_ms() > 1700000000000);
 }
 
+static void days_are_those_of_beijing(void **state)
+{
+    (void)state;
+    char day[YQ_DAY_SIZE];
+    yq_beijing_day(day, sizeof day, 1772352550123); /* 08:09:10 UTC */
+    assert_string_equal(day, "2026-03-01");
+    assert_int_equal(yq_beijing_minute(1772352550123), 16 * 60 + 9);
+    yq_beijing_day(day, sizeof day, 1772380800000 - 1); /* a moment before 16:00 UTC */
+    assert_string_equal(day, "2026-03-01");
+    yq_beijing_day(day, sizeof day, 1772380800000);
+    assert_string_equal(day, "2026-03-02");
+    assert_int_equal(yq_beijing_minute(1772380800000), 0);
+    static const struct {
+        const char *day;
+        int days, months;
+        const char *then;
+    } cases[] = {
+        {"2026-03-01", -1, 0, "2026-02-28"}, {"2024-02-28", 1, 0, "2024-02-29"},
+        {"2026-05-31", 0, -3, "2026-02-28"}, {"2026-01-15", 0, -3, "2025-10-15"},
+        {"2025-12-31", 1, 0, "2026-01-01"},  {"2026-01-31", 1, 1, "2026-03-01"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(yq_day_shift(cases[i].day, cases[i].days, cases[i].months, day, sizeof day));
+        assert_string_equal(day, cases[i].then);
+    }
+    static const char *const none[] = {"",           "2026-02-29",  "2026-13-01",
+                                       "2026-3-1",   "2026-03-01x", "20260301",
+                                       "1899-12-31", "2026-00-10"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_false(yq_day_shift(none[i], 0, 0, day, sizeof day));
+    assert_false(yq_day_shift("2199-12-31", 1, 0, day, sizeof day));
+    assert_int_equal(yq_days_between("2024-02-28", "2024-03-01"), 2);
+    assert_int_equal(yq_days_between("2026-03-01", "2026-02-28"), -1);
+}
+
 /* What `say` writes to standard error. */
 static char *caught(void (*say)(void), char *text, size_t size)
 {
@@ -563,6 +598,7 @@ int main(void)
         cmocka_unit_test(one_at_a_time_by_name),
         cmocka_unit_test(a_claim_waits_until_it_is_released),
         cmocka_unit_test(time_is_written_in_utc),
+        cmocka_unit_test(days_are_those_of_beijing),
         cmocka_unit_test(a_bell_is_heard_also_by_who_comes_later),
         cmocka_unit_test(the_last_of_a_tally_is_told),
         cmocka_unit_test(a_line_is_one_line),

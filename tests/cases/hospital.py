@@ -26,8 +26,9 @@ def platform(province, **changed):
 
 
 def report_to(folder, *platforms, key=KEY):
-    """platforms.json and its key in a configuration folder."""
+    """platforms.json and its key in a configuration folder, and what hospital it is."""
     os.makedirs(folder, exist_ok=True)
+    write_json(os.path.join(folder, "node.json"), {"hospital": {key.split(".")[1]: value for key, value in SETTINGS.items()}})
     path = os.path.join(folder, "shanxi.key")
     with open(path, "w", encoding="ascii") as file:
         file.write(key + "\n")
@@ -40,7 +41,7 @@ def start(folder, *platforms, **settings):
     os.makedirs(folder, exist_ok=True)
     report_to(os.path.join(folder, "data", "conf"), *platforms)
     port, = free_ports(1)
-    return Hospital(str(folder), {**SETTINGS, "http.port": port, "records.url_base": f"http://127.0.0.1:{port}",
+    return Hospital(str(folder), {"http.port": port, "records.url_base": f"http://127.0.0.1:{port}",
                               **{key.replace("__", "."): value for key, value in settings.items()}})
 
 

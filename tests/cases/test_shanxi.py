@@ -10,8 +10,7 @@ import pytest
 import pdfs
 import samples
 from conftest import finish, free_ports, wait_until, write_json
-from hospital import platform, report_to
-from hospital import Hospital, SETTINGS
+from hospital import Hospital, platform, report_to
 from province import APP, CODE, Province, first_code
 from signing import Keys
 from test_hl7 import msh, send
@@ -124,7 +123,7 @@ def hospital(tmp_path):
         for name, text in ris.mappings().items():
             (conf / "mapping" / f"{name}.csv").write_text(text)
         http, hl7 = free_ports(2)
-        node = Hospital(str(tmp_path / "node"), {**SETTINGS, "http.port": http, "hl7.port": hl7,
+        node = Hospital(str(tmp_path / "node"), {"http.port": http, "hl7.port": hl7,
                                                  "queue.complete_seconds": 1, "records.url_base": f"http://127.0.0.1:{http}"})
         node.hl7_port = hl7
         started.append(node)
@@ -156,11 +155,24 @@ def test_a_hospital_reports_from_end_to_end(hospital, tmp_path, mode):
         def arrived():
             said = province.summary()
             return (set(said["exams"]) == {"E1", "E2"} and len(said["reports"]) == 2 and len(said["series"]) == 2) and said
-        said = wait_until(arrived, 20, lambda: province.said() + str(node.queue("--all")))
+        wait_until(arrived, 60, lambda: province.said() + str(node.queue("--all")))
+        wait_until(lambda: not node.queue(), 30, "an empty queue")
+        said = province.summary()
         assert {i: one["content"]["studyUid"] for i, one in said["exams"].items()} == {f"E{n}": s for n, s in studies.items()}
         assert said["series"][series[1][0].series]["content"]["FILEPATH"].__len__() == 3
         assert said["reports"]["R2"]["content"]["inspectExamResult"] == "右肺结节。"
+
+        # at night: the platform has lost one of them
+        assert "2 exams told, 0 missing" in node.cli("reconcile", "shanxi", "--date", DAY).out
+        province.forget(studies[1])
+        assert "2 exams told, 1 missing" in node.cli("reconcile", "shanxi", "--date", DAY).out
+        again = wait_until(lambda: province.summary()["exams"]["E1"]["times"] > said["exams"]["E1"]["times"] and province.summary(), 30,
+                           "the exam that was lost")
+        assert again["exams"]["E2"]["times"] == said["exams"]["E2"]["times"]
         wait_until(lambda: not node.queue(), 30, "an empty queue")
+        assert "2 exams told, 0 missing" in node.cli("reconcile", "shanxi", "--date", DAY).out
+        again = province.summary()
+        assert [again["reports"][name]["times"] > said["reports"][name]["times"] for name in sorted(said["reports"])] == [True, False]
 
         assert send(node, ris.letter(1, "更正：左肺结节。", status="C", when="20260301103000")).code == "AA"
         wait_until(lambda: "更正：左肺结节。" in str(province.summary()["reports"]), 30, "the corrected report")

@@ -248,15 +248,49 @@ static char *body_text(const struct yq_rehearse_call *call)
     return text;
 }
 
-/* The platform has lost this exam: by its id, a study UID or an accession number. */
-static bool forget(struct yq_rehearse *r, const char *id)
+struct rehearse_thing *rehearse_exam_of(const struct yq_rehearse *r, const char *id)
 {
-    pthread_mutex_lock(&r->lock);
     const struct rehearse_thing *study = rehearse_shelf_find(&r->studies, id);
     struct rehearse_thing *exam =
         rehearse_shelf_find(&r->exams, study && study->belongs ? study->belongs : id);
-    if (exam)
+    return exam && !exam->forgotten ? exam : NULL;
+}
+
+static bool is_other(void *context, const char *word) { return strcmp(word, context) != 0; }
+
+static void forget_those(struct rehearse_shelf *shelf, char *of)
+{
+    for (size_t i = 0; i < shelf->slot_count; i++)
+        for (struct rehearse_thing *thing = shelf->slots[i]; thing; thing = thing->next)
+            if (thing->belongs && !rehearse_each(thing->belongs, is_other, of))
+                thing->forgotten = true;
+}
+
+struct forgetting {
+    struct rehearse_shelf *series;
+};
+
+static bool forget_study(void *context, const char *word)
+{
+    struct forgetting *f = context;
+    char *copy = strdup(word);
+    if (copy)
+        forget_those(f->series, copy);
+    free(copy);
+    return true;
+}
+
+/* The platform has lost this exam, with its reports and images. */
+static bool forget(struct yq_rehearse *r, const char *id)
+{
+    struct forgetting forgetting = {&r->series};
+    pthread_mutex_lock(&r->lock);
+    struct rehearse_thing *exam = rehearse_exam_of(r, id);
+    if (exam) {
         exam->forgotten = true;
+        forget_those(&r->reports, exam->key);
+        rehearse_each(exam->belongs ? exam->belongs : "", forget_study, &forgetting);
+    }
     pthread_mutex_unlock(&r->lock);
     return exam;
 }

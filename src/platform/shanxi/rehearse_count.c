@@ -13,16 +13,6 @@ struct counting {
     size_t asked, lacked;
 };
 
-/* A study UID, an accession number or an exam's own id: the document calls it 检查 id and shows
- * neither. */
-static bool is_here(struct yq_rehearse *r, const char *id)
-{
-    const struct rehearse_thing *study = rehearse_shelf_find(&r->studies, id);
-    const struct rehearse_thing *exam =
-        rehearse_shelf_find(&r->exams, study && study->belongs ? study->belongs : id);
-    return exam && !exam->forgotten;
-}
-
 static void count_studies(struct counting *c, const struct rj *list)
 {
     for (const struct rj *id = list->first; id; id = id->next) {
@@ -30,7 +20,7 @@ static void count_studies(struct counting *c, const struct rj *list)
             continue;
         c->asked++;
         pthread_mutex_lock(&c->visit->r->lock);
-        bool here = is_here(c->visit->r, id->text);
+        bool here = rehearse_exam_of(c->visit->r, id->text); /* the document says 检查 id alone */
         pthread_mutex_unlock(&c->visit->r->lock);
         if (here)
             continue;

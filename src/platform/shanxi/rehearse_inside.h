@@ -189,6 +189,9 @@ struct rehearse_visit { /* a call that is looked at */
 /* Whether the code is that of the hospital; the first one is, where none was told. */
 void rehearse_check_hospital(struct yq_rehearse *r, const char *code, const char *member,
                              struct yq_findings *findings);
+/* The exam with this id, study UID or accession number, that the platform has not lost; the lock is
+ * held. NULL: none. */
+struct rehearse_thing *rehearse_exam_of(const struct yq_rehearse *r, const char *id);
 /* Appends {"code":..,"message":..,"content":..}: 1, or 0 with the first complaints. */
 void rehearse_answer_code(struct rehearse_visit *visit);
 /* rehearse_fetch.c: the addresses are fetched, unless it was told not to. */

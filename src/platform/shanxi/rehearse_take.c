@@ -147,7 +147,7 @@ struct ordering {
 static bool is_exam_here(void *context, const char *word)
 {
     struct ordering *o = context;
-    return strcmp(word, o->beside) == 0 || rehearse_shelf_find(&o->r->exams, word);
+    return strcmp(word, o->beside) == 0 || rehearse_exam_of(o->r, word);
 }
 
 /* `beside`: risStudyId of the exam in the same message; "" none. */
@@ -252,7 +252,7 @@ void rehearse_series(struct rehearse_visit *visit)
         rehearse_check_series(json.values, &visit->findings);
         rehearse_fetch_series(visit, json.values);
         pthread_mutex_lock(&visit->r->lock);
-        here = rehearse_shelf_find(&visit->r->studies, key_of(json.values, "STUDYIUID"));
+        here = rehearse_exam_of(visit->r, key_of(json.values, "STUDYIUID"));
         pthread_mutex_unlock(&visit->r->lock);
     }
     if (!here)

@@ -120,13 +120,14 @@ static bool is_known(const struct yq_field_line *line, const struct place *place
 
 /* ---- values ---- */
 
-/* The value with line feeds between several; `room` for one that has to be made. NULL: none. */
+/* The value with line feeds between several; `room` for one that has to be made. NULL: none, and
+ * err->code says whether the source stumbled over what is there. */
 static const char *raw_value(const struct yq_field_line *line, const struct place *place,
-                             struct yq_buf *room)
+                             struct yq_buf *room, struct yq_err *err)
 {
     struct yq_surroundings around = {(void *)place, get, convert};
-    struct yq_err err;
     bool there = false;
+    err->code = YQ_OK;
     if (!line->source)
         return NULL;
     if (line->alone) {
@@ -136,8 +137,8 @@ static const char *raw_value(const struct yq_field_line *line, const struct plac
         return value && value[strspn(value, " \t\r\n")] ? value : NULL;
     }
     yq_buf_clear(room);
-    return yq_expr_value(line->source, &around, room, &there, &err) && there ? yq_buf_text(room)
-                                                                             : NULL;
+    return yq_expr_value(line->source, &around, room, &there, err) && there ? yq_buf_text(room)
+                                                                            : NULL;
 }
 
 /* With what stands between several in the place of the line feeds. */
@@ -180,7 +181,8 @@ bool yq_fields_value(const struct yq_field_line *line, const struct yq_scope *sc
     struct place place = {.scope = scope, .prefix = ""};
     struct yq_buf made yq_cleanup(yq_buf_fini) = {.most = YQ_RECORD_VALUE_MOST};
     struct yq_buf whole yq_cleanup(yq_buf_fini) = {.most = 2u * YQ_RECORD_VALUE_MOST};
-    const char *value = joined(line, raw_value(line, &place, &made), &whole);
+    struct yq_err err;
+    const char *value = joined(line, raw_value(line, &place, &made, &err), &whole);
     if (value)
         yq_buf_puts(out, value);
     return value;
@@ -344,11 +346,26 @@ static void check_type(const struct looking *l, const char *value)
             "the interface wants a date and time: 2026-03-01 08:15:00");
 }
 
+/* The source cannot make a value of what is there: a date that is none, ... */
+static void say_stumbled(const struct looking *l, const struct yq_err *why)
+{
+    char chinese[240], english[240];
+    snprintf(chinese, sizeof chinese, "“%s”的来源表达式无法处理该值（%.120s），请改正记录或来源",
+             l->line->field.chinese, why->text);
+    snprintf(english, sizeof english,
+             "the source can make nothing of the value (%.140s): correct "
+             "the record, or the source",
+             why->text);
+    say(l, "format", chinese, english);
+}
+
 /* `value` NULL: none. */
-static void check_value(const struct looking *l, const char *value)
+static void check_value(const struct looking *l, const char *value, const struct yq_err *why)
 {
     if (!value) {
-        if (is_wanted(l))
+        if (why->code != YQ_OK)
+            say_stumbled(l, why);
+        else if (is_wanted(l))
             say_missing(l);
         return;
     }
@@ -402,8 +419,9 @@ static void write_value(const struct walking *w, const struct place *place,
     if (line->node) {
         struct place other = *place;
         other.identity = true;
-        const char *identity =
-            joined(line, raw_value(line, &other, &rooms->identity_made), &rooms->identity_whole);
+        struct yq_err err;
+        const char *identity = joined(line, raw_value(line, &other, &rooms->identity_made, &err),
+                                      &rooms->identity_whole);
         written.identity = identity ? identity : value;
     }
     if (line->as == YQ_AS_ARRAY)
@@ -487,7 +505,8 @@ static void walk_objects(const struct walking *w, const struct place *place,
         walk_object(w, fields, &within, line->field.name);
         return;
     }
-    const char *value = raw_value(line, place, &rooms->made);
+    struct yq_err err;
+    const char *value = raw_value(line, place, &rooms->made, &err);
     if (!value) {
         if (l.findings && gate_of(line, place) != YQ_GATE_OFF && is_known(line, place) &&
             is_wanted(&l))
@@ -513,9 +532,10 @@ static void walk_place(const struct walking *w, const struct yq_fields *fields,
         }
         if (!line->source)
             continue;
-        const char *value = joined(line, raw_value(line, place, &rooms->made), &rooms->whole);
+        struct yq_err err;
+        const char *value = joined(line, raw_value(line, place, &rooms->made, &err), &rooms->whole);
         if (w->findings && gate_of(line, place) != YQ_GATE_OFF && (value || is_known(line, place)))
-            check_value(&l, value);
+            check_value(&l, value, &err);
         if (w->pen && value)
             write_value(w, place, line, value, rooms);
     }

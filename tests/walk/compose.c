@@ -279,6 +279,19 @@ static void a_gate_of_objects_is_that_of_all_in_them(void **state)
     }
 }
 
+static void a_source_that_stumbles_says_so_without_the_value(void **state)
+{
+    (void)state;
+    own("exam-sync", "name,source\npatName,\"format(exam.patientName, \"\"yyyy\"\")\"\n"
+                     "bedNo,\"date(exam.patientName)\"\n");
+    struct yq_composed out = made("exam-sync", record(YQ_KIND_EXAM, some_exam), NULL, 0);
+    assert_string_equal(finding(&out, "patName")->what, "format");
+    assert_non_null(strstr(finding(&out, "patName")->english, "format(...)"));
+    assert_null(strstr(finding(&out, "patName")->chinese, "测试甲"));
+    assert_true(finding(&out, "bedNo")->held); /* there is something, and it would be lost */
+    yq_composed_fini(&out);
+}
+
 static void what_goes_away_need_not_be_whole(void **state)
 {
     (void)state;
@@ -372,6 +385,7 @@ int main(void)
         TEST(both_in_one),
         TEST(a_gate_holds_warns_or_is_off),
         TEST(a_gate_of_objects_is_that_of_all_in_them),
+        TEST(a_source_that_stumbles_says_so_without_the_value),
         TEST(what_goes_away_need_not_be_whole),
         TEST(how_fast),
     };

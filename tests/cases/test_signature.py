@@ -199,3 +199,25 @@ def test_pdfs_that_only_seem_to_be_sealed(tmp_path, rsa):
     assert look(tmp_path, empty, code=1).json()[0]["state"] == "wrong"
     said = yingqiao("signature", "--file", __file__, code=1)
     assert "no PDF" in said.err
+
+
+# ---- whom a platform believes ----
+
+def test_the_anchors_of_the_platform_count(data, tmp_path, sm2, rsa, anchors):
+    keep(data, tmp_path, "anchored", **signed_members(sm2, rsa))
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "stranger.pem").write_bytes(rsa.get("ca.pem"))
+    platform = {"province": "shanxi", "url": "http://127.0.0.1:9", "enabled": False}
+    one, two = {"name": "one", "anchors": str(anchors), **platform}, {"name": "two", "anchors": "stranger.pem", **platform}
+
+    def ask_with(platforms, *more, code=0):
+        (conf / "platforms.json").write_text(json.dumps({"platforms": platforms}))
+        return yingqiao("--conf", conf, "signature", "anchored", *more, "--json", data=data, code=code)
+    assert all(part["trusted"] for part in ask_with([one]).json())
+    assert states(ask_with([two], code=1)) == {"stamp": "holds", "signature": "doubtful", "certificate": "doubtful"}
+    assert "--platform" in ask_with([one, two], code=1).err
+    assert states(ask_with([one, two], "--platform", "one"))["signature"] == "holds"
+    assert "no platform three" in ask_with([one, two], "--platform", "three", code=1).err
+    (conf / "stranger.pem").write_text("nothing")
+    assert "anchors" in ask_with([two], code=1).err

@@ -288,7 +288,9 @@ static bool check_signer(const struct cms *cms, const YQ_SIGNED_BY *by, const st
     const ASN1_OBJECT *oid = NULL;
     X509 *certificate = certificate_of(cms, by, trust);
     EVP_PKEY *key = certificate ? X509_get0_pubkey(certificate) : NULL;
-    signer->signed_ms = signing_time_of(by);
+    int64_t said_ms = signing_time_of(by);
+    if (said_ms)
+        signer->signed_ms = said_ms;
     if (!certificate)
         return yq_fail(
             err, YQ_REFUSED, "seal",
@@ -318,7 +320,6 @@ bool cms_verify(const struct cms *cms, const struct pieces *text, bool stamp,
     STACK_OF(YQ_SIGNED_BY) *signers = cms->whole->signed_data->signers;
     struct pieces inside = {{cms->content}, {cms->content_length}};
     struct yq_signer more;
-    memset(signer, 0, sizeof *signer);
     if (!text && !cms->content)
         return yq_fail(err, YQ_BAD_INPUT, "seal",
                        "the signed text is neither in the PKCS#7 nor given with it");
@@ -326,7 +327,7 @@ bool cms_verify(const struct cms *cms, const struct pieces *text, bool stamp,
         return yq_fail(err, YQ_REFUSED, "seal", "the PKCS#7 has no signer");
     for (int i = 0; i < sk_YQ_SIGNED_BY_num(signers); i++) {
         struct yq_signer *one = i ? &more : signer;
-        memset(one, 0, sizeof *one);
+        memset(&more, 0, sizeof more);
         if (!check_signer(cms, sk_YQ_SIGNED_BY_value(signers, i), text ? text : &inside, stamp,
                           trust, one, err))
             return false;

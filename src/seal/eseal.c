@@ -288,7 +288,9 @@ bool eseal_verify(const uint8_t *der, size_t length, const struct pieces *text,
     if (read_property(&own, &property))
         yq_copy_trimmed(seal->seal, sizeof seal->seal, property.name.body, property.name.length);
     const char *wrong = !signer || !maker ? "a certificate in the seal is damaged" : NULL;
-    seal->signer.signed_ms = time_of(&own.time);
+    int64_t said_ms = time_of(&own.time);
+    if (said_ms)
+        seal->signer.signed_ms = said_ms;
     if (signer) {
         EVP_PKEY *key = X509_get0_pubkey(signer);
         if (key)

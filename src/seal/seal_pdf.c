@@ -369,15 +369,9 @@ static void check_seal(const uint8_t *pdf, size_t length, const struct dictionar
         return;
     }
     struct pieces text = {{pdf, pdf + r[2]}, {(size_t)r[1], (size_t)r[3]}};
-    int64_t said_ms = d->when.end ? read_date(pdf, d->when) : 0;
-    struct yq_trust then = {.anchors = trust ? trust->anchors : NULL, .at_ms = said_ms};
+    if (d->when.end) /* counts where the signature says no time */
+        seal->signer.signed_ms = read_date(pdf, d->when);
     check_contents(&der, &text, trust, seal);
-    if (!seal->signer.signed_ms && said_ms && !(trust && trust->at_ms)) {
-        memset(&seal->signer, 0, sizeof seal->signer); /* the dictionary says when */
-        check_contents(&der, &text, &then, seal);
-    }
-    if (!seal->signer.signed_ms)
-        seal->signer.signed_ms = said_ms;
 }
 
 /* ---- all of them ---- */

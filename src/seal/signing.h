@@ -79,8 +79,9 @@ void cms_free(struct cms *cms);
 const ASN1_OBJECT *cms_content_type(const struct cms *cms);
 /* What stands in it; NULL: nothing. */
 const uint8_t *cms_content(const struct cms *cms, size_t *length);
-/* All signers over the text (NULL: what stands in it). `stamp`: it must name its certificate in a
- * signed attribute, and be one for stamps. */
+/* All signers over the text (NULL: what stands in it). `signer` is zeroed before, but for
+ * signed_ms, which counts where the signature says no time of its own. `stamp`: it must name its
+ * certificate in a signed attribute, and be one for stamps. */
 bool cms_verify(const struct cms *cms, const struct pieces *text, bool stamp,
                 const struct yq_trust *trust, struct yq_signer *signer, struct yq_err *err);
 

@@ -117,7 +117,10 @@ struct yq_noting { /* what a courier did with an exam */
     uint64_t sent, refused;          /* pieces, for the counts */
     uint64_t left, refused_there;    /* of the job as it is left: pieces that wait, are refused */
     const struct yq_settlement *how; /* NULL: it goes on */
-    bool going_on; /* out, where it goes on: nobody has held or dropped it meanwhile */
+    bool going_on;       /* out, where it goes on: nobody has held or dropped it meanwhile */
+    struct yq_job *next; /* where it is settled: the next job of the lane that is due is claimed
+                            along, which saves a transaction; NULL: none is */
+    bool has_next;       /* out */
 };
 /* All of it in one transaction. */
 yq_must_check bool yq_consignments_note(struct yq_catalog *catalog, struct yq_noting *noting,

@@ -18,6 +18,8 @@ struct yq_courier {
     char destination[YQ_AET_SIZE];
     struct yq_stop stop;
     struct report_means *means; /* what he keeps from one job to the next; NULL at first */
+    struct yq_job next;         /* claimed with the end of the last one */
+    bool has_next;
 };
 /* At the end of his round. */
 void yq_courier_fini(struct yq_courier *courier);

@@ -294,6 +294,14 @@ static bool settle_job(struct connection *writer, const struct yq_noting *noting
     return statement_run(writer, settle, err) && outbox_settle_lane(writer, noting->job, how, err);
 }
 
+static bool claim_next(struct connection *writer, struct yq_noting *noting, struct yq_err *err)
+{
+    struct yq_lane lane = {.kind = noting->job->kind};
+    (void)yq_copy(lane.destination, sizeof lane.destination, noting->job->destination);
+    return !noting->next ||
+           outbox_claim(writer, &lane, yq_now_ms(), noting->next, &noting->has_next, err);
+}
+
 static bool note(struct connection *writer, void *with, struct yq_err *err)
 {
     struct yq_noting *noting = with;
@@ -307,13 +315,13 @@ static bool note(struct connection *writer, void *with, struct yq_err *err)
                       err))
         return false;
     return put_calls(writer, noting, err) &&
-           (how ? settle_job(writer, noting, err)
+           (how ? settle_job(writer, noting, err) && claim_next(writer, noting, err)
                 : outbox_going_on(writer, noting->job->id, &noting->going_on, err));
 }
 
 bool yq_consignments_note(struct yq_catalog *catalog, struct yq_noting *noting, struct yq_err *err)
 {
-    noting->going_on = false;
+    noting->going_on = noting->has_next = false;
     return commit_simple(catalog, note, noting, err);
 }
 

@@ -329,18 +329,27 @@ static bool take_due(struct connection *writer, struct claiming *claiming, int p
     return statement_run(writer, take, err);
 }
 
+bool outbox_claim(struct connection *writer, const struct yq_lane *lane, int64_t now_ms,
+                  struct yq_job *out, bool *there, struct yq_err *err)
+{
+    struct claiming claiming = {.lane = *lane, .now_ms = now_ms, .out = out};
+    *there = false;
+    if (!lane_read(writer, &claiming.lane, err))
+        return false;
+    bool open = !claiming.lane.held && claiming.lane.next_ms <= now_ms;
+    for (int priority = 2; open && !*there && priority >= 0; priority--)
+        if (!take_due(writer, &claiming, priority, there, err))
+            return false;
+    out->lane_tries = claiming.lane.tries;
+    return true;
+}
+
 static bool claim(struct connection *writer, void *with, struct yq_err *err)
 {
     struct claiming *claiming = with;
-    bool row = false;
-    if (!lane_read(writer, &claiming->lane, err))
-        return false;
-    bool open = !claiming->lane.held && claiming->lane.next_ms <= claiming->now_ms;
-    for (int priority = 2; open && !row && priority >= 0; priority--)
-        if (!take_due(writer, claiming, priority, &row, err))
-            return false;
-    claiming->out->lane_tries = claiming->lane.tries;
-    return row || yq_fail(err, YQ_ABSENT, "catalog", "nothing is due");
+    bool there;
+    return outbox_claim(writer, &claiming->lane, claiming->now_ms, claiming->out, &there, err) &&
+           (there || yq_fail(err, YQ_ABSENT, "catalog", "nothing is due"));
 }
 
 bool yq_outbox_claim(struct yq_catalog *catalog, enum yq_job_kind kind, const char *destination,

@@ -10,6 +10,9 @@
     "created_ms, changed_ms, queued_ms, n_pending, n_sent, n_refused, n_dropped, reason, "         \
     "wakes"
 
+/* Takes the job of a lane that is due, if there is one. */
+bool outbox_claim(struct connection *writer, const struct yq_lane *lane, int64_t now_ms,
+                  struct yq_job *out, bool *there, struct yq_err *err);
 /* What a courier says of the lane; and adds to what it has counted (its row comes into being with
  * the first count). */
 bool outbox_settle_lane(struct connection *writer, const struct yq_job *job,

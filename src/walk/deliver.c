@@ -314,6 +314,20 @@ static void do_errand(struct errand *errand)
     settle(errand);
 }
 
+/* The job that was claimed with the end of the last one, or one that is claimed now. */
+static bool take(struct errand *errand, bool due, struct yq_err *err)
+{
+    struct yq_courier *courier = errand->courier;
+    if (!courier->has_next)
+        return due && yq_outbox_claim(courier->house->catalog, courier->kind, courier->destination,
+                                      yq_now_ms(), &errand->job, err);
+    courier->has_next = false;
+    errand->job = courier->next;
+    if (!due)
+        report_put_back(errand);
+    return due;
+}
+
 bool yq_deliver(struct yq_courier *courier)
 {
     struct yq_house *house = courier->house;
@@ -323,9 +337,8 @@ bool yq_deliver(struct yq_courier *courier)
     struct yq_lane lane = {.kind = courier->kind};
     (void)yq_copy(lane.destination, sizeof lane.destination, courier->destination);
     errand.conf = yq_conf_hold(house->conf);
-    bool ok = yq_deliver_due(errand.conf, &lane, now_ms) <= now_ms && !errand_stopped(&errand) &&
-              yq_outbox_claim(house->catalog, courier->kind, courier->destination, now_ms,
-                              &errand.job, &err);
+    bool due = yq_deliver_due(errand.conf, &lane, now_ms) <= now_ms && !errand_stopped(&errand);
+    bool ok = take(&errand, due, &err);
     if (ok)
         do_errand(&errand);
     else if (err.code != YQ_OK && err.code != YQ_ABSENT)

@@ -25,6 +25,8 @@ void errand_again(struct errand *errand, const struct yq_err *why, bool progress
 int64_t errand_pause_ms(const struct errand *errand, unsigned tries);
 /* An exam goes to a platform, and its job is settled (report_out.c). */
 void report_deliver(struct errand *errand);
+/* A job that was claimed and is not to go now waits as before. */
+void report_put_back(struct errand *errand);
 bool errand_stopped(const struct errand *errand); /* the node stops */
 
 #endif

@@ -71,7 +71,8 @@ static size_t put_character(const char *text, size_t length, struct yq_buf *out)
 {
     const unsigned char *c = (const unsigned char *)text;
     size_t bytes = character(c, length);
-    bool control = (*c < 0x20 && *c != '\n') || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+    bool control =
+        (*c < 0x20 && *c != '\n') || *c == 0x7f || (bytes == 2 && *c == 0xc2 && c[1] < 0xa0);
     if (!bytes || control)
         yq_buf_puts(out, bytes ? " " : "?");
     else

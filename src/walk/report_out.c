@@ -102,6 +102,13 @@ static void note(struct carrying *carrying)
     after_noting(carrying);
 }
 
+/* Where calls are bounded, a job that waits for its turn is better left to whoever comes first. */
+static bool may_take_next(const struct errand *errand)
+{
+    return !errand->platform->rate && !errand_stopped(errand) &&
+           !yq_windows_closed(&errand->platform->open, yq_clock_minute(yq_now_ms()));
+}
+
 /* A catalog that is unwell gets well by itself: the job stays with its courier until it is written
  * down what became of it. */
 static void settle(struct carrying *carrying)
@@ -109,8 +116,11 @@ static void settle(struct carrying *carrying)
     const struct timespec pause = {.tv_nsec = 200 * 1000000L};
     struct yq_noting noting;
     struct yq_err err = {0};
+    struct yq_job next = {.id = 0};
     bool told = false;
     begin_noting(carrying, &noting);
+    if (may_take_next(carrying->errand))
+        noting.next = &next;
     noting.how = &carrying->errand->end;
     noting.left = carrying->left;
     noting.refused_there = carrying->errand->end.how == YQ_SETTLE_REFUSED;
@@ -123,6 +133,8 @@ static void settle(struct carrying *carrying)
             return; /* the next start makes it wait again */
         nanosleep(&pause, NULL);
     }
+    carrying->errand->courier->has_next = noting.has_next;
+    carrying->errand->courier->next = next;
 }
 
 /* ---- how it ends ---- */
@@ -584,6 +596,18 @@ static void tell(const struct carrying *carrying, int64_t began_ms)
              errand->job.destination);
     yq_audit_record(errand->courier->house->audit, NULL, 'R', carrying->company.records[0], 0, what,
                     NULL);
+}
+
+void report_put_back(struct errand *errand)
+{
+    struct carrying carrying = {.errand = errand};
+    struct yq_noting noting;
+    struct yq_err err = {0};
+    errand->end.how = YQ_SETTLE_BACK;
+    begin_noting(&carrying, &noting);
+    noting.how = &errand->end;
+    if (!yq_consignments_note(errand->courier->house->catalog, &noting, &err))
+        yq_log_err(YQ_LOG_WARN, "queue-settle", &err, "job=%" PRId64, errand->job.id);
 }
 
 void report_deliver(struct errand *errand)

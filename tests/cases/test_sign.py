@@ -302,18 +302,30 @@ def test_old_reports_are_signed_when_a_person_says_so(hospital, service):
     wait_state(node, "waiting")
 
 
-def test_what_waits_is_sealed_at_rest(hospital, service):
+def raw_catalog(node):
+    paths = [os.path.join(node.data, name) for name in ("catalog.sqlite", "catalog.sqlite-wal")]
+    return b"".join(open(path, "rb").read() for path in paths if os.path.exists(path))
+
+
+def test_what_waits_is_sealed_at_rest_and_outlives_a_new_catalog(hospital, service):
     node = hospital(sign="qr")
+    id = bring(node, service)
+    text = job(node)["qr"]
     node.stop()
+    assert b"coss.example" in raw_catalog(node)
     path = os.path.join(node.conf, "records.key")
     node.cli("records", "key", path)
-    node.start_again(records__encrypt="personal", records__key_file=path)
-    bring(node, service)
-    with open(os.path.join(node.data, "catalog.sqlite"), "rb") as file:
-        raw = file.read()
-    wal = os.path.join(node.data, "catalog.sqlite-wal")
-    raw += open(wal, "rb").read() if os.path.exists(wal) else b""
-    assert b"coss.example" not in raw and "测试甲".encode() not in raw
+    settings = {"records.encrypt": "personal", "records.key_file": path}
+    options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    node.cli("--conf", node.conf, *options, "records", "reseal")
+    assert b"coss.example" not in raw_catalog(node) and "测试甲".encode() not in raw_catalog(node)
+    node.cli("--conf", node.conf, *options, "reindex")
+    assert sign(node, *options, "qr", "R1").out == text + "\n"
+    node.settings.update(settings)
+    node.start()
+    assert job(node)["qr"] == text
+    service.finish(id)
+    wait_state(node, "done")
 
 
 def test_who_may_not_see_the_patient_sees_no_code(hospital, service):
@@ -448,3 +460,14 @@ def test_the_seals_of_a_pdf_are_asked_about(connected, service, keys, tmp_path, 
     else:
         queue_says(node, "seal")
         assert not sent(service)
+
+
+@pytest.mark.parametrize("how", ["push", "qr"])
+def test_the_played_province_signs(hospital, tmp_path, how):
+    """The node against `yingqiao rehearse`, whose code for signing is its own."""
+    from province import Province
+    with Province(tmp_path, "--sign-key", SECRET, "--polls", "2") as played:
+        node = hospital(sign=how, sign_url=played.url)
+        assert rest.put(node, "reports/R1", report()).status == 201
+        wait_state(node, "done", seconds=60)
+        assert kept(node)["timestampValue"] and kept(node)["signedText"].startswith("yingqiao-report-1\n")

@@ -61,6 +61,26 @@ static bool is_wanted(const struct sign_report *report, struct yq_err *err)
     return true;
 }
 
+/* Where what is signed is signed already, nobody need sign twice. */
+static bool resume(struct yq_house *house, struct yq_signing *job, const struct sign_report *is,
+                   struct yq_err *err)
+{
+    struct sign_kept kept yq_cleanup(sign_kept_fini) = {0};
+    bool same = job->id && memcmp(job->text, is->sum, sizeof job->text) == 0;
+    if (same && !sign_kept_open(house, job, &kept, err) && err->code != YQ_REFUSED &&
+        err->code != YQ_IO)
+        return false;
+    if (!kept.signature.length) {
+        sign_begin(job, is);
+        return true;
+    }
+    job->state = kept.stamp.length ? YQ_SIGNING_STAMPED : YQ_SIGNING_SIGNED;
+    job->tries = 0;
+    job->reason[0] = '\0';
+    job->next_ms = yq_now_ms();
+    return true;
+}
+
 bool yq_sign_start(struct yq_house *house, const char *report, struct yq_err *err)
 {
     struct sign_report is yq_cleanup(sign_report_fini) = {0};
@@ -72,16 +92,8 @@ bool yq_sign_start(struct yq_house *house, const char *report, struct yq_err *er
         return false;
     if (!yq_signing_get(house->catalog, row, &job, err) && err->code != YQ_ABSENT)
         return false;
-    bool same = job.id && memcmp(job.text, is.sum, sizeof job.text) == 0;
-    bool has_signature = job.state == YQ_SIGNING_SIGNED || job.state == YQ_SIGNING_STAMPED ||
-                         job.state == YQ_SIGNING_DONE;
-    if (same && has_signature) { /* nobody need sign twice */
-        job.state = job.state == YQ_SIGNING_DONE ? YQ_SIGNING_STAMPED : job.state;
-        job.tries = 0;
-        job.next_ms = yq_now_ms();
-    } else {
-        sign_begin(&job, &is);
-    }
+    if (!resume(house, &job, &is, err))
+        return false;
     job.report = row;
     (void)yq_copy(job.platform, sizeof job.platform, platform);
     if (!yq_signing_put(house->catalog, &job, err))

@@ -139,13 +139,21 @@ static bool end_job(struct step *step, enum yq_signing_state state, const char *
     return end_step(step, err);
 }
 
-/* A person has to look at it. */
+/* A person has to look at it. What is told loudly is in our words; a service's own, which may say
+ * anything, are in the job alone. */
 static bool give_up(struct step *step, const char *reason, struct yq_err *err)
 {
     yq_log(YQ_LOG_ERROR, "signing-stuck",
-           "report_row=%" PRId64 " platform=%s reason=\"%s\" advice=\"yingqiao sign show, then "
-           "sign start\"",
+           "report_row=%" PRId64 " platform=%s reason=\"%s\" advice=\"yingqiao sign list\"",
            step->job.report, step->job.platform, reason);
+    return end_job(step, YQ_SIGNING_STUCK, reason, err);
+}
+
+static bool give_up_quietly(struct step *step, const char *reason, struct yq_err *err)
+{
+    yq_log(YQ_LOG_ERROR, "signing-stuck",
+           "report_row=%" PRId64 " platform=%s tries=%u advice=\"yingqiao sign list says why\"",
+           step->job.report, step->job.platform, step->job.tries);
     return end_job(step, YQ_SIGNING_STUCK, reason, err);
 }
 
@@ -161,7 +169,7 @@ static bool try_again(struct step *step, const char *reason, struct yq_err *err)
 {
     struct yq_signing *job = &step->job;
     if (++job->tries >= SIGN_TRIES_MOST)
-        return give_up(step, reason, err);
+        return give_up_quietly(step, reason, err);
     (void)yq_copy(job->reason, sizeof job->reason, reason);
     job->next_ms = yq_now_ms() + pause_ms(step->round->seat->platform, job->tries);
     return end_step(step, err);

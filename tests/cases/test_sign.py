@@ -1,11 +1,13 @@
 """Reports are signed through the platform's service (Shanxi S10): pushed to a phone or by a QR code; what must not be believed is
 not; a crash, a correction and a dead service lose nothing."""
 import base64
+import contextlib
 import csv
 import io
 import itertools
 import json
 import os
+import sqlite3
 
 import pytest
 import rest
@@ -110,6 +112,31 @@ def test_a_signature_that_was_written_over_comes_back(hospital, service):
     assert rest.put(node, "reports/R1", report(remark="as the RIS has it")).status == 200
     wait_until(lambda: kept(node).get("signatureValue"), 20)
     assert kept(node)["signatureValue"] == signature and kept(node)["remark"] and service.count("addSignJob") == 1
+
+
+def test_a_crash_between_the_report_and_its_job_writes_nothing_twice(hospital, service):
+    node = hospital()
+    service.finish(bring(node, service))
+    wait_state(node, "done")
+    node.stop()
+    with contextlib.closing(sqlite3.connect(os.path.join(node.data, "catalog.sqlite"))) as catalog:
+        catalog.execute("UPDATE signing_job SET state = 3, next_ms = 0")
+        catalog.commit()
+    node.start()
+    wait_state(node, "done")
+    assert len(rest.get(node, "reports/R1/history").json()["versions"]) == 2
+
+
+def test_a_stamp_that_never_comes_leaves_the_signature(hospital, service):
+    node = hospital()
+    id = bring(node, service)
+    service.refuses["createAndGetTssInfo"] = "时间戳服务未授权"
+    service.finish(id)
+    assert "时间戳服务未授权" in wait_state(node, "stuck")["english"] and "时间戳服务未授权" not in node.log()
+    service.refuses.clear()
+    sign(node, "start", "R1")
+    wait_state(node, "done")
+    assert service.count("addSignJob") == 1
 
 
 def test_a_code_is_scanned(hospital, service):

@@ -155,11 +155,10 @@ enum yq_log_format { YQ_LOG_AS_TEXT, YQ_LOG_AS_JSON };
     X(number, records_pdf_most_mb, "records.pdf_most_mb", "32", 1, 256,                            \
       "largest PDF that is taken with a record, MB")                                               \
     X(number, records_url_hours, "records.url_hours", "24", 1, 8760,                               \
-      "hours for which the signed URL of a PDF is good")                                           \
+      "hours for which the signed URL of a PDF or DICOM object is good")                           \
     X(text, records_url_base, "records.url_base", "", 0, 255,                                      \
-      "what stands before /files/... in such a URL: https://host[:port] as others reach this "     \
-      "node; "                                                                                     \
-      "empty: nothing")                                                                            \
+      "what stands before /files/... and /objects/... in such a URL: https://host[:port] as "      \
+      "others reach this node; empty: nothing")                                                    \
     X(text, hospital_code, "hospital.code", "", 0, 32,                                             \
       "this hospital's unified social credit code (统一社会信用代码)")                             \
     X(text, hospital_name, "hospital.name", "", 0, 255, "its full name")                           \

@@ -40,9 +40,10 @@ SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: r
 
 
 def sanitized(binary=BINARY):
-    """Is it an ASan build? Then memory and speed mean nothing."""
+    """Is it an ASan or TSan build? Then memory and speed mean nothing."""
     with open(binary, "rb") as file:
-        return b"__asan_init" in file.read()
+        program = file.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def environment():

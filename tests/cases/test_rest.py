@@ -563,7 +563,7 @@ def write_lines(path, count, prefix):
 
 
 def test_a_long_batch_takes_no_more_memory_than_a_short_one(nodes, tmp_path):
-    count = 20000 if sanitized() else 100000
+    count = 8000 if sanitized() else 100000
     node = nodes(http__workers=2)
     write_lines(tmp_path / "few", 5000, "F")
     write_lines(tmp_path / "many", count, "M")

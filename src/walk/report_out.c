@@ -473,8 +473,9 @@ static bool name_scope(struct carrying *carrying, struct yq_err *err)
     size_t count = scope->report_count + scope->study_count;
     carrying->names = calloc(count + 1, sizeof *carrying->names);
     carrying->noted_room = YQ_PIECES_MOST + scope->sent_count;
-    carrying->noted = calloc(carrying->noted_room, sizeof *carrying->noted);
-    carrying->pieces = calloc(YQ_PIECES_MOST, sizeof *carrying->pieces);
+    /* each is filled before it counts; clearing all of them for every exam would be felt */
+    carrying->noted = malloc(carrying->noted_room * sizeof *carrying->noted);
+    carrying->pieces = malloc(YQ_PIECES_MOST * sizeof *carrying->pieces);
     if (!carrying->names || !carrying->noted || !carrying->pieces)
         return yq_fail(err, YQ_FULL, "walk", "no memory for an exam's pieces");
     for (size_t i = 0; i < scope->report_count; i++)

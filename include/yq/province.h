@@ -13,7 +13,7 @@
 #include "yq/web.h"
 
 #define YQ_PIECE_SIZE 200
-#define YQ_PIECES_MOST 512
+#define YQ_PIECES_MOST 2000
 
 struct yq_piece {
     char name[YQ_PIECE_SIZE];       /* under which what was sent is remembered: "exam", "report:R1",

@@ -194,7 +194,7 @@ yq_route_function yq_route_records;                                           /*
 yq_route_function yq_route_records_batch, yq_route_records_post;              /* records_batch.c */
 yq_route_function yq_route_model, yq_route_dictionaries, yq_route_dictionary; /* tables.c */
 yq_route_function yq_route_openapi, yq_route_api_page;                        /* openapi.c */
-yq_route_function yq_route_signing, yq_route_signing_qr; /* signing.c */
+yq_route_function yq_route_signing, yq_route_signing_qr;                      /* signing.c */
 yq_route_function yq_route_pdf, yq_route_pdf_put, yq_route_pdf_url, yq_route_file; /* files.c */
 yq_route_function yq_route_object;                                                 /* objects.c */
 

@@ -346,6 +346,25 @@ static void check_type(const struct looking *l, const char *value)
             "the interface wants a date and time: 2026-03-01 08:15:00");
 }
 
+/* The number of an id card, where the record says that it is one (GB 11643): no province takes one
+ * whose digits contradict each other. */
+static void check_id_card(const struct looking *l, const char *value)
+{
+    const struct yq_member *member = l->line->member;
+    const char *end = member ? strstr(member->name, "dNumber") : NULL; /* idNumber, ...IdNumber */
+    char name[96];
+    if (!end || end == member->name || strcmp(end, "dNumber") != 0 ||
+        (end[-1] != 'i' && end[-1] != 'I'))
+        return;
+    snprintf(name, sizeof name, "%s.%.*sdType", yq_kinds[l->line->kind].name,
+             (int)(end - member->name), member->name);
+    const char *type = value_of(l->place, name);
+    if (type && strcmp(type, "01") == 0 && !yq_is_id_card(value))
+        say(l, "check-digit", "不是有效的公民身份号码（18 位，末位为校验码），请按证件核对",
+            "not a valid id card number (18 characters, the last one checks the others): compare "
+            "it with the card");
+}
+
 /* The source cannot make a value of what is there: a date that is none, ... */
 static void say_stumbled(const struct looking *l, const struct yq_err *why)
 {
@@ -373,6 +392,7 @@ static void check_value(const struct looking *l, const char *value, const struct
     if (*l->line->field.dictionary)
         check_dictionary(l, value);
     check_type(l, value);
+    check_id_card(l, value);
 }
 
 /* ---- the walk ---- */

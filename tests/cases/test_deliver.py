@@ -517,3 +517,15 @@ def test_kill_9_at_any_moment_and_all_arrive_as_last_changed(nodes, platforms):
         return all(name in latest and (value is None or latest[name]["examDeptName"] == value) for name, value in wanted.items())
     wait_until(whole, 60, "all are there")
     assert all(one["state"] == "done" for one in settled(node))
+
+
+def test_a_preliminary_report_waits_for_its_audit(node, platforms):
+    platform = platforms()
+    configure(node, {"name": "shanxi", "url": platform.url})
+    exam(node, "E1")
+    report(node, "R1", "E1", status="preliminary")
+    report(node, "R2", "E1", status="final")
+    waits_for(platform, "exam E1", "report R2")
+    assert {one["state"] for one in settled(node)} == {"done"}  # nothing is held for it
+    report(node, "R1", "E1", status="final")
+    waits_for(platform, "exam E1", "report R2", "report R1")

@@ -59,8 +59,8 @@ def test_a_good_exam_is_taken_everywhere(node, name):
 
 # what is done to the good exam -> what is said of it by the general rules, and by Shanxi
 WRONG = [
-    ({"idNumber": "110105194912310021"}, ("idNumber", "check-digit"), None),
-    ({"idNumber": "110105491231002"}, ("idNumber", "id-card"), None),
+    ({"idNumber": "110105194912310021"}, ("idNumber", "check-digit"), ("idCard", "check-digit")),
+    ({"idNumber": "110105491231002"}, ("idNumber", "id-card"), ("idCard", "check-digit")),
     ({"birthDate": "1949-12-30"}, ("birthDate", "birth-date"), None),
     ({"sex": "1"}, ("sex", "sex"), None),
     ({"sex": "女"}, ("sex", "not-in-dictionary"), ("sex", "not-in-dictionary")),
@@ -174,8 +174,8 @@ def test_a_summary_counts_records_and_not_findings(nodes):
         lines.append(exam)
     assert {line["status"] for line in batch(node, "exams", lines)} == {201}
     shanxi = yingqiao("validate", "shanxi", "--json", data=node.data, code=1).json()
-    assert (shanxi["records"], shanxi["refused"]) == (60, 20)
-    assert [(f["member"], f["records"]) for f in shanxi["findings"]] == [("patTelephone", 20)]
+    assert (shanxi["records"], shanxi["refused"]) == (60, 28)
+    assert [(f["member"], f["records"]) for f in shanxi["findings"]] == [("patTelephone", 20), ("idCard", 12)]
     general = yingqiao("validate", "exam", "--json", data=node.data, code=1).json()
     assert [(f["member"], f["what"], f["records"]) for f in general["findings"]] == [("idNumber", "check-digit", 12)]
     assert (general["records"], general["refused"]) == (60, 12)

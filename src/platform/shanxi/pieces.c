@@ -13,20 +13,27 @@
 #include "shanxi.h"
 #include "yq/attachment.h"
 #include "yq/form.h"
+#include "yq/registry.h"
 
 #define ROOM "platform"
 
 /* ---- which ---- */
 
-static bool add(struct yq_piece *pieces, size_t room, size_t *count, int what, const char *id)
+struct listing {
+    struct yq_piece *pieces;
+    size_t room, count;
+};
+
+static bool add(struct listing *listing, int what, const char *id, struct yq_err *err)
 {
     static const char *const names[] = {[SHANXI_EXAM] = "exam",
                                         [SHANXI_REPORT] = "report",
                                         [SHANXI_MERGED] = "merged",
                                         [SHANXI_SERIES] = "series"};
-    if (*count == room)
-        return false;
-    struct yq_piece *piece = &pieces[(*count)++];
+    if (listing->count == listing->room) /* held, and listed with this */
+        return yq_fail(err, YQ_REFUSED, ROOM, "the exam has more than %zu reports and series",
+                       listing->room);
+    struct yq_piece *piece = &listing->pieces[listing->count++];
     *piece = (struct yq_piece){.what = what};
     (void)yq_copy(piece->id, sizeof piece->id, id);
     if (*id)
@@ -51,42 +58,67 @@ static bool query_series(struct yq_query *query, const char *study, const char *
 }
 
 static bool add_series(const struct yq_errand_out *errand, const char *study,
-                       struct yq_piece *pieces, size_t room, size_t *count, struct yq_err *err)
+                       struct listing *listing, struct yq_err *err)
 {
     struct yq_query query yq_cleanup(yq_query_fini) = {0};
     struct yq_cursor *cursor = NULL;
     const char *const *values;
+    bool ok = true;
     if (!query_series(&query, study, NULL, err) ||
         !yq_catalog_find(errand->house->catalog, &query, &cursor, err))
         return false;
     err->code = YQ_OK;
-    bool room_left = true;
-    while (room_left && yq_cursor_next(cursor, &values, err))
-        if (values[YQ_SeriesInstanceUID])
-            room_left = add(pieces, room, count, SHANXI_SERIES, values[YQ_SeriesInstanceUID]);
+    while (ok && yq_cursor_next(cursor, &values, err))
+        ok = !values[YQ_SeriesInstanceUID] ||
+             add(listing, SHANXI_SERIES, values[YQ_SeriesInstanceUID], err);
     yq_cursor_close(cursor);
-    return err->code == YQ_OK;
+    return ok && err->code == YQ_OK;
+}
+
+/* Reports go when they are audited (四(二)1: 报告审核完成后): a preliminary one is none yet. */
+static bool add_report(const struct yq_errand_out *errand, int what, const char *id,
+                       struct listing *listing, struct yq_err *err)
+{
+    struct yq_record *report = NULL;
+    struct yq_ledger_entry entry;
+    if (!yq_record_out(errand->house, YQ_KIND_REPORT, id, 0, &report, &entry, err))
+        return false;
+    const char *status = report ? yq_record_get(report, "status") : NULL;
+    bool ok = (status && strcmp(status, "preliminary") == 0) || add(listing, what, id, err);
+    yq_record_out_fini(report, &entry);
+    return ok;
+}
+
+static bool list_pieces(const struct yq_errand_out *errand, struct listing *listing,
+                        struct yq_err *err)
+{
+    const struct yq_platform *platform = errand->platform;
+    bool merged = platform->upload == YQ_UPLOAD_MERGED;
+    if ((platform->upload == YQ_UPLOAD_SEPARATE ||
+         (merged && errand->removed && !errand->report_count)) &&
+        !add(listing, SHANXI_EXAM, "", err))
+        return false;
+    for (size_t i = 0; i < errand->report_count && platform->upload != YQ_UPLOAD_NONE; i++)
+        if (!add_report(errand, merged ? SHANXI_MERGED : SHANXI_REPORT, errand->reports[i], listing,
+                        err))
+            return false;
+    if (platform->images != YQ_IMAGES_LIST || errand->removed)
+        return true;
+    if (merged && !listing->count) /* the platform does not know the exam yet */
+        return true;
+    for (size_t i = 0; i < errand->study_count; i++)
+        if (!add_series(errand, errand->studies[i], listing, err))
+            return false;
+    return true;
 }
 
 bool shanxi_pieces(const struct yq_errand_out *errand, struct yq_piece *pieces, size_t room,
                    size_t *count, struct yq_err *err)
 {
-    const struct yq_platform *platform = errand->platform;
-    bool merged = platform->upload == YQ_UPLOAD_MERGED;
-    *count = 0;
-    if (platform->upload == YQ_UPLOAD_SEPARATE ||
-        (merged && errand->removed && !errand->report_count))
-        add(pieces, room, count, SHANXI_EXAM, "");
-    for (size_t i = 0; i < errand->report_count && platform->upload != YQ_UPLOAD_NONE; i++)
-        add(pieces, room, count, merged ? SHANXI_MERGED : SHANXI_REPORT, errand->reports[i]);
-    if (platform->images != YQ_IMAGES_LIST || errand->removed)
-        return true;
-    if (merged && !errand->report_count) /* the platform does not know the exam yet */
-        return true;
-    for (size_t i = 0; i < errand->study_count; i++)
-        if (!add_series(errand, errand->studies[i], pieces, room, count, err))
-            return false;
-    return true;
+    struct listing listing = {.pieces = pieces, .room = room};
+    bool ok = list_pieces(errand, &listing, err);
+    *count = ok ? listing.count : 0;
+    return ok;
 }
 
 /* ---- what they say ---- */

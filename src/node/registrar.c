@@ -5,8 +5,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "rest.h"
 #include "yq/clock.h"
 #include "yq/log.h"
 #include "yq/registrar.h"
@@ -16,29 +16,9 @@ enum { TICK_MS = 1000, TROUBLE_MS = 10000, LEAST_MS = 20, MOST_MS = 2000 };
 struct yq_registrar {
     struct yq_house *house;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards stopping */
-    pthread_cond_t changed;
-    bool stopping;
+    struct yq_rest rest;
     bool trouble; /* as the log was told */
 };
-
-/* False: it stops. */
-static bool rest(struct yq_registrar *registrar, int64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_mutex_lock(&registrar->lock);
-    while (!registrar->stopping &&
-           pthread_cond_timedwait(&registrar->changed, &registrar->lock, &until) == 0)
-        ;
-    bool going_on = !registrar->stopping;
-    pthread_mutex_unlock(&registrar->lock);
-    return going_on;
-}
 
 /* How long it may rest now. */
 static int64_t work(struct yq_registrar *registrar)
@@ -62,7 +42,7 @@ static void *run(void *argument)
 {
     struct yq_registrar *registrar = argument;
     yq_log_set_trace("registrar");
-    while (rest(registrar, work(registrar)))
+    while (yq_rest(&registrar->rest, work(registrar)))
         ;
     return NULL;
 }
@@ -70,21 +50,15 @@ static void *run(void *argument)
 bool yq_registrar_start(struct yq_house *house, struct yq_registrar **out, struct yq_err *err)
 {
     struct yq_registrar *registrar = calloc(1, sizeof *registrar);
-    pthread_condattr_t clock;
     if (!registrar)
         return yq_fail(err, YQ_FULL, "node", "no memory for the registrar");
     registrar->house = house;
-    pthread_mutex_init(&registrar->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&registrar->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    yq_rest_init(&registrar->rest);
     if (pthread_create(&registrar->thread, NULL, run, registrar) == 0) {
         *out = registrar;
         return true;
     }
-    pthread_cond_destroy(&registrar->changed);
-    pthread_mutex_destroy(&registrar->lock);
+    yq_rest_fini(&registrar->rest);
     free(registrar);
     return yq_fail(err, YQ_FULL, "node", "no thread for the registrar");
 }
@@ -93,12 +67,8 @@ void yq_registrar_stop(struct yq_registrar *registrar)
 {
     if (!registrar)
         return;
-    pthread_mutex_lock(&registrar->lock);
-    registrar->stopping = true;
-    pthread_cond_signal(&registrar->changed);
-    pthread_mutex_unlock(&registrar->lock);
+    yq_rest_end(&registrar->rest);
     pthread_join(registrar->thread, NULL);
-    pthread_cond_destroy(&registrar->changed);
-    pthread_mutex_destroy(&registrar->lock);
+    yq_rest_fini(&registrar->rest);
     free(registrar);
 }

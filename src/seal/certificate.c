@@ -12,6 +12,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "code.h"
 #include "signing.h"
 #include "yq/clock.h"
 
@@ -248,7 +249,7 @@ static bool add_anchors(struct yq_anchors *anchors, const uint8_t *bytes, size_t
         const uint8_t *body = pem;
         size_t inside = (size_t)(end - pem);
         yq_buf_clear(&der);
-        if (!signing_pem(&body, &inside) || !signing_base64(body, inside, &der))
+        if (!signing_pem(&body, &inside) || !code_from_base64(body, inside, &der))
             return yq_fail(err, YQ_BAD_INPUT, "seal", "the anchors are no whole PEM");
         at = body + inside;
         const uint8_t *inner = der.bytes;

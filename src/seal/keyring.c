@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "code.h"
 #include "yq/clock.h"
 #include "yq/file.h"
 #include "yq/seal.h"
@@ -257,28 +258,6 @@ static bool borrow_key(struct yq_keyring *keyring, struct key *key, struct yq_er
 
 /* ---- sealing ---- */
 
-static void put_base64(struct yq_buf *out, const uint8_t *bytes, size_t length)
-{
-    uint8_t *place = yq_buf_raw(out, 4 * ((length + 2) / 3) + 1);
-    if (!place)
-        return;
-    EVP_EncodeBlock(place, bytes, (int)length);
-    out->length--; /* its 0, which stays behind the text */
-}
-
-/* Without the padding that the decoder counts. */
-static bool get_base64(const char *text, size_t length, struct yq_buf *out)
-{
-    if (length % 4 || !length || length > INT32_MAX / 2)
-        return false;
-    uint8_t *place = yq_buf_raw(out, length / 4 * 3);
-    int got = place ? EVP_DecodeBlock(place, (const uint8_t *)text, (int)length) : -1;
-    if (got < 0)
-        return false;
-    out->length = (size_t)got - (text[length - 1] == '=') - (text[length - 2] == '=');
-    return true;
-}
-
 /* nonce, cipher, tag into `out`. */
 static bool encrypt(const struct key *key, const char *context, const void *bytes, size_t length,
                     uint8_t *out)
@@ -333,7 +312,7 @@ bool yq_keyring_shut(struct yq_keyring *keyring, const char *context, const void
     yq_buf_putf(out, "%s%s:", YQ_SEALED, key.id);
     OPENSSL_cleanse(&key, sizeof key);
     if (ok)
-        put_base64(out, sealed.bytes, sealed.length);
+        code_to_base64(sealed.bytes, sealed.length, out);
     return (ok && !out->failed) || yq_fail(err, YQ_FULL, "seal", "no memory to seal a value");
 }
 
@@ -348,7 +327,8 @@ bool yq_keyring_open(struct yq_keyring *keyring, const char *context, const char
     if (!colon || colon == id || colon - id >= YQ_KEY_ID_SIZE)
         return yq_fail(err, YQ_IO, "seal", "a sealed value is damaged");
     memcpy(key.id, id, (size_t)(colon - id));
-    if (!get_base64(colon + 1, (size_t)(end - colon - 1), &sealed) || sealed.length < NONCE + TAG)
+    if (!code_from_base64(colon + 1, (size_t)(end - colon - 1), &sealed) ||
+        sealed.length < NONCE + TAG)
         return yq_fail(err, sealed.failed ? YQ_FULL : YQ_IO, "seal", "a sealed value is damaged");
     if (!borrow_key(keyring, &key, err))
         return false;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "code.h"
 #include "signing.h"
 
 bool signing_fail(struct yq_err *err, enum yq_code code, const char *what)
@@ -21,40 +22,6 @@ bool signing_fail(struct yq_err *err, enum yq_code code, const char *what)
 }
 
 /* ---- what is given ---- */
-
-static int base64_digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Blanks do not count; = only at the end. */
-bool signing_base64(const uint8_t *text, size_t length, struct yq_buf *out)
-{
-    uint32_t bits = 0;
-    size_t digits = 0, padding = 0;
-    for (size_t i = 0; i < length; i++) {
-        int digit = base64_digit(text[i]);
-        if (strchr(" \t\r\n", text[i]) && text[i])
-            continue;
-        if (text[i] == '=' && digits % 4 >= 2 && padding < 4 - digits % 4) {
-            padding++;
-            continue;
-        }
-        if (digit < 0 || padding)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        digits++;
-        if (digits % 4 != 1)
-            yq_buf_put(out, &(uint8_t){(uint8_t)(bits >> (6 - 2 * ((digits - 1) % 4)))}, 1);
-    }
-    return digits && digits % 4 != 1 && !out->failed;
-}
 
 const uint8_t *signing_find(const uint8_t *bytes, size_t length, const char *text)
 {
@@ -91,7 +58,7 @@ bool signing_der(const void *given, size_t length, const char *what, struct yq_b
     }
     if (length)
         signing_pem(&bytes, &length);
-    if (!length || !signing_base64(bytes, length, der))
+    if (!length || !code_from_base64(bytes, length, der))
         return yq_fail(err, der->failed ? YQ_FULL : YQ_BAD_INPUT, "seal",
                        "%s is neither DER nor PEM nor Base64", what);
     return true;
@@ -346,7 +313,7 @@ bool yq_pkcs1_verify(const struct yq_pkcs1 *what, const void *text, size_t lengt
     struct pieces pieces = {{text}, {length}};
     X509 *certificate = NULL;
     memset(signer, 0, sizeof *signer);
-    if (!signing_base64((const uint8_t *)what->signature, strlen(what->signature), &value))
+    if (!code_from_base64(what->signature, strlen(what->signature), &value))
         return yq_fail(err, YQ_BAD_INPUT, "seal", "the signature is no Base64");
     EVP_PKEY *key = signing_public(what->certificate, what->certificate_length, &certificate, err);
     if (!key)

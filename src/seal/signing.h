@@ -24,7 +24,6 @@ struct pieces { /* a text, with a gap in it (PDF) */
 const uint8_t *signing_find(const uint8_t *bytes, size_t length, const char *text);
 /* Narrows to what stands between "-----BEGIN X-----" and "-----END". */
 bool signing_pem(const uint8_t **bytes, size_t *length);
-bool signing_base64(const uint8_t *text, size_t length, struct yq_buf *out); /* blanks taken */
 /* Appends the DER of what is DER, PEM or Base64 (`what` for the error). */
 bool signing_der(const void *given, size_t length, const char *what, struct yq_buf *der,
                  struct yq_err *err);

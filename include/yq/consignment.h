@@ -105,6 +105,10 @@ struct yq_platform_call { /* table platform_call: a ring per platform */
     bool failed;
     char *request, *answer; /* owned; masked, and as yq_personal_shut made them */
 };
+/* One that belongs to no exam (exam 0); `kept`: how many of the platform stay. */
+yq_must_check bool yq_platform_call_put(struct yq_catalog *catalog,
+                                        const struct yq_platform_call *call, int64_t kept,
+                                        struct yq_err *err);
 void yq_platform_calls_free(struct yq_platform_call *calls, size_t count);
 
 struct yq_noting { /* what a courier did with an exam */

@@ -114,6 +114,9 @@ void yq_keychains_free(struct yq_keychains *chains);
 yq_must_check bool yq_platform_keys(struct yq_house *house, const struct yq_conf *conf,
                                     const struct yq_platform *platform, struct yq_keychain **out,
                                     struct yq_err *err);
+/* Puts a call that belongs to no exam into the list of last calls; nothing personal is in it. */
+void yq_platform_keep(struct yq_house *house, const struct yq_platform *platform,
+                      const struct yq_kept_call *call, bool failed);
 /* A client with its certificates and times; yq_web_close. */
 yq_must_check bool yq_platform_web(const struct yq_platform *platform, struct yq_web **out,
                                    struct yq_err *err);

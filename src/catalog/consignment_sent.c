@@ -252,23 +252,36 @@ static bool put_call(struct connection *writer, const struct yq_platform_call *c
     return statement_run(writer, put, err);
 }
 
-static bool put_calls(struct connection *writer, const struct yq_noting *noting, struct yq_err *err)
+struct calling {
+    const struct yq_platform_call *calls; /* of one platform */
+    size_t count;
+    int64_t kept;
+};
+
+static bool put_calls(struct connection *writer, void *with, struct yq_err *err)
 {
     int64_t n = 0;
-    const char *platform = noting->job->destination;
-    if (!noting->call_count || !noting->calls_kept)
+    const struct calling *calling = with;
+    if (!calling->count || !calling->kept)
         return true;
-    if (!last_call(writer, platform, &n, err))
+    if (!last_call(writer, calling->calls->platform, &n, err))
         return false;
-    for (size_t i = 0; i < noting->call_count; i++)
-        if (!put_call(writer, &noting->calls[i], ++n, err))
+    for (size_t i = 0; i < calling->count; i++)
+        if (!put_call(writer, &calling->calls[i], ++n, err))
             return false;
     sqlite3_stmt *prune = connection_statement(writer, ST_CALL_PRUNE, err);
     if (!prune)
         return false;
-    sqlite3_bind_text(prune, 1, platform, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(prune, 2, n - noting->calls_kept);
+    sqlite3_bind_text(prune, 1, calling->calls->platform, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(prune, 2, n - calling->kept);
     return statement_run(writer, prune, err);
+}
+
+bool yq_platform_call_put(struct yq_catalog *catalog, const struct yq_platform_call *call,
+                          int64_t kept, struct yq_err *err)
+{
+    struct calling calling = {call, 1, kept};
+    return commit_simple(catalog, put_calls, &calling, err);
 }
 
 static bool settle_job(struct connection *writer, const struct yq_noting *noting,
@@ -314,7 +327,8 @@ static bool note(struct connection *writer, void *with, struct yq_err *err)
         !outbox_count(writer, noting->job, (int64_t)noting->sent, (int64_t)noting->refused, retried,
                       err))
         return false;
-    return put_calls(writer, noting, err) &&
+    struct calling calling = {noting->calls, noting->call_count, noting->calls_kept};
+    return put_calls(writer, &calling, err) &&
            (how ? settle_job(writer, noting, err) && claim_next(writer, noting, err)
                 : outbox_going_on(writer, noting->job->id, &noting->going_on, err));
 }

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report_out.h"
+#include "yq/clock.h"
+#include "yq/consignment.h"
+#include "yq/log.h"
 #include "yq/province.h"
 
 #define KEYCHAINS_MOST 4096 /* reloads with other places of keys, in the life of a process */
@@ -134,4 +138,24 @@ bool yq_platform_web(const struct yq_platform *platform, struct yq_web **out, st
         .total_ms = total_ms,
     };
     return yq_web_open(&how, out, err);
+}
+
+void yq_platform_keep(struct yq_house *house, const struct yq_platform *platform,
+                      const struct yq_kept_call *call, bool failed)
+{
+    struct yq_platform_call kept = {.at_ms = yq_now_ms() - (int64_t)(call->took_us / 1000),
+                                    .status = call->status,
+                                    .took_us = call->took_us,
+                                    .failed = failed};
+    struct yq_buf request yq_cleanup(yq_buf_fini) = {0}, answer yq_cleanup(yq_buf_fini) = {0};
+    struct yq_err err = {0};
+    (void)yq_copy(kept.platform, sizeof kept.platform, platform->name);
+    (void)yq_copy(kept.piece, sizeof kept.piece, call->piece);
+    (void)yq_copy(kept.url, sizeof kept.url, call->url);
+    report_shut_call(house, platform->name, call, &request, &answer);
+    kept.request = (char *)request.bytes;
+    kept.answer = (char *)answer.bytes;
+    if (platform->keep_requests &&
+        !yq_platform_call_put(house->catalog, &kept, platform->keep_requests, &err))
+        yq_log_err(YQ_LOG_WARN, "call-not-kept", &err, "to=\"%s\"", platform->name);
 }

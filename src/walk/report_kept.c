@@ -53,21 +53,33 @@ void report_mask(const struct carrying *carrying, const char *text, size_t most,
 
 /* ---- calls ---- */
 
-/* Masked, and as it is to lie in the catalog; NULL without memory or keys. */
-static char *kept_text(const struct carrying *carrying, const char *text, size_t most)
+/* As it is to lie in the catalog; nothing without memory or keys. */
+static void shut(struct yq_house *house, const char *platform, const char *text, size_t length,
+                 struct yq_buf *out)
 {
-    struct yq_buf masked yq_cleanup(yq_buf_fini) = {0}, shut yq_cleanup(yq_buf_fini) = {0};
     struct yq_err err = {0};
     char context[YQ_AET_SIZE + 8];
-    snprintf(context, sizeof context, "call:%s", carrying->errand->job.destination);
+    snprintf(context, sizeof context, "call:%s", platform);
+    if (!yq_personal_shut(house, context, text, length, out, &err))
+        yq_log_err(YQ_LOG_WARN, "call-not-kept", &err, "to=\"%s\"", platform);
+}
+
+static char *kept_text(const struct carrying *carrying, const char *text, size_t most)
+{
+    struct yq_buf masked yq_cleanup(yq_buf_fini) = {0}, kept yq_cleanup(yq_buf_fini) = {0};
     report_mask(carrying, text ? text : "", most, &masked);
-    if (!yq_personal_shut(carrying->errand->courier->house, context, yq_buf_text(&masked),
-                          masked.length, &shut, &err)) {
-        yq_log_err(YQ_LOG_WARN, "call-not-kept", &err, "to=\"%s\"",
-                   carrying->errand->job.destination);
-        return NULL;
-    }
-    return strdup(yq_buf_text(&shut));
+    shut(carrying->errand->courier->house, carrying->errand->job.destination, yq_buf_text(&masked),
+         masked.length, &kept);
+    return kept.length ? strdup(yq_buf_text(&kept)) : NULL;
+}
+
+void report_shut_call(struct yq_house *house, const char *platform, const struct yq_kept_call *call,
+                      struct yq_buf *request, struct yq_buf *answer)
+{
+    shut(house, platform, call->request, cut(call->request, strlen(call->request), REQUEST_MOST),
+         request);
+    shut(house, platform, call->answer, cut(call->answer, strlen(call->answer), ANSWER_MOST),
+         answer);
 }
 
 void report_keep(void *context, const struct yq_kept_call *call)

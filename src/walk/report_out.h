@@ -45,6 +45,9 @@ bool report_means_open(struct yq_courier *courier, const struct yq_platform *pla
 /* ---- report_kept.c ---- */
 
 /* Takes in what a province says of a call; for yq_errand_out.keep. */
+/* The texts of a call that has nothing personal in it, as they are to lie in the catalog. */
+void report_shut_call(struct yq_house *house, const char *platform, const struct yq_kept_call *call,
+                      struct yq_buf *request, struct yq_buf *answer);
 void report_keep(void *carrying, const struct yq_kept_call *call);
 /* Appends text with what is personal in the records at hand taken out, at most `most` bytes. */
 void report_mask(const struct carrying *carrying, const char *text, size_t most,

@@ -51,6 +51,9 @@ def test_a_day_is_told_and_what_is_missing_goes_again(node, front):
     wait_until(lambda: front.exams["E2"] == 2 and front.exams["E5"] == 2)  # the same content, and sent again
     assert front.exams["E1"] == front.exams["E3"] == front.exams["E4"] == 1
     assert days(node)[day]["missing"] == 2 and days(node)[day]["done"]
+    call = next(one for one in json.loads(node.cli("requests", "shanxi", "--json").out) if one["message"] == "statistics")
+    shown = node.cli("requests", "shanxi", "--show", str(call["id"])).out
+    assert call["status"] == 200 and not call.get("failed") and uid(exams[0]) in shown and '"status"' in shown
 
 
 def test_images_and_reports_are_counted(node, front):

@@ -254,6 +254,13 @@ static bool call(const struct yq_comparing *comparing, const struct yq_composed 
     call.body = body.bytes;
     call.length = body.length;
     bool ok = yq_web_do(comparing->web, &call, err);
+    const struct yq_kept_call kept = {.piece = "statistics",
+                                      .url = call.url,
+                                      .status = call.status,
+                                      .took_us = call.took_us,
+                                      .request = yq_buf_text(&composed->shown),
+                                      .answer = ok ? yq_buf_text(&call.answer) : err->text};
+    yq_platform_keep(comparing->house, comparing->platform, &kept, !ok || call.status != 200);
     if (ok && call.status != 200)
         ok = yq_fail(err, call.status >= 500 ? YQ_PEER_GONE : YQ_CONFLICT, ROOM,
                      "the platform answered HTTP %u instead of 200", call.status);

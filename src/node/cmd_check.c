@@ -8,7 +8,9 @@
 #include "cli.h"
 #include "home.h"
 #include "output.h"
+#include "yq/check.h"
 #include "yq/clock.h"
+#include "yq/dictionary.h"
 #include "yq/intake.h"
 #include "yq/province.h"
 #include "yq/seal.h"
@@ -195,7 +197,8 @@ static void look_at_sources(const struct yq_conf *conf)
 static void look_at_keys(struct yq_house *house, const struct yq_conf *conf,
                          const struct yq_platform *platform)
 {
-    static const char *const names[] = {"key", "public_key", "access_key", "iv", "sign_key"};
+    static const char *const names[] = {"key",         "public_key", "access_key",
+                                        "channel_key", "iv",         "sign_key"};
     struct yq_keychain *keys;
     struct yq_err err = {0};
     if (!yq_platform_keys(house, conf, platform, &keys, &err)) {
@@ -215,6 +218,39 @@ static void look_at_keys(struct yq_house *house, const struct yq_conf *conf,
     }
 }
 
+/* What of this hospital a platform is told. */
+static void look_at_hospital(const struct yq_conf *conf, const struct yq_platform *platform)
+{
+    const struct yq_dictionary *levels = yq_dictionary_find("hospital-level");
+    char text[300];
+    if (platform->province != YQ_SHANXI || platform->upload == YQ_UPLOAD_NONE)
+        return;
+    if (!yq_is_uscc(conf->hospital_code)) {
+        snprintf(text, sizeof text,
+                 "platform %s: hospital.code is %s: the platform knows hospitals by it",
+                 platform->name,
+                 *conf->hospital_code ? "no unified social credit code (18 characters, the last "
+                                        "one checks the others)"
+                                      : "not set");
+        warn(text);
+    }
+    if (*conf->hospital_level && levels && !yq_term_accepts(levels, conf->hospital_level)) {
+        snprintf(text, sizeof text,
+                 "hospital.level \"%.16s\" is no code of hospital-level: yingqiao codes dictionary "
+                 "hospital-level lists them",
+                 conf->hospital_level);
+        warn(text);
+    }
+    if (!*conf->records_url_base &&
+        (platform->pdf == YQ_PDF_URL || platform->images == YQ_IMAGES_LIST)) {
+        snprintf(text, sizeof text,
+                 "platform %s gets addresses of PDFs or images, but records.url_base is empty: it "
+                 "cannot fetch them",
+                 platform->name);
+        warn(text);
+    }
+}
+
 static void look_at_platforms(const struct yq_conf *conf)
 {
     struct yq_house *house = calloc(1, sizeof *house);
@@ -226,6 +262,7 @@ static void look_at_platforms(const struct yq_conf *conf)
         if (!platform->enabled)
             continue;
         look_at_keys(house, conf, platform);
+        look_at_hospital(conf, platform);
         if (!platform->tls_verify) {
             snprintf(
                 text, sizeof text,

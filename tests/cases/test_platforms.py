@@ -83,3 +83,16 @@ def test_check_says_which_key_cannot_be_had_and_never_what_it_is(conf):
     key.chmod(0o600)
     done = yingqiao("check", data=data)
     assert "platform shanxi" not in done.err and "2a77" not in done.out
+
+
+def test_check_warns_of_what_a_platform_would_stumble_over(conf):
+    data = conf([SHANXI])
+    said = yingqiao("check", data=data).err
+    assert "hospital.code is not set" in said and "records.url_base is empty" in said
+    write_json(conf.folder / "node.json", {"hospital": {"code": "12140000405700042C", "level": "2"},
+                                           "records": {"url_base": "http://10.1.2.3:8080"}})
+    said = yingqiao("check", data=data).err
+    assert "no unified social credit code" in said and 'hospital.level "2"' in said and "url_base" not in said
+    write_json(conf.folder / "node.json", {"hospital": {"code": "12140000405700042B", "level": "02"},
+                                           "records": {"url_base": "http://10.1.2.3:8080"}})
+    assert "hospital" not in yingqiao("check", data=data).err

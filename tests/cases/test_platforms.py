@@ -82,7 +82,7 @@ def test_check_says_which_key_cannot_be_had_and_never_what_it_is(conf):
     assert 'platform shanxi: "key"' in err and "2a77" not in err
     key.chmod(0o600)
     done = yingqiao("check", data=data)
-    assert "platform shanxi" not in done.err and "2a77" not in done.out
+    assert 'platform shanxi: "key"' not in done.err and "2a77" not in done.out + done.err
 
 
 def test_check_warns_of_what_a_platform_would_stumble_over(conf):

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 KEY = "2a77be8ebc9c90cd25ccd1d31dce7a77"  # the document's example
-HOSPITAL = {"hospital.code": "12140000405700042B", "hospital.name": "影桥医院", "hospital.insurance_code": "H14010000001",
+HOSPITAL = {"hospital.code": "12140000405700042Q", "hospital.name": "影桥医院", "hospital.insurance_code": "H14010000001",
             "hospital.insurance_name": "影桥医院（医保）", "hospital.insurance_division": "140100", "hospital.level": "02"}
 DAY = "2026-03-01 "
 EXAM = {

@@ -14,7 +14,7 @@ import time
 from conftest import BINARY, SANITIZER_REPORT, environment, wait_until
 
 KEY = "2a77be8ebc9c90cd25ccd1d31dce7a77"  # the document's own example
-HOSPITAL = "12140000405700042B"  # invented, with its check digit
+HOSPITAL = "12140000405700042Q"  # invented, with its check digit
 
 
 def openssl(*args, data=b""):

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from rest import put, tell
 
 KEY = "2a77be8ebc9c90cd25ccd1d31dce7a77"
-HOSPITAL = "12140000405700042B"
+HOSPITAL = "12140000405700042Q"
 KILL_AT = os.environ.get("YQ_KILL_AT", "")
 
 

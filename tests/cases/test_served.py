@@ -19,7 +19,7 @@ from province import KEY, envelope, openssl, unseal
 from test_handout import at_rest, without_trace
 from web import Answer, ask
 
-HOSPITAL = "12140000405700042B"
+HOSPITAL = "12140000405700042Q"
 ACCESS, SECRET = "123456", "abcdefg"
 CHANNEL_KEY, IV = "qkzdcsilusqgph37", "2rthacazxph2qtkt"
 

@@ -17,7 +17,7 @@ EXAM = {
     "inpatientNumber": "ZY1", "patientDepartmentCode": "K01", "patientDepartmentName": "呼吸内科", "wardCode": "B3", "ward": "三病区",
     "room": "301", "bed": "12", "requestName": "CT 申请单", "requestDepartmentCode": "K01", "requestDepartmentName": "呼吸内科",
     "requestDoctorCode": "D1", "requestDoctorName": "申请甲", "requestDoctorIdType": "01",
-    "requestDoctorIdNumber": "110105194912310021", "requestDoctorInsuranceCode": "D140100000002", "requestTime": DAY + "08:00:00",
+    "requestDoctorIdNumber": "110105197001010011", "requestDoctorInsuranceCode": "D140100000002", "requestTime": DAY + "08:00:00",
     "requestAuditDoctorCode": "D2", "requestAuditDoctorName": "核对乙", "requestAuditTime": DAY + "08:05:00",
     "billingDoctorName": "开单丙", "itemCode": ["CT01"], "itemName": ["胸部平扫"], "nationalItemCode": ["CT020012506"],
     "nationalItemName": ["胸部CT平扫"], "recognizable": True, "bodyPart": ["胸部"], "bodyPartCode": ["B020ZYZZZ"], "modality": ["CT"],
@@ -28,9 +28,9 @@ EXAM = {
     "emergency": False, "registrationTime": DAY + "08:10:00", "scheduledTime": DAY + "09:00:00",
     "scheduledEndTime": DAY + "09:15:00", "scheduleStaffCode": "S1", "scheduleStaffName": "预约丁", "arrivalTime": DAY + "08:50:00",
     "examTime": DAY + "09:02:00", "examEndTime": DAY + "09:10:00", "examDepartmentCode": "FS", "examDepartmentName": "放射科",
-    "examDoctorCode": "D3", "examDoctorName": "检查戊", "examDoctorIdType": "01", "examDoctorIdNumber": "110105194912310022",
+    "examDoctorCode": "D3", "examDoctorName": "检查戊", "examDoctorIdType": "01", "examDoctorIdNumber": "11010519700101002X",
     "examDoctorInsuranceCode": "D140100000003", "operatorCode": "T1", "operatorName": "技师己", "operatorIdType": "01",
-    "operatorIdNumber": "110105194912310023", "operatorInsuranceCode": "D140100000004", "deviceCode": "SB1", "deviceName": "64 排 CT",
+    "operatorIdNumber": "110105197001010038", "operatorInsuranceCode": "D140100000004", "deviceCode": "SB1", "deviceName": "64 排 CT",
     "deviceRoom": "CT 一室", "deviceType": "CT", "filmType": "2", "cost": 360.5, "updatedTime": DAY + "12:00:00",
     "settlements": [{"settlementId": "S1", "medicalListCode": "001", "feeDetailNumber": "F1", "bodyPartCode": ["B020ZYZZZ"]}]}
 REPORT = {

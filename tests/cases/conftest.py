@@ -46,6 +46,18 @@ def sanitized(binary=BINARY):
     return b"__asan_init" in program or b"__tsan_init" in program
 
 
+KILL_AT = os.environ.get("YQ_KILL_AT", "")  # CTest sets it
+
+
+def killing():
+    """LD_PRELOAD with the library that kills; ASan's own has to stand before it."""
+    with open(BINARY, "rb") as file:
+        if b"__asan_init" not in file.read():
+            return KILL_AT
+    asan = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+    return f"{os.path.realpath(asan)} {KILL_AT}"
+
+
 def environment():
     env = dict(os.environ, LC_ALL="C.UTF-8", TZ="Asia/Shanghai")
     env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=1:disable_coredump=1:allocator_may_return_null=1"

@@ -16,15 +16,13 @@ import urllib.request
 
 import pytest
 
-from conftest import Node, free_ports, sanitized, wait_until, write_json, yingqiao
+from conftest import KILL_AT, free_ports, killing, wait_until, write_json, yingqiao
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from rest import put, tell
 
 KEY = "2a77be8ebc9c90cd25ccd1d31dce7a77"
 HOSPITAL = "12140000405700042Q"
-KILL_AT = os.environ.get("YQ_KILL_AT", "")
-
 
 def unseal(text):
     cipher = Cipher(algorithms.SM4(bytes.fromhex(KEY)), modes.ECB()).decryptor()
@@ -439,19 +437,11 @@ def test_the_last_calls_are_a_ring(node, platforms):
 
 # ---- crash ----
 
-def preloaded():
-    import subprocess
-    if not sanitized():
-        return KILL_AT
-    asan = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
-    return f"{os.path.realpath(asan)} {KILL_AT}"
-
-
 @pytest.mark.skipif(not os.path.exists(KILL_AT), reason="YQ_KILL_AT does not name the library that kills (CTest sets it)")
 def test_killed_before_each_of_its_steps_nothing_is_lost(nodes, platforms, tmp_path, monkeypatch):
     """From the change on: into the ledger, planned, claimed, sent, noted. What was acknowledged arrives, as last changed."""
     arm = tmp_path / "arm"
-    monkeypatch.setenv("LD_PRELOAD", preloaded())
+    monkeypatch.setenv("LD_PRELOAD", killing())
     monkeypatch.setenv("YQ_KILL_ARM", str(arm))
     node = nodes(hospital__code=HOSPITAL)
     platform = platforms()

@@ -16,7 +16,7 @@ import time
 import dul
 import pytest
 import samples
-from conftest import BINARY, SANITIZER_REPORT, sanitized, wait_until
+from conftest import BINARY, KILL_AT, SANITIZER_REPORT, killing, wait_until
 
 KILLS = int(os.environ.get("YQ_KILLS", "50"))
 SENDERS = 4
@@ -47,21 +47,11 @@ class Sender(threading.Thread):
             pass
 
 
-KILL_AT = os.environ.get("YQ_KILL_AT", "")
-
-
-def preloaded():
-    """The library that kills, behind the sanitizer's own where there is one."""
-    if not sanitized():
-        return KILL_AT
-    asan = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
-    return f"{os.path.realpath(asan)} {KILL_AT}"
-
 
 @pytest.mark.skipif(not os.path.exists(KILL_AT), reason="YQ_KILL_AT does not name the library that kills (CTest sets it)")
 def test_killed_before_each_of_its_steps_an_instance_is_wholly_there_or_not_at_all(nodes, tmp_path, monkeypatch):
     arm = tmp_path / "arm"
-    monkeypatch.setenv("LD_PRELOAD", preloaded())
+    monkeypatch.setenv("LD_PRELOAD", killing())
     monkeypatch.setenv("YQ_KILL_ARM", str(arm))
     node = nodes()
     acknowledged, died, step = [], 0, 0

@@ -8,8 +8,7 @@ import dul
 import pydicom
 import pytest
 import samples
-from conftest import environment, free_ports, wait_until, yingqiao
-from test_durable import KILL_AT, preloaded
+from conftest import KILL_AT, environment, free_ports, killing, wait_until, yingqiao
 from test_store import even, storable
 
 EAGER = {"retry_seconds": 1, "retry_most_seconds": 2}
@@ -363,7 +362,7 @@ def test_kill_9_in_the_middle_loses_nothing(nodes):
 def test_killed_before_each_of_its_steps_a_delivery_comes_once_or_twice_and_never_not(nodes, tmp_path, monkeypatch):
     plain = environment()  # for commands, which are not to be killed
     arm = tmp_path / "arm"
-    monkeypatch.setenv("LD_PRELOAD", preloaded())
+    monkeypatch.setenv("LD_PRELOAD", killing())
     monkeypatch.setenv("YQ_KILL_ARM", str(arm))
     node = nodes()
     died, step = 0, 0

@@ -1,4 +1,5 @@
 /* database.c: a connection to somebody's database: opened, known, closed. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,9 +106,26 @@ static bool make_statements(struct yq_database *database, struct yq_err *err)
     return true;
 }
 
+/* The driver manager notes where its files are when it first wants them, in static buffers without
+ * a lock: it does so here, once, before two threads can. */
+static void acquaint(void)
+{
+    SQLHENV env = SQL_NULL_HENV;
+    SQLCHAR name[256], more[1024];
+    SQLSMALLINT got = 0, got_more = 0;
+    if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_ENV, SQL_NULL_HANDLE, &env)))
+        return;
+    SQLSetEnvAttr(env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)SQL_OV_ODBC3, 0);
+    SQLDrivers(env, SQL_FETCH_FIRST, name, sizeof name, &got, more, sizeof more, &got_more);
+    SQLDataSources(env, SQL_FETCH_FIRST, name, sizeof name, &got, more, sizeof more, &got_more);
+    SQLFreeHandle(SQL_HANDLE_ENV, env);
+}
+
 static bool open_in(struct yq_database *database, struct yq_err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const struct yq_database_how *how = &database->how;
+    pthread_once(&once, acquaint);
     if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_ENV, SQL_NULL_HANDLE, &database->env)) ||
         !SQL_SUCCEEDED(
             SQLSetEnvAttr(database->env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)SQL_OV_ODBC3, 0)) ||

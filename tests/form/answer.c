@@ -56,14 +56,11 @@ static void values_are_found_by_their_path(void **state)
 static void what_is_no_json_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "",
-        "{",
-        "{\"a\":1} x",
-        "<html>",
-        "{\"a\":\"\xff\"}",
-        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]"
-        "]]]]]]"};
+    char deep[80];
+    memset(deep, '[', 40);
+    memset(deep + 40, ']', 39);
+    deep[79] = '\0';
+    const char *const bad[] = {"", "{", "{\"a\":1} x", "<html>", "{\"a\":\"\xff\"}", deep};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct yq_answer *answer = NULL;
         struct yq_err err = {0};
